@@ -1,0 +1,97 @@
+# Sets everything up from a clean clone and runs it. `make help` says what there is.
+# Needs Python 3.11+; the local stack also needs a JDK 17+ and Maven, which `referrals doctor` checks.
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+
+BIN := .venv/bin
+UV := build/uv-$(UV_VERSION)/bin/uv
+INSTALLED := .venv/.installed
+PROTOS := build/protos/descriptors.binpb
+RELEASES := deploy/descriptors
+
+# A step of `check`, named in the output before it runs.
+step = @printf '\n== %s\n' '$(1)'
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+## Running it
+
+.PHONY: demo up down
+demo: ready ## Sixty concerns, from raised to closed, on a fresh local stack
+	@$(BIN)/referrals demo
+
+up: ready ## Start the local stack and leave it running
+	@$(BIN)/referrals up
+
+down: ready ## Stop what `up` started
+	@$(BIN)/referrals down
+
+## Testing it. No test may skip: what is missing fails (tests/conftest.py).
+
+.PHONY: test unit integration e2e
+test: ready ## Every test, from units to whole stacks
+	@$(BIN)/pytest --ignore=tests/performance
+
+unit: ready ## The tests that need no server: seconds
+	@$(BIN)/pytest tests/unit tests/contract tests/architecture
+
+integration: ready ## The tests on a real broker and store
+	@$(BIN)/pytest tests/integration
+
+e2e: ready ## The tests that drive a whole stack
+	@$(BIN)/pytest tests/e2e
+
+## Checking it
+
+.PHONY: check
+check: ready ## Format, lint, types, architecture, protos, compose file
+	$(call step,ruff format: one format)
+	@$(BIN)/ruff format --check
+	$(call step,ruff: lint)
+	@$(BIN)/ruff check
+	$(call step,mypy: strict types)
+	@$(BIN)/mypy
+	$(call step,import-linter: who may import whom)
+	@$(BIN)/lint-imports --no-logo
+	$(call step,buf lint: the published language is well formed and commented)
+	@$(BIN)/buf lint
+	$(call step,buf breaking: readers of the last release still can read)
+	@release=$$(ls $(RELEASES)/*.binpb 2>/dev/null | sort -V | tail -n 1); \
+	if [ -z "$$release" ]; then echo "no release in $(RELEASES) yet: nothing to compare with"; \
+	else echo "compared with $$release" && $(BIN)/buf breaking $(PROTOS) --against "$$release"; fi
+	$(call step,check-jsonschema: docker-compose.yml keeps the Compose schema)
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+## Making it
+
+.PHONY: protos ready clean
+protos: $(PROTOS) ## Generate build/protos from protos/
+
+ready: $(INSTALLED) $(PROTOS)
+
+# Folders are listed too: a file taken away changes its folder's time.
+$(PROTOS): $(shell find protos/) deploy/make_protos.py $(INSTALLED)
+	@$(BIN)/python deploy/make_protos.py
+	@touch $@
+
+$(INSTALLED): $(UV) uv.lock pyproject.toml deploy/hatch_build.py
+	@UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --all-extras --python $(dir $(UV))python
+	@touch $@
+
+$(UV):
+	@echo 'getting uv $(UV_VERSION)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one by PYTHON=")'
+	@rm -rf build/uv-* && $(PYTHON) -m venv build/uv-$(UV_VERSION)
+	@$(dir $(UV))python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+clean: ## Remove what was built here; keeps .local, the stack's data
+	@if [ -x $(BIN)/referrals ] && [ -e .local/stack.json ]; then $(BIN)/referrals down; fi
+	rm -rf build dist .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find services tests deploy -name __pycache__ -type d -prune -exec rm -rf {} +

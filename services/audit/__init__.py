@@ -1,0 +1,1 @@
+"""Audit: puts every record of every topic, once, into one searchable timeline."""

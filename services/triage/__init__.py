@@ -1,0 +1,1 @@
+"""Triage: grades every referral and decides who must know."""
