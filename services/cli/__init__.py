@@ -1,0 +1,1 @@
+"""The command `referrals`: one module for each command, registered in `__main__`."""

@@ -1,0 +1,102 @@
+"""Where one installation of the local stack keeps its files: all under one private folder."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Home:
+    """One installation. Folders are 0700 and files 0600: they hold passwords and keys."""
+
+    root: Path
+
+    @property
+    def ca(self) -> Path:
+        return self.root / "ca"
+
+    @property
+    def directory(self) -> Path:
+        return self.root / "directory"
+
+    @property
+    def partners(self) -> Path:
+        return self.root / "partners"
+
+    @property
+    def identities(self) -> Path:
+        return self.root / "identities"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets.json"
+
+    @property
+    def ports(self) -> Path:
+        return self.root / "ports.json"
+
+    @property
+    def stack(self) -> Path:
+        return self.root / "stack.json"
+
+    @property
+    def wanted(self) -> Path:
+        return self.root / "wanted.json"
+
+    def environment(self, name: str) -> Path:
+        return self.root / "env" / f"{name}.env"
+
+    def log(self, name: str) -> Path:
+        return self.root / "logs" / f"{name}.log"
+
+
+def find(root: Path | None = None) -> Home:
+    """The home given, else REFERRALS_HOME, else `.local` in the checkout."""
+    chosen = root or Path(os.environ.get("REFERRALS_HOME") or CHECKOUT / ".local")
+    return Home(chosen.absolute())
+
+
+def folder(path: Path) -> Path:
+    """Make a folder, and those above it that are missing, for this user only."""
+    if not path.is_dir():
+        folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Replace a file at once, so that a reader sees the old content or the new; mode 0600."""
+    folder(path.parent)
+    raw = content.encode() if isinstance(content, str) else content
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    write(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The file's object, empty when there is no such file."""
+    try:
+        loaded = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    if not isinstance(loaded, dict):
+        raise TypeError(f"{path}: must hold a JSON object")
+    return loaded
