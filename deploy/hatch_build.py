@@ -17,6 +17,6 @@ class GeneratedProtos(BuildHookInterface[Any]):
         """Generate, then name each generated package; an editable install finds them by `dev-mode-dirs`."""
         root = Path(self.root)
         subprocess.run([sys.executable, str(root / "deploy" / "make_protos.py")], check=True)
-        if version == "standard":
+        if self.target_name == "wheel" and version == "standard":
             packages = (path for path in (root / "build" / "protos").iterdir() if path.is_dir())
             build_data["force_include"].update({str(path): path.name for path in packages})
