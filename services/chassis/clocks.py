@@ -1,0 +1,188 @@
+"""Deadlines: what a clock means, to the second, and which days its calendar counts. Pure once it is loaded.
+
+Seconds, minutes and hours are elapsed time: an hour is 3,600 seconds, also on the night the clocks change.
+
+Working days: a clock of n working days that starts at any time of day D (in Europe/London) ends with the n-th
+working day after D, at the midnight that follows it. D itself never counts. Friday 10:00 and one working day
+is the midnight between Monday and Tuesday. Working days are Monday to Friday without the bank holidays of
+England and Wales.
+
+School days: a clock of n school days ends when the n-th school day that opens after the start opens, because
+its one use is that the school knows before the child comes. Tuesday 02:00 and one school day is Tuesday at
+opening.
+
+Beyond the last day that a calendar knows, Monday to Friday all count: a deadline is then early, never late.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from govuk_bank_holidays.bank_holidays import BankHolidays
+from pydantic import BeforeValidator, Field
+
+from services.chassis.areafile import Sourced, Strict, Wrong, read, refuse
+
+LONDON = ZoneInfo("Europe/London")
+DAY = timedelta(days=1)
+
+REQUIRED = (
+    *("respond_red", "respond_amber", "respond_green"),
+    *("decide_red", "decide_amber", "decide_green"),
+    *("answer", "tell"),
+)
+"""The clocks that every area must state."""
+
+
+class Unit(StrEnum):
+    """What a clock counts."""
+
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    HOURS = "hours"
+    WORKING_DAYS = "working_days"
+    SCHOOL_DAYS = "school_days"
+
+
+def _unit(word: object) -> Unit:
+    try:
+        return Unit(str(word))
+    except ValueError as error:
+        raise Wrong(f"{word!r} is no unit", "one of " + ", ".join(Unit)) from error
+
+
+class ClockRule(Sourced):
+    """One clock of an area."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$", examples=['"respond_red"'])]
+    amount: Annotated[int, Field(ge=1, le=100_000, examples=["1"])]
+    unit: Annotated[Unit, BeforeValidator(_unit), Field(examples=['"hours"'])]
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Which days count in an area."""
+
+    bank_holidays: frozenset[date]
+    bank_holidays_until: date
+    """The last day of the last year that the list of bank holidays covers."""
+    school_days: frozenset[date]
+    school_days_until: date
+    school_opens: time
+
+    def is_working_day(self, day: date) -> bool:
+        """True on Monday to Friday without bank holidays."""
+        return day.weekday() < 5 and day not in self.bank_holidays
+
+    def is_school_day(self, day: date) -> bool:
+        """True on the days of the terms; beyond the last known term, on every working day."""
+        return day in self.school_days if day <= self.school_days_until else self.is_working_day(day)
+
+
+def deadline(rule: ClockRule, start: datetime, calendar: Calendar) -> datetime:
+    """Return when the clock runs out, UTC.
+
+    Raises ValueError if `start` has no time zone.
+    """
+    if start.tzinfo is None:
+        raise ValueError("a clock starts at a time with a time zone")
+    if rule.unit is Unit.WORKING_DAYS:
+        last = _nth(start.astimezone(LONDON).date() + DAY, rule.amount, calendar.is_working_day)
+        return _local(last + DAY, time())
+    if rule.unit is Unit.SCHOOL_DAYS:
+        today = start.astimezone(LONDON).date()
+        opens_later_today = start < _local(today, calendar.school_opens)
+        first = today if opens_later_today else today + DAY
+        return _local(_nth(first, rule.amount, calendar.is_school_day), calendar.school_opens)
+    return start.astimezone(UTC) + timedelta(**{rule.unit.value: rule.amount})
+
+
+def _nth(first: date, count: int, counts: Callable[[date], bool]) -> date:
+    day = first
+    while True:
+        count -= counts(day)
+        if count == 0:
+            return day
+        day += DAY
+
+
+def _local(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, tzinfo=LONDON).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The clocks of an area with their calendar."""
+
+    rules: Mapping[str, ClockRule]
+    calendar: Calendar
+
+    def deadline(self, name: str, start: datetime) -> datetime:
+        """Return when the named clock runs out, UTC; raises KeyError for a name that is not stated."""
+        return deadline(self.rules[name], start, self.calendar)
+
+
+class _ClocksFile(Strict):
+    clock: Sequence[ClockRule]
+
+
+class _Span(Strict):
+    name: str
+    first: Annotated[date, Field(examples=["2026-09-02"])]
+    last: Annotated[date, Field(examples=["2026-12-18"])]
+
+    def model_post_init(self, _: object) -> None:
+        if self.last < self.first:
+            raise Wrong("it ends before it begins", "last on or after first", at=("last",))
+
+    def days(self) -> Iterable[date]:
+        return (self.first + DAY * count for count in range((self.last - self.first).days + 1))
+
+
+class _SchoolFile(Sourced):
+    opens: Annotated[time, Field(examples=["08:30:00"])]
+    term: Annotated[Sequence[_Span], Field(min_length=1)]
+    closed: Sequence[_Span] = ()
+
+
+def load_clocks(area: Path) -> Clocks:
+    """Read clocks.toml and school_terms.toml of an area; raises FileRefused."""
+    path = area / "clocks.toml"
+    rules: dict[str, ClockRule] = {}
+    for place, rule in enumerate(read(path, _ClocksFile).clock):
+        if rule.name in rules:
+            raise refuse(path, ("clock", place, "name"), f"{rule.name} is stated twice", "one clock a name")
+        rules[rule.name] = rule
+    for name in REQUIRED:
+        if name not in rules:
+            raise refuse(path, (), f"the clock {name} is missing", f'[[clock]] with name = "{name}"')
+    return Clocks(rules, load_calendar(area))
+
+
+def load_calendar(area: Path) -> Calendar:
+    """Read school_terms.toml and the bank holidays that ship with govuk-bank-holidays; nothing is fetched."""
+    path = area / "school_terms.toml"
+    school = read(path, _SchoolFile)
+    for place, (earlier, later) in enumerate(zip(school.term, school.term[1:], strict=False)):
+        if later.first <= earlier.last:
+            raise refuse(
+                path,
+                ("term", place + 1, "first"),
+                f"{later.name} begins before {earlier.name} has ended",
+                "terms in order, none within another",
+            )
+    known = BankHolidays(use_cached_holidays=True)
+    holidays = frozenset(found["date"] for found in known.get_holidays(division=known.ENGLAND_AND_WALES))
+    closed = {day for span in school.closed for day in span.days()} | holidays
+    days = {day for term in school.term for day in term.days() if day.weekday() < 5}
+    return Calendar(
+        bank_holidays=holidays,
+        bank_holidays_until=date(max(holidays).year, 12, 31),
+        school_days=frozenset(days - closed),
+        school_days_until=school.term[-1].last,
+        school_opens=school.opens,
+    )
