@@ -1,14 +1,13 @@
 """Reads the files of an area strictly: what is wrong is refused with its file, line and what would be right.
 
-A file is TOML, checked against a pydantic model that forbids unknown keys. tomllib forgets where things stood,
-so the text of a file that is refused is read a second time, statement by statement.
+A file is TOML, checked against a pydantic model that forbids unknown keys. tomllib forgets where things
+stood, so the text of a file that is refused is read a second time, statement by statement.
 """
 
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -70,37 +69,6 @@ class Sourced(Strict):
                 'unconfirmed_reason = "general knowledge; no public text was found"',
                 at=("confirmed",),
             )
-
-
-class _EnumWrapper(Protocol):
-    def __iter__(self) -> Iterator[str]: ...
-    def Value(self, name: str) -> int: ...  # noqa: N802  # protobuf's own name
-    def Name(self, number: int) -> str: ...  # noqa: N802  # protobuf's own name
-
-
-class EnumWords:
-    """The words by which files name a protobuf enum: CONCERN_KIND_HATE_CRIME is hate_crime."""
-
-    def __init__(self, wrapper: _EnumWrapper) -> None:
-        zero = wrapper.Name(0)
-        self._prefix = zero.removesuffix("UNSPECIFIED")
-        self._numbers = {
-            name.removeprefix(self._prefix).lower(): wrapper.Value(name) for name in wrapper if name != zero
-        }
-        self._words = {number: word for word, number in self._numbers.items()}
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._numbers)
-
-    def number(self, word: object) -> int:
-        """The enum's number for a word; raises Wrong with the legal words."""
-        if not isinstance(word, str) or word not in self._numbers:
-            raise Wrong(f"{word!r} is no such word", "one of " + ", ".join(self._numbers))
-        return self._numbers[word]
-
-    def word(self, number: int) -> str:
-        """The word for a number; raises KeyError for 0 and unknown ones."""
-        return self._words[number]
 
 
 def read(path: Path, model: type[M]) -> M:

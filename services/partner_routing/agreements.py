@@ -1,0 +1,240 @@
+"""Agreements: which field groups a partner is given, decided by the rows of its agreement. Pure once loaded.
+
+A row speaks of a field group of a subject when everything that it states is so. What no row permits is
+withheld; a row that forbids beats every row that permits. Outside the days of the agreement, or for a purpose
+that it does not name, nothing is given.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from safeguarding.v1.common_pb2 import (
+    FIELD_GROUP_CIRCUMSTANCES,
+    FIELD_GROUP_CONTACT,
+    FIELD_GROUP_IDENTIFIERS,
+    FIELD_GROUP_IDENTITY,
+)
+from safeguarding.v1.common_pb2 import FieldGroup as FieldGroupEnum
+from services.chassis.areafile import Strict, Wrong, read, refuse
+from services.chassis.language import GROUPS, Basis, Group, Kind, SubjectRole
+
+SUBJECT_GROUPS: frozenset[Group] = frozenset(
+    {
+        FIELD_GROUP_IDENTITY,
+        FIELD_GROUP_IDENTIFIERS,
+        FIELD_GROUP_CONTACT,
+        FIELD_GROUP_CIRCUMSTANCES,
+    }
+)
+"""The groups that every subject has of its own; all others belong to the referral, as subject 0."""
+
+ALL_GROUPS: tuple[Group, ...] = tuple(number for number in FieldGroupEnum.values() if number)
+
+Purpose = Annotated[str, Field(pattern=r"^[a-z_]{1,60}$", examples=['"child_protection"'])]
+
+
+class Row(Strict):
+    """One row of an agreement. A list that is not stated means any."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,79}$", examples=['"child_identity"'])]
+    words: Annotated[str, Field(min_length=1, examples=['"Who the child is."'])]
+    groups: Annotated[Sequence[Group], Field(min_length=1, examples=['["identity"]'])]
+    subject_roles: Annotated[Sequence[SubjectRole], Field(min_length=1)] | None = None
+    kinds: Annotated[Sequence[Kind], Field(min_length=1)] | None = None
+    """The concern is of at least one of these kinds."""
+    bases: Annotated[Sequence[Basis], Field(min_length=1)] | None = None
+    purposes: Annotated[Sequence[Purpose], Field(min_length=1)] | None = None
+
+    def model_post_init(self, _: Any) -> None:
+        """A role means something only for what belongs to a subject."""
+        if self.subject_roles is not None:
+            for place, group in enumerate(self.groups):
+                if group not in SUBJECT_GROUPS:
+                    raise Wrong(
+                        f"{GROUPS.word(group)} belongs to no subject, and the row names subject_roles",
+                        "a row of its own for it, without subject_roles",
+                        at=("groups", place),
+                    )
+
+    def speaks_of(self, asked: "Asked", group: Group, role: SubjectRole | None) -> bool:
+        """True where everything that the row states is so; `role` is None for what belongs to no subject."""
+        return (
+            group in self.groups
+            and (self.subject_roles is None or role in self.subject_roles)
+            and (self.kinds is None or not asked.kinds.isdisjoint(self.kinds))
+            and (self.bases is None or asked.basis in self.bases)
+            and (self.purposes is None or asked.purpose in self.purposes)
+        )
+
+
+class Permit(Row):
+    """A row that gives."""
+
+    needs_consent: bool = False
+    """Only where the person concerned agreed."""
+
+
+class Forbid(Row):
+    """A row that withholds, whatever else permits."""
+
+
+class Agreement(Strict):
+    """What may be shared with one partner, for which purposes, until when."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$", examples=['"police-and-housing"'])]
+    version: Annotated[int, Field(ge=1, examples=["1"])]
+    partner: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,59}$", examples=['"meadow-homes"'])]
+    purposes: Annotated[Sequence[Purpose], Field(min_length=1, examples=['["child_protection"]'])]
+    signed_on: Annotated[date, Field(examples=["2026-04-01"])]
+    expires_on: Annotated[date, Field(examples=["2028-03-31"])]
+    """The last day on which it holds."""
+    source: Annotated[str, Field(min_length=1)]
+    permit: Annotated[Sequence[Permit], Field(min_length=1)]
+    forbid: Sequence[Forbid] = ()
+
+    def model_post_init(self, _: Any) -> None:
+        """Rows agree with the header and with each other."""
+        if self.expires_on < self.signed_on:
+            raise Wrong(
+                f"it expires on {self.expires_on}, before it was signed",
+                "expires_on after signed_on",
+                at=("expires_on",),
+            )
+        seen: set[str] = set()
+        for place, row in self._rows():
+            if row.id in seen:
+                raise Wrong(f"the id {row.id} is used twice", "one id a row", at=(*place, "id"))
+            seen.add(row.id)
+            for number, purpose in enumerate(row.purposes or ()):
+                if purpose not in self.purposes:
+                    raise Wrong(
+                        f"{purpose} is no purpose of this agreement",
+                        "one of " + ", ".join(self.purposes),
+                        at=(*place, "purposes", number),
+                    )
+        for number, permit in enumerate(self.permit):
+            self._refuse_dead(number, permit)
+
+    def _rows(self) -> Iterator[tuple[tuple[str, int], Row]]:
+        yield from ((("permit", place), row) for place, row in enumerate(self.permit))
+        yield from ((("forbid", place), row) for place, row in enumerate(self.forbid))
+
+    def _refuse_dead(self, number: int, permit: Permit) -> None:
+        for place, group in enumerate(permit.groups):
+            for forbid in self.forbid:
+                if group in forbid.groups and _covers(forbid, permit):
+                    raise Wrong(
+                        f"{permit.id} permits {GROUPS.word(group)}, and {forbid.id} forbids it every time",
+                        "one of the two rows taken out, or the forbidding one narrowed",
+                        at=("permit", number, "groups", place),
+                    )
+
+    @property
+    def name(self) -> str:
+        """The agreement with its version, as a disclosure names it."""
+        return f"{self.id}@{self.version}"
+
+
+def _covers(forbid: Row, permit: Row) -> bool:
+    pairs: Iterable[tuple[Sequence[Any] | None, Sequence[Any] | None]] = (
+        (forbid.subject_roles, permit.subject_roles),
+        (forbid.kinds, permit.kinds),
+        (forbid.bases, permit.bases),
+        (forbid.purposes, permit.purposes),
+    )
+    return all(wide is None or (narrow is not None and set(narrow) <= set(wide)) for wide, narrow in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """For what a partner is asked, on what ground, about what."""
+
+    purpose: str
+    kinds: frozenset[Kind]
+    basis: Basis
+    consent: bool
+
+
+Decided = tuple[Group, int, str]
+"""A field group, the subject's number (0 where it is no subject's) and the rule that decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """What a partner is given and what is withheld, each with its rule, by group and subject.
+
+    It speaks of every group of every subject, also of those that the concern left empty.
+    """
+
+    given: tuple[Decided, ...]
+    withheld: tuple[Decided, ...]
+
+    def gives(self, group: Group, subject: int = 0) -> bool:
+        """True where the group of the subject is given."""
+        return any((given, number) == (group, subject) for given, number, _ in self.given)
+
+
+def disclose(
+    agreement: Agreement,
+    purpose: str,
+    kinds: Iterable[Kind],
+    basis: Basis,
+    consent: bool,  # a fact about the person, as much a value as the basis
+    subjects: Iterable[tuple[int, SubjectRole]],
+    on: date,
+) -> Disclosure:
+    """Decide each group of each subject.
+
+    The rule of what is withheld is the row's id, or `default` (no row permits it), `expired` (or not yet
+    signed), `purpose` (the agreement does not name it).
+    """
+    asked = Asked(purpose, frozenset(kinds), basis, consent)
+    in_force = agreement.signed_on <= on <= agreement.expires_on
+    shut = "expired" if not in_force else "purpose" if purpose not in agreement.purposes else ""
+    given: list[Decided] = []
+    withheld: list[Decided] = []
+    numbered = sorted(subjects)
+    for group in ALL_GROUPS:
+        owners: Sequence[tuple[int, SubjectRole | None]] = (
+            numbered if group in SUBJECT_GROUPS else [(0, None)]
+        )
+        for number, role in owners:
+            permitted, rule = (False, shut) if shut else _decide(agreement, asked, group, role)
+            (given if permitted else withheld).append((group, number, rule))
+    return Disclosure(tuple(given), tuple(withheld))
+
+
+def _decide(agreement: Agreement, asked: Asked, group: Group, role: SubjectRole | None) -> tuple[bool, str]:
+    for forbid in agreement.forbid:
+        if forbid.speaks_of(asked, group, role):
+            return False, forbid.id
+    for permit in agreement.permit:
+        if permit.speaks_of(asked, group, role) and (asked.consent or not permit.needs_consent):
+            return True, permit.id
+    return False, "default"
+
+
+def load_agreement(path: Path, on: date | None = None) -> Agreement:
+    """Read one agreement; raises FileRefused. With `on`, one that has expired by then is refused too."""
+    agreement = read(path, Agreement)
+    if agreement.partner != path.stem:
+        wrong = f"it is an agreement with {agreement.partner}, in a file named {path.name}"
+        raise refuse(path, ("partner",), wrong, f'partner = "{path.stem}"')
+    if on is not None and agreement.expires_on < on:
+        wrong = f"it expired on {agreement.expires_on}"
+        raise refuse(path, ("expires_on",), wrong, "a renewed agreement with a later expires_on")
+    return agreement
+
+
+def load_agreements(area: Path, on: date | None = None) -> dict[str, Agreement]:
+    """Read every agreement of an area, by partner; raises FileRefused.
+
+    A running service leaves `on` out: one agreement that ends must not keep the others from being served.
+    """
+    paths = sorted((area / "agreements").glob("*.toml"))
+    return {path.stem: load_agreement(path, on) for path in paths}
