@@ -150,17 +150,33 @@ class _SchoolFile(Sourced):
 
 
 def load_clocks(area: Path) -> Clocks:
-    """Read clocks.toml and school_terms.toml of an area; raises FileRefused."""
+    """Read clocks.toml and school_terms.toml of an area; raises FileRefused.
+
+    Where the folder also holds clocks.local.toml, as the demo's copy of an area does, each clock in it takes the
+    place of the one of the same name.
+    """
     path = area / "clocks.toml"
+    rules = _rules(path)
+    for name in REQUIRED:
+        if name not in rules:
+            raise refuse(path, (), f"the clock {name} is missing", f'[[clock]] with name = "{name}"')
+    local = area / "clocks.local.toml"
+    if local.exists():
+        for place, (name, rule) in enumerate(_rules(local).items()):
+            if name not in rules:
+                wrong = f"{name} takes the place of no clock"
+                raise refuse(local, ("clock", place, "name"), wrong, "one of " + ", ".join(rules))
+            rules[name] = rule
+    return Clocks(rules, load_calendar(area))
+
+
+def _rules(path: Path) -> dict[str, ClockRule]:
     rules: dict[str, ClockRule] = {}
     for place, rule in enumerate(read(path, _ClocksFile).clock):
         if rule.name in rules:
             raise refuse(path, ("clock", place, "name"), f"{rule.name} is stated twice", "one clock a name")
         rules[rule.name] = rule
-    for name in REQUIRED:
-        if name not in rules:
-            raise refuse(path, (), f"the clock {name} is missing", f'[[clock]] with name = "{name}"')
-    return Clocks(rules, load_calendar(area))
+    return rules
 
 
 def load_calendar(area: Path) -> Calendar:

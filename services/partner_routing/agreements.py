@@ -21,6 +21,7 @@ from safeguarding.v1.common_pb2 import (
 )
 from safeguarding.v1.common_pb2 import FieldGroup as FieldGroupEnum
 from services.chassis.areafile import Strict, Wrong, read, refuse
+from services.chassis.clocks import load_clocks
 from services.chassis.language import GROUPS, Basis, Group, Kind, SubjectRole
 
 SUBJECT_GROUPS: frozenset[Group] = frozenset(
@@ -94,6 +95,8 @@ class Agreement(Strict):
     expires_on: Annotated[date, Field(examples=["2028-03-31"])]
     """The last day on which it holds."""
     source: Annotated[str, Field(min_length=1)]
+    respond_clock: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")] | None = None
+    """The clock for this partner's answers, where one was agreed; else the leg's own."""
     permit: Annotated[Sequence[Permit], Field(min_length=1)]
     forbid: Sequence[Forbid] = ()
 
@@ -236,5 +239,12 @@ def load_agreements(area: Path, on: date | None = None) -> dict[str, Agreement]:
 
     A running service leaves `on` out: one agreement that ends must not keep the others from being served.
     """
-    paths = sorted((area / "agreements").glob("*.toml"))
-    return {path.stem: load_agreement(path, on) for path in paths}
+    found: dict[str, Agreement] = {}
+    clocks = load_clocks(area).rules
+    for path in sorted((area / "agreements").glob("*.toml")):
+        agreement = load_agreement(path, on)
+        if agreement.respond_clock is not None and agreement.respond_clock not in clocks:
+            wrong = f"no clock {agreement.respond_clock}"
+            raise refuse(path, ("respond_clock",), wrong, "one of " + ", ".join(clocks))
+        found[path.stem] = agreement
+    return found
