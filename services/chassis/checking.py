@@ -1,0 +1,31 @@
+"""Holds a message against the field rules in its proto, and says where it breaks them, never with what."""
+
+from typing import Any
+
+import protovalidate
+from google.protobuf.message import Message
+
+from services.chassis.errors import Violation
+
+_VALIDATOR = protovalidate.Validator()
+
+
+def violations(message: Message) -> list[Violation]:
+    """Every field that breaks its rule, with what would be right; empty where all is well."""
+    return [_violation(found.proto) for found in _VALIDATOR.collect_violations(message)]
+
+
+def _violation(found: Any) -> Violation:
+    path = found.field.elements if found.field is not None else ()
+    return Violation(
+        ".".join(_step(element) for element in path), found.message or f"must keep {found.rule_id}"
+    )
+
+
+def _step(element: Any) -> str:
+    place = element.subscript
+    if place is None:
+        return str(element.field_name)
+    if place.field == "index":
+        return f"{element.field_name}[{place.value}]"
+    return f"{element.field_name}[key]"  # a map's key is the caller's own text: it may be personal

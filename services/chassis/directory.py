@@ -1,0 +1,169 @@
+"""Who exists at present: a file for each identity, looked at on every call, so that removal acts at once."""
+
+import os
+import threading
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.chassis.deciding import Refused, Why
+from services.chassis.identity import ROLE_NAMES, Identity, Name
+
+
+class BrokenEntry(Exception):
+    """A directory file cannot be read; the text names role, id and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A partner's entry: what it can be asked for, and where."""
+
+    id: str
+    name: str
+    kind: str
+    serves: tuple[str, ...]
+    """Kinds of service, such as childrens_social_care."""
+    areas: tuple[str, ...]
+    public_key: bytes
+    """X25519, 32 bytes; copies are encrypted to it."""
+    kafka: bool
+    """Whether it reads its own topic; else it uses the inbox by gRPC."""
+    lead: bool
+    """Whether it is told of what others let expire."""
+
+
+# What tells one state of a file from another: a file replaced by rename has another inode.
+_Version = tuple[int, int, int]
+
+
+class Directory:
+    """The files directory/<role>/<id>.toml. Thread-safe.
+
+    A look-up costs one stat; a file is parsed again only where it changed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._people: dict[tuple[int, str], tuple[_Version, Identity]] = {}
+        self._partners: dict[str, tuple[_Version, Partner]] = {}
+        self._partner_ids: tuple[tuple[int, int], tuple[str, ...]] | None = None
+        self._lock = threading.Lock()
+
+    def find(self, name: Name) -> Identity:
+        """Whoever has this name at present.
+
+        Raises Refused (FORBIDDEN) for one who is not in the directory, BrokenEntry for a file that is wrong.
+        """
+        path = f"{self._root}/{ROLE_NAMES[name.role]}/{name.id}.toml"
+        version = _version(path)
+        if version is None:
+            self._people.pop((name.role, name.id), None)
+            raise Refused(Why.FORBIDDEN, "you are not in the directory", "ask an operator to enter you")
+        known = self._people.get((name.role, name.id))
+        if known is not None and known[0] == version:
+            return known[1]
+        entry = _read(Path(path))
+        identity = Identity(name.role, name.id, _text(entry, "kind", path), _text(entry, "team", path))
+        self._people[name.role, name.id] = version, identity
+        return identity
+
+    def partners(self) -> tuple[Partner, ...]:
+        """Every partner at present, by id. One stat for the folder and one for each file.
+
+        Raises BrokenEntry for a file that is wrong.
+        """
+        with self._lock:
+            return tuple(self._current_partners())
+
+    def partner(self, partner_id: str) -> Partner | None:
+        """One partner's entry at present, or None."""
+        return next((partner for partner in self.partners() if partner.id == partner_id), None)
+
+    def _current_partners(self) -> Iterator[Partner]:
+        for partner_id in self._ids():
+            path = self._root / "partner" / f"{partner_id}.toml"
+            version = _version(str(path))
+            if version is None:  # removed since the folder was listed
+                continue
+            known = self._partners.get(partner_id)
+            if known is None or known[0] != version:
+                known = version, _partner(partner_id, _read(path))
+                self._partners[partner_id] = known
+            yield known[1]
+
+    def _ids(self) -> tuple[str, ...]:
+        folder = self._root / "partner"
+        try:
+            found = folder.stat()
+        except FileNotFoundError:
+            return ()
+        version = found.st_mtime_ns, found.st_ino
+        if self._partner_ids is None or self._partner_ids[0] != version:
+            self._partner_ids = version, tuple(sorted(path.stem for path in folder.glob("*.toml")))
+            self._partners = {
+                key: self._partners[key] for key in self._partner_ids[1] if key in self._partners
+            }
+        return self._partner_ids[1]
+
+
+def _version(path: str) -> _Version | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:  # removed between stat and open
+        raise Refused(Why.FORBIDDEN, "you are not in the directory", "ask an operator to enter you") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BrokenEntry(f"{_who(path)}: not TOML; write one `key = value` a line") from error
+
+
+def _partner(partner_id: str, entry: dict[str, object]) -> Partner:
+    where = f"partner/{partner_id}.toml"
+    try:
+        public_key = bytes.fromhex(_text(entry, "public_key", where))
+    except ValueError:
+        public_key = b""
+    if len(public_key) != 32:
+        raise BrokenEntry(f"{where}: public_key must be an X25519 key, 32 bytes as 64 hex digits")
+    return Partner(
+        id=partner_id,
+        name=_text(entry, "name", where),
+        kind=_text(entry, "kind", where),
+        serves=_texts(entry, "serves", where),
+        areas=_texts(entry, "areas", where),
+        public_key=public_key,
+        kafka=_flag(entry, "kafka", where),
+        lead=_flag(entry, "lead", where),
+    )
+
+
+def _text(entry: dict[str, object], key: str, where: str) -> str:
+    value = entry.get(key, "")
+    if not isinstance(value, str):
+        raise BrokenEntry(f'{_who(Path(where))}: {key} must be a text, such as {key} = "…"')
+    return value
+
+
+def _texts(entry: dict[str, object], key: str, where: str) -> tuple[str, ...]:
+    value = entry.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise BrokenEntry(f'{where}: {key} must be a list of texts, such as {key} = ["…"]')
+    return tuple(value)
+
+
+def _flag(entry: dict[str, object], key: str, where: str) -> bool:
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise BrokenEntry(f"{where}: {key} must be true or false")
+    return value
+
+
+def _who(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
