@@ -1,4 +1,4 @@
-"""Every topic: its one writer, its readers, what it carries and how long it is kept; the broker's ACLs follow from it."""
+"""Every topic: its writer, its readers, what it carries, how long it is kept; ACLs follow from it."""
 
 import re
 from collections.abc import Iterable
@@ -105,7 +105,8 @@ def partner_user(partner: str) -> str:
     """
     if not PARTNER_ID.fullmatch(partner) or len(partner) > LONGEST_PARTNER_ID:
         raise ValueError(
-            f"partner id {partner!r}: must be at most {LONGEST_PARTNER_ID} lower-case letters, digits and single hyphens"
+            f"partner id {partner!r}: must be lower-case letters, digits and single hyphens, "
+            f"at most {LONGEST_PARTNER_ID}"
         )
     if partner == "routing" or partner.startswith("routing-"):
         raise ValueError(
@@ -140,7 +141,7 @@ def partner_acls(partner: str) -> frozenset[Acl]:
 def acls(topics: Iterable[Topic] = TOPICS) -> frozenset[Acl]:
     """Every ACL that the topics' writers and readers need.
 
-    A service also reads what it wrote (tail check at start, rebuild, replay of parked records); a partner does not.
+    A service also reads what it wrote (tail check, rebuild, replay of parked records); a partner does not.
     """
     found = set()
     for topic in topics:

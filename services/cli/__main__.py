@@ -29,9 +29,7 @@ def main() -> None:
     try:
         build()()
     except StackError as error:
-        Console(stderr=True, soft_wrap=True).print(
-            f"referrals: {error}", style="red", markup=False, highlight=False
-        )
+        Console(stderr=True, soft_wrap=True).print(f"referrals: {error}", style="red", markup=False, highlight=False)
         sys.exit(1)
 
 

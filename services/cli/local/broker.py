@@ -51,7 +51,7 @@ def format_storage(home: Home, secrets: Credentials) -> None:
     files.write(arguments, "\n".join(f'"{word}"' for word in words))
     try:
         command = ["java", f"@{arguments}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False, umask=0o077)
     finally:
         arguments.unlink()
     if done.returncode:

@@ -37,9 +37,7 @@ def x25519_private_key() -> str:
 
 def x25519_public_key(private_key: str) -> str:
     """The public half, 32 raw bytes in hex."""
-    return (
-        X25519PrivateKey.from_private_bytes(bytes.fromhex(private_key)).public_key().public_bytes_raw().hex()
-    )
+    return X25519PrivateKey.from_private_bytes(bytes.fromhex(private_key)).public_key().public_bytes_raw().hex()
 
 
 _MAKERS = {

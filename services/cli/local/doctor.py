@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.local import jars, plan, ports
 from services.cli.local import home as files
+from services.cli.local import jars, plan, ports
 from services.cli.local.errors import StackError
 from services.cli.local.stack import Stack
 
@@ -78,22 +78,14 @@ def jdk() -> Finding:
 def maven() -> Finding:
     version = _say(["mvn", "-v"])
     match = re.search(r"Apache Maven \S+", version)
-    return (
-        Finding("Maven", match[0], "")
-        if match
-        else Finding("Maven", "no mvn on PATH", "apt-get install maven")
-    )
+    return Finding("Maven", match[0], "") if match else Finding("Maven", "no mvn on PATH", "apt-get install maven")
 
 
 def disk() -> Finding:
     root = files.find().root
     existing = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(existing).free // 2**30
-    mend = (
-        ""
-        if free >= FREE_GB
-        else f"free {FREE_GB} GB on the disk of {existing}, or set REFERRALS_HOME elsewhere"
-    )
+    mend = "" if free >= FREE_GB else f"free {FREE_GB} GB on the disk of {existing}, or set REFERRALS_HOME elsewhere"
     return Finding(f"{FREE_GB} GB of disk", f"{free} GB free", mend)
 
 

@@ -5,7 +5,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-from pathlib import Path
 
 from services.cli.local.errors import StackError
 from services.cli.local.home import CHECKOUT
@@ -59,9 +58,7 @@ def _run(command: list[str]) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)
     except FileNotFoundError as error:
-        raise StackError(
-            f"{command[0]} is not installed: `referrals doctor` names what is missing"
-        ) from error
+        raise StackError(f"{command[0]} is not installed: `referrals doctor` names what is missing") from error
     except subprocess.TimeoutExpired as error:
         raise StackError(
             f"{command[0]} did not end within {FETCH_SECONDS} s; see that Maven Central answers"

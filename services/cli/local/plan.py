@@ -1,4 +1,4 @@
-"""What the stack consists of, as data: each process, the stage at which it starts, its command, ports and health."""
+"""What the stack consists of, as data: each process with its stage, command, ports and health."""
 
 import sys
 from collections.abc import Callable

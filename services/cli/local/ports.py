@@ -11,7 +11,7 @@ from services.cli.local import home as files
 from services.cli.local.errors import PortTaken, StackError
 from services.cli.local.home import Home
 
-# Below what Linux hands to outgoing connections: while a server is down, a client's own socket must not take its port.
+# Below what Linux hands to outgoing connections: while a server is down, no client may take its port.
 LOWEST, HIGHEST = 20000, 32000
 LISTENING = "0A"
 
@@ -52,9 +52,7 @@ def is_free(port: int) -> bool:
 
 def require_free(ports: Mapping[str, int], home: Home) -> None:
     """Raise PortTaken, naming every taken port, what it is for and who holds it."""
-    taken = [
-        f"port {port} ({name}) is held by {holder(port)}" for name, port in ports.items() if not is_free(port)
-    ]
+    taken = [f"port {port} ({name}) is held by {holder(port)}" for name, port in ports.items() if not is_free(port)]
     if taken:
         raise PortTaken(f"{'; '.join(taken)}. Stop it, or delete {home.ports} to have other ports chosen.")
 

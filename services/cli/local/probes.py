@@ -58,13 +58,9 @@ def mongo_is_ready(access: Access) -> None:
 
 def service_is_ready(access: Access, http: str) -> None:
     try:
-        with urllib.request.urlopen(
-            f"http://{access.address(http)}/readyz", timeout=ANSWER_SECONDS
-        ) as answer:
+        with urllib.request.urlopen(f"http://{access.address(http)}/readyz", timeout=ANSWER_SECONDS) as answer:
             answer.read()
     except urllib.error.HTTPError as error:
-        raise NotReady(
-            f"{http} answers {error.code}: {error.read(200).decode(errors='replace').strip()}"
-        ) from error
+        raise NotReady(f"{http} answers {error.code}: {error.read(200).decode(errors='replace').strip()}") from error
     except OSError as error:
         raise NotReady(f"{http} does not answer on port {access.ports[http]}") from error

@@ -1,4 +1,4 @@
-"""Processes of the operating system, told apart by pid and start time, so that a reused pid is never signalled."""
+"""Processes, told apart by pid and start time, so that a reused pid is never signalled."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def running(pid: int) -> Running:
 
 
 def started(pid: int) -> str | None:
-    """When the process started, or None when it has ended; one that ended and awaits its parent counts as ended."""
+    """When the process started, or None when it has ended, be it that its parent has not yet noticed."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

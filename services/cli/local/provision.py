@@ -91,25 +91,16 @@ def ensure_topics(client: KafkaAdminClient, topics: Iterable[Topic]) -> None:
     client.wait_for_topics(list(wanted))
 
 
-def ensure_acls(client: KafkaAdminClient, wanted: Iterable[Acl], only_for: Iterable[str] = ()) -> None:
-    """Allow what is wanted, and return when the broker does.
-
-    Users in `only_for` lose every other ACL on the topics and groups that services use.
-    """
+def ensure_acls(client: KafkaAdminClient, wanted: Iterable[Acl]) -> None:
+    """Allow what is wanted, and return when the broker does."""
     expected = {_acl(acl) for acl in wanted}
-    users = {f"User:{user}" for user in only_for}
-    present = current_acls(client)
-    stale = {acl for acl in present if acl.principal in users} - expected
-    missing = expected - present
-    if stale:
-        delete_acls(client, stale)
-    if missing:
-        failed = client.create_acls(list(missing))["failed"]
-        if failed:
-            raise StackError(
-                f"the broker refused ACLs: {', '.join(sorted({str(error) for error in failed}))}"
-            )
-    _await_acls(client, present_ones=expected, absent_ones=stale)
+    missing = expected - current_acls(client)
+    if not missing:
+        return
+    failed = client.create_acls(list(missing))["failed"]
+    if failed:
+        raise StackError(f"the broker refused ACLs: {', '.join(sorted({str(error) for error in failed}))}")
+    _await_acls(client, present_ones=expected, absent_ones=set())
 
 
 def remove_acls_of(client: KafkaAdminClient, user: str) -> None:
@@ -122,16 +113,12 @@ def remove_acls_of(client: KafkaAdminClient, user: str) -> None:
 
 def current_acls(client: KafkaAdminClient) -> set[ACL]:
     everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
-    found, _ = client.describe_acls(
-        ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everything)
-    )
+    found, _ = client.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everything))
     return set(found)
 
 
 def delete_acls(client: KafkaAdminClient, acls: Iterable[ACL]) -> None:
-    filters = [
-        ACLFilter(a.principal, a.host, a.operation, a.permission_type, a.resource_pattern) for a in acls
-    ]
+    filters = [ACLFilter(a.principal, a.host, a.operation, a.permission_type, a.resource_pattern) for a in acls]
     client.delete_acls(filters)
 
 

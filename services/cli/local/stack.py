@@ -1,7 +1,6 @@
-"""The local stack as a library: the command line and the integration tests start, break and stop it through this."""
+"""The local stack as a library: commands and integration tests start, break and stop it through this."""
 
 import fcntl
-import os
 import signal
 import subprocess
 import sys
@@ -18,7 +17,17 @@ from typing import Any
 from kafka.admin import KafkaAdminClient
 
 from services import topics
-from services.cli.local import broker, credentials, jars, plan, ports, processes, provision, supervisor
+from services.cli.local import (
+    broker,
+    credentials,
+    environments,
+    jars,
+    plan,
+    ports,
+    processes,
+    provision,
+    supervisor,
+)
 from services.cli.local import home as files
 from services.cli.local.errors import NotReady, StackError
 from services.cli.local.plan import Entry
@@ -48,8 +57,9 @@ class Row:
 class Stack:
     """One installation's processes. Nothing starts before `start`; `stop` ends only what was started."""
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, *, area: str | None = None) -> None:
         self.home = files.find(root)
+        self.area = area or environments.default_area()
 
     def start(
         self,
@@ -58,7 +68,7 @@ class Stack:
         progress: Progress = lambda line: None,
         timeout: float = READY_SECONDS,
     ) -> list[str]:
-        """Start what is named (default: everything) beside what already runs; return when all of it is healthy.
+        """Start what is named (default: everything) beside what runs; return when all of it is healthy.
 
         The names of what had to be started are returned: none when all was up already.
         """
@@ -81,7 +91,7 @@ class Stack:
             return self._stop()
 
     def kill(self, name: str) -> int:
-        """End one process with kill -9, as a crash would, and return its pid; the supervisor starts it again."""
+        """End one process with kill -9, as a crash would; return its pid. The supervisor starts it again."""
         victim = self.process(name)
         if victim is None or not victim.signal(signal.SIGKILL):
             raise StackError(f"{name} does not run")
@@ -114,7 +124,7 @@ class Stack:
                 waiting.result()
 
     def address(self, name: str) -> str:
-        """`127.0.0.1:port` of kafka, partners, mongo, a service (`intake`) or its HTTP side (`intake.http`)."""
+        """`127.0.0.1:port` of kafka, partners, mongo, a service (`intake`) or its HTTP (`intake.http`)."""
         return self.access().address(name)
 
     @property
@@ -158,12 +168,11 @@ class Stack:
             supervisor.end_leftovers(self.home)
         known = self.access().ports
         ports.require_free({port: known[port] for entry in new for port in entry.ports}, self.home)
+        environments.write(self.home, known, credentials.load(self.home), self.area)
         _fetch_jars([entry.name for entry in new if entry.name in jars.NAMES], progress)
 
-    def _launch(
-        self, starting: Sequence[Entry], up: list[Entry], progress: Progress, timeout: float
-    ) -> list[Entry]:
-        """Start the processes of one stage and return when they are healthy and, for the broker, furnished."""
+    def _launch(self, starting: Sequence[Entry], up: list[Entry], progress: Progress, timeout: float) -> list[Entry]:
+        """Start the processes of one stage; return when they are healthy and the broker is furnished."""
         names = [entry.name for entry in starting]
         progress(f"starting {', '.join(names)}")
         if "kafka" in names:
@@ -209,15 +218,11 @@ class Stack:
         deadline = time.monotonic() + APPLY_SECONDS
         while files.read_json(self.home.stack).get("applied") != version:
             if time.monotonic() > deadline:
-                raise NotReady(
-                    f"the supervisor did not act within {APPLY_SECONDS:.0f} s: {self._log_of('supervisor')}"
-                )
+                raise NotReady(f"the supervisor did not act within {APPLY_SECONDS:.0f} s: {self._log_of('supervisor')}")
             time.sleep(0.02)
 
     def _start_supervisor(self) -> None:
-        path = self.home.log("supervisor")
-        files.folder(path.parent)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
+        with files.open_private(self.home.log("supervisor")) as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "services.cli.local.supervisor", str(self.home.root)],
                 cwd=files.CHECKOUT,
@@ -281,8 +286,7 @@ class Stack:
     @contextmanager
     def _changing(self) -> Generator[None]:
         """One `up` or `down` at a time in a home; the next waits for it."""
-        files.folder(self.home.root)
-        with (self.home.root / "stack.lock").open("w") as file:
+        with files.open_private(self.home.root / "stack.lock") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 

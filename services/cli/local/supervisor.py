@@ -1,7 +1,7 @@
 """The small process left behind by `referrals up`: it restarts what ends, and stops only what it started.
 
-It runs what wanted.json lists and writes what it runs into stack.json. SIGHUP makes it read wanted.json again, SIGTERM
-stops everything. A lock on the home makes a second supervisor end at once.
+It runs what wanted.json lists and writes what it runs into stack.json. SIGHUP makes it read wanted.json
+again, SIGTERM stops everything. A lock on the home makes a second supervisor end at once.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from services.cli.local import home as files
 from services.cli.local import processes
@@ -125,11 +125,11 @@ class Supervisor:
 
     def _stop(self, names: list[str]) -> None:
         """Later stages first: what needs others ends before them."""
-        for stage in sorted({self.children[name].wanted["stage"] for name in names}, reverse=True):
-            going = [name for name in names if self.children[name].wanted["stage"] == stage]
-            children = [self.children[name] for name in going]
-            processes.end([child.running for child in children if child.running], GRACE)
-            for name, child in zip(going, children, strict=True):
+        leaving = {name: self.children[name] for name in names}
+        for stage in sorted({child.wanted["stage"] for child in leaving.values()}, reverse=True):
+            going = {name: child for name, child in leaving.items() if child.wanted["stage"] == stage}
+            processes.end([child.running for child in going.values() if child.running], GRACE)
+            for name, child in going.items():
                 if child.process:
                     log.info("%s stopped with %s", name, child.process.wait())
                 del self.children[name]
@@ -152,10 +152,7 @@ def spawn(home: Home, entry: dict[str, Any]) -> subprocess.Popen[bytes]:
     environment = os.environ | entry["environment"]
     if entry["environment_file"]:
         environment |= read_environment(Path(entry["environment_file"]))
-    path = home.log(entry["name"])
-    files.folder(path.parent)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "ab") as output:
+    with files.open_private(home.log(entry["name"])) as output:
         return subprocess.Popen(
             entry["command"],
             cwd=entry["folder"],
@@ -178,18 +175,13 @@ def end_leftovers(home: Home) -> None:
     """Stop what an earlier supervisor started and, being killed, could not stop itself."""
     rows = files.read_json(home.stack).get("processes", {})
     for stage in sorted({row["stage"] for row in rows.values()}, reverse=True):
-        left = [
-            Running(row["pid"], row["started"])
-            for row in rows.values()
-            if row["stage"] == stage and "pid" in row
-        ]
+        left = [Running(row["pid"], row["started"]) for row in rows.values() if row["stage"] == stage and "pid" in row]
         processes.end(left, GRACE)
 
 
-def lock(home: Home) -> TextIO | None:
-    """The lock on this home as an open file, or None while a supervisor holds it; children do not inherit it."""
-    files.folder(home.root)
-    file = (home.root / "supervisor.lock").open("w")
+def lock(home: Home) -> BinaryIO | None:
+    """The lock on this home as an open file, or None while a supervisor holds it."""
+    file = files.open_private(home.root / "supervisor.lock")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
