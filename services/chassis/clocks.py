@@ -152,8 +152,8 @@ class _SchoolFile(Sourced):
 def load_clocks(area: Path) -> Clocks:
     """Read clocks.toml and school_terms.toml of an area; raises FileRefused.
 
-    Where the folder also holds clocks.local.toml, as the demo's copy of an area does, each clock in it takes the
-    place of the one of the same name.
+    Where the folder also holds clocks.local.toml, as the demo's copy of an area does, each clock in it takes
+    the place of the one of the same name.
     """
     path = area / "clocks.toml"
     rules = _rules(path)
