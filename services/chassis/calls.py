@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn, TypeAlias
 from uuid import uuid4
 
 import grpc
@@ -25,7 +25,7 @@ OPEN = frozenset({"/grpc.health.v1.Health/Check"})
 """Asked by load balancers and supervisors: a certificate of our authority is enough."""
 REFLECTION = frozenset({"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"})
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 
 _CALLER: ContextVar[Identity] = ContextVar("caller")
@@ -39,7 +39,7 @@ def caller() -> Identity:
 
 
 def seconds_left(context: grpc.ServicerContext, *, at_most: float = 30.0) -> float:
-    """How long the caller still waits; at most `at_most`, so that nothing waits for ever without a deadline."""
+    """How long the caller still waits; `at_most` where they set no deadline or a longer one."""
     left: float | None = context.time_remaining()
     return at_most if left is None else min(left, at_most)
 
@@ -70,7 +70,7 @@ class CallInterceptor(grpc.ServerInterceptor):
     """Wraps every handler. An RPC that declares no roles is refused.
 
     `checked_by_handler` are RPCs (/package.Service/Method) whose handlers call `checking.violations`
-    themselves, as where each part of a bulk stands alone. `reflection` opens reflection to whoever has a certificate.
+    themselves, as where each part of a bulk stands alone. `reflection` opens reflection to every certificate.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class CallInterceptor(grpc.ServerInterceptor):
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
+    ) -> "Handler | None":
         """Give the wrapped handler; each is wrapped once."""
         name = handler_call_details.method
         known = self._wrapped.get(name)
@@ -142,9 +142,7 @@ class CallInterceptor(grpc.ServerInterceptor):
 
         return guarded
 
-    def _answer(
-        self, method: _Method, behaviour: Behaviour, request: Any, context: grpc.ServicerContext
-    ) -> Any:
+    def _answer(self, method: _Method, behaviour: Behaviour, request: Any, context: grpc.ServicerContext) -> Any:
         identity = self._admitted(method, context)
         if context.time_remaining() == 0:  # it waited in the queue for longer than its caller did
             raise TimedOut
@@ -160,9 +158,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         name = name_of(context.auth_context(), self._domain)  # type: ignore[arg-type]  # the stub says bytes for a list of them
         if name.role not in method.roles:
             roles = ", ".join(sorted(ROLE_NAMES[role] for role in ROLE_NAMES if role in method.roles))
-            raise Refused(
-                Why.FORBIDDEN, f"role {name.role_name} may not call {method.short}", f"it is open to {roles}"
-            )
+            raise Refused(Why.FORBIDDEN, f"role {name.role_name} may not call {method.short}", f"it is open to {roles}")
         return self._directory.find(name)
 
 
@@ -215,24 +211,15 @@ def _status_of(error: Exception, method: _Method) -> Status:
 
 def _closed(handler: Handler, coding: dict[str, Any]) -> Handler:
     """A handler of the same shape that refuses everyone."""
-    closed = rpc_status.to_status(
-        errors.refusal(Refused(Why.FORBIDDEN, "this RPC is open to no role", "call another"))
-    )
+    closed = rpc_status.to_status(errors.refusal(Refused(Why.FORBIDDEN, "this RPC is open to no role", "call another")))
 
-    def unary(_request: Any, context: grpc.ServicerContext) -> Any:
+    def refuse(_request: Any, context: grpc.ServicerContext) -> NoReturn:
         context.abort_with_status(closed)
 
-    def stream(_request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-        context.abort_with_status(closed)
-        yield  # never reached: it makes this the generator that gRPC expects
-
-    if handler.response_streaming:
-        make = (
-            grpc.stream_stream_rpc_method_handler
-            if handler.request_streaming
-            else grpc.unary_stream_rpc_method_handler
-        )
-        return make(stream, **coding)
-    if handler.request_streaming:
-        return grpc.stream_unary_rpc_method_handler(unary, **coding)
-    return grpc.unary_unary_rpc_method_handler(unary, **coding)
+    make = {
+        (False, False): grpc.unary_unary_rpc_method_handler,
+        (False, True): grpc.unary_stream_rpc_method_handler,
+        (True, False): grpc.stream_unary_rpc_method_handler,
+        (True, True): grpc.stream_stream_rpc_method_handler,
+    }[handler.request_streaming, handler.response_streaming]
+    return make(refuse, **coding)

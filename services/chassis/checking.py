@@ -17,9 +17,7 @@ def violations(message: Message) -> list[Violation]:
 
 def _violation(found: Any) -> Violation:
     path = found.field.elements if found.field is not None else ()
-    return Violation(
-        ".".join(_step(element) for element in path), found.message or f"must keep {found.rule_id}"
-    )
+    return Violation(".".join(_step(element) for element in path), found.message or f"must keep {found.rule_id}")
 
 
 def _step(element: Any) -> str:

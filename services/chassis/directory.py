@@ -101,9 +101,7 @@ class Directory:
         version = found.st_mtime_ns, found.st_ino
         if self._partner_ids is None or self._partner_ids[0] != version:
             self._partner_ids = version, tuple(sorted(path.stem for path in folder.glob("*.toml")))
-            self._partners = {
-                key: self._partners[key] for key in self._partner_ids[1] if key in self._partners
-            }
+            self._partners = {key: self._partners[key] for key in self._partner_ids[1] if key in self._partners}
         return self._partner_ids[1]
 
 

@@ -133,9 +133,7 @@ def _any(message: Message) -> Any:
 
 
 def _info(reason: str, *, wrong: str, right: str) -> Message:
-    found: Message = details.ErrorInfo(
-        reason=reason, domain=DOMAIN, metadata={"wrong": wrong, "right": right}
-    )
+    found: Message = details.ErrorInfo(reason=reason, domain=DOMAIN, metadata={"wrong": wrong, "right": right})
     return found
 
 
@@ -150,8 +148,6 @@ def _bad_request(violations: list[Violation]) -> Message:
 
 def _legal(moves: tuple[str, ...]) -> Message:
     violation = details.PreconditionFailure.Violation
-    listed = [
-        violation(type="LEGAL_MOVE", subject=move, description="legal now") for move in moves[:MOST_MOVES]
-    ]
+    listed = [violation(type="LEGAL_MOVE", subject=move, description="legal now") for move in moves[:MOST_MOVES]]
     found: Message = details.PreconditionFailure(violations=listed)
     return found

@@ -10,9 +10,7 @@ from safeguarding.v1.common_pb2 import Actor
 from services.chassis.errors import Unauthenticated
 
 ROLES: Mapping[str, "Role.ValueType"] = {
-    name.removeprefix("ROLE_").lower(): number
-    for name, number in Role.items()
-    if number != Role.ROLE_UNSPECIFIED
+    name.removeprefix("ROLE_").lower(): number for name, number in Role.items() if number != Role.ROLE_UNSPECIFIED
 }
 """Role numbers by the word in a certificate, such as officer."""
 ROLE_NAMES = {number: name for name, number in ROLES.items()}
@@ -63,9 +61,7 @@ def name_of(auth_context: Mapping[str, Iterable[bytes]], domain: str) -> Name:
     uris = tuple(auth_context.get("peer_uri", ()))
     spiffe = tuple(auth_context.get("peer_spiffe_id", ()))
     if len(uris) != 1 or spiffe != uris:
-        wrong = (
-            f"the certificate has {len(uris)} URI names" if len(uris) != 1 else "the URI name is no SPIFFE id"
-        )
+        wrong = f"the certificate has {len(uris)} URI names" if len(uris) != 1 else "the URI name is no SPIFFE id"
         raise Unauthenticated(wrong, _RIGHT.format(domain=domain))
     return _parse(uris[0], domain)
 

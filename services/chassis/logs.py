@@ -3,8 +3,10 @@
 import json
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -32,7 +34,7 @@ def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -
             lambda _logger, _method, event: json.dumps({"service": service, **event}, ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level)),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=lambda *_: _Lines(out),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -43,7 +45,7 @@ def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -
 
 def get(name: str) -> FilteringBoundLogger:
     """A logger: `log.info("referral_accepted", referral_id=…)`; the event's name, then ids."""
-    logger: FilteringBoundLogger = structlog.get_logger(logger=name)
+    logger: FilteringBoundLogger = structlog.get_logger(module=name)
     return logger
 
 
@@ -99,6 +101,23 @@ def _exception(given: Any) -> BaseException | None:
     return sys.exc_info()[1] if given else None
 
 
+class _Lines:
+    """Writes finished lines. A full disk or a closed stream never stops the work: there is nobody left to tell."""
+
+    _lock = threading.Lock()
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        """Write one line."""
+        with self._lock, suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = log = msg
+
+
 class _Foreign(logging.Handler):
     """What libraries log: where and at which level, with the text before its arguments are put in.
 
@@ -108,16 +127,13 @@ class _Foreign(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the record on to structlog."""
-        try:
-            get(record.name).log(
-                record.levelno,
-                "library",
-                template=_template(record),
-                numbers=[value for value in _arguments(record) if isinstance(value, int | float)],
-                exc_info=record.exc_info,
-            )
-        except Exception:  # noqa: BLE001 - logging's own rule: a log line never breaks the program
-            self.handleError(record)
+        get(record.name).log(
+            record.levelno,
+            "library",
+            template=_template(record),
+            numbers=[value for value in _arguments(record) if isinstance(value, int | float)],
+            exc_info=record.exc_info,
+        )
 
 
 def _template(record: logging.LogRecord) -> str:

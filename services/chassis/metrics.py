@@ -37,9 +37,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self.published = Counter(
-            "referrals_published_records", "Records acknowledged", ["topic"], registry=registry
-        )
+        self.published = Counter("referrals_published_records", "Records acknowledged", ["topic"], registry=registry)
         self.unpublished = Gauge(
             "referrals_unpublished_documents", "Documents with facts not yet acknowledged", registry=registry
         )
@@ -53,13 +51,9 @@ class Metrics:
         self.conflicts = Counter(
             "referrals_store_conflicts", "Documents that another process had changed", registry=registry
         )
-        self.parked = Counter(
-            "referrals_parked_records", "Records parked, by class", ["kind"], registry=registry
-        )
+        self.parked = Counter("referrals_parked_records", "Records parked, by class", ["kind"], registry=registry)
         self.gaps = Gauge("referrals_gaps", "Referrals that wait for a missing fact", registry=registry)
-        self.forks = Counter(
-            "referrals_forks", "Facts with a known sequence and another id", registry=registry
-        )
+        self.forks = Counter("referrals_forks", "Facts with a known sequence and another id", registry=registry)
         self.lag = Gauge(
             "referrals_consumer_lag_records",
             "Records not yet committed",

@@ -9,7 +9,7 @@ from safeguarding.v1.access_control_pb2 import roles as roles_option
 
 
 def roles_of(method: str) -> frozenset[int]:
-    """The roles that the proto opens /package.Service/Method to; none where it declares none or is unknown."""
+    """The roles that the proto opens /package.Service/Method to; none where it declares none."""
     service_name, _, method_name = method.removeprefix("/").partition("/")
     try:
         service: ServiceDescriptor = descriptor_pool.Default().FindServiceByName(service_name)

@@ -155,9 +155,7 @@ def is_dev_authority(path: Path) -> bool:
     try:
         certificates = x509.load_pem_x509_certificates(path.read_bytes())
     except ValueError as error:
-        raise _wrong(
-            "TLS_AUTHORITY holds no certificate", "give a PEM file with CERTIFICATE blocks"
-        ) from error
+        raise _wrong("TLS_AUTHORITY holds no certificate", "give a PEM file with CERTIFICATE blocks") from error
     return any(
         name.value == DEV_AUTHORITY
         for certificate in certificates
