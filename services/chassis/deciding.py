@@ -1,12 +1,13 @@
 """The decider's side of the engine: the few pure types that a domain may import."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.message import Message
+
 from safeguarding.v1.common_pb2 import Actor
 
 
@@ -30,9 +31,7 @@ class Why(Enum):
 class Refused(Exception):
     """A decider's no: what was wrong and what would be right. Nothing changes, and nothing personal is in it."""
 
-    def __init__(
-        self, why: Why, wrong: str, right: str, *, field: str = "", legal: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, why: Why, wrong: str, right: str, *, field: str = "", legal: Sequence[str] = ()) -> None:
         super().__init__(wrong)
         self.why = why
         self.wrong = wrong
@@ -57,8 +56,10 @@ class Command:
     request_hmac: bytes
     seen_sequence: int | None = None
     """The last sequence of this service's facts that the caller saw; None where the command needs none."""
-    extra: Any = None
-    """What the service's api made of the request before anything else saw it, such as sealed parts."""
+    sealed: Any = None
+    """What the service's api made of the personal parts of the request before anything else saw them."""
+    keeps: Mapping[str, Any] = field(default_factory=dict)
+    """Fields saved in the document in the same save, by dotted path; only intake's wrapped keys."""
     creates: bool = False
     """True where the command may be the referral's first input, so that no document need be read."""
 

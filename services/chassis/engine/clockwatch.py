@@ -1,0 +1,54 @@
+"""The clocks that run, in memory: what the store keeps in each document's view, soonest first."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from safeguarding.v1.common_pb2 import Actor
+from services.chassis.deciding import ClockRanOut
+
+
+class ClockWatch:
+    """Knows the deadlines of every referral that has any. Used by the engine's thread alone.
+
+    Every process of a service watches all clocks; an expiry is decided once, since its cause is the clock itself.
+    """
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+        self._running: dict[str, frozenset[tuple[datetime, str]]] = {}
+        self._soonest: list[tuple[datetime, str, str]] = []
+
+    def watch(self, referral_id: str, clocks: Iterable[Mapping[str, Any]]) -> None:
+        """Take the referral's clocks as they are now; those it had before and has no more are forgotten."""
+        running = frozenset((_aware(clock["at"]), str(clock["name"])) for clock in clocks)
+        before = self._running.get(referral_id, frozenset())
+        if running == before:
+            return
+        if running:
+            self._running[referral_id] = running
+        else:
+            self._running.pop(referral_id, None)
+        for at, name in running - before:
+            heapq.heappush(self._soonest, (at, referral_id, name))
+
+    def due(self, now: datetime) -> list[ClockRanOut]:
+        """The clocks that ran out by `now`; each is given once, until its referral is watched anew."""
+        ran_out = []
+        while self._soonest and self._soonest[0][0] <= now:
+            at, referral_id, name = heapq.heappop(self._soonest)
+            if (at, name) in self._running.get(referral_id, ()):
+                cause = f"{name}@{at.isoformat()}"
+                ran_out.append(ClockRanOut(referral_id, cause, self._actor, name, at))
+        return ran_out
+
+    def seconds_until_next(self, now: datetime) -> float:
+        """Seconds until the soonest deadline; a day where none runs."""
+        return (self._soonest[0][0] - now).total_seconds() if self._soonest else 86_400.0
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,112 @@
+"""What is on its way to Kafka: from facts past `published` to records, and from acknowledgements to `published`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.message import Message
+
+from services.chassis.engine.document import Document
+from services.chassis.records import OutRecord, ce_headers
+
+RAISE_EVERY = 1.0
+RAISE_AT = 400
+COPY_SCHEMA = "safeguarding.v1.PartnerRecord"
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """A document's own facts that Kafka has acknowledged, as of a revision."""
+
+    id: str
+    revision: str
+    count: int
+
+
+class Outbox:
+    """Remembers, for this process, what Kafka has acknowledged and the store does not know yet.
+
+    Used by the engine's thread alone. `topic` carries the service's facts; `parse` reads one of them.
+    """
+
+    def __init__(self, writer: str, topic: str, carries: str, parse: Callable[[bytes], Message]) -> None:
+        self._writer = writer
+        self._topic = topic
+        self._schema = f"safeguarding.v1.{carries}"
+        self._parse = parse
+        self._acknowledged: dict[str, Acknowledged] = {}
+        self._raised_at = 0.0
+
+    def recall(self, document: Document[Any]) -> None:
+        """Tell a loaded document what this process has had acknowledged."""
+        known = self._acknowledged.get(document.id)
+        if known is not None and known.revision == document.revision:
+            document.published = known.count
+            document.copies = []
+
+    def is_known(self, referral_id: str) -> bool:
+        """True where this process has had all of it acknowledged and only the store lags."""
+        return referral_id in self._acknowledged
+
+    def unsent(self, document: Document[Any]) -> list[OutRecord]:
+        """The records for everything past `published`, in order; the same facts always give the same bytes."""
+        facts = document.facts.get(self._writer, ())
+        if len(facts) == document.published:
+            return []
+        copies: dict[str, list[Any]] = {}
+        for copy in document.copies:
+            copies.setdefault(copy.event_id, []).append(copy)
+        records = []
+        for raw in facts[document.published :]:
+            fact: Any = self._parse(raw)
+            header = fact.header
+            kind = getattr(fact, fact.WhichOneof("fact")).DESCRIPTOR.full_name
+            records.append(OutRecord(self._topic, document.id.encode(), raw, self._headers(header, kind, self._schema)))
+            for copy in copies.get(header.event_id, ()):
+                records.append(
+                    OutRecord(
+                        copy.topic, document.id.encode(), copy.value, self._headers(header, copy.type, COPY_SCHEMA)
+                    )
+                )
+        return records
+
+    def acknowledged(self, document: Document[Any]) -> None:
+        """Kafka has acknowledged all of the document's own facts."""
+        count = document.length(self._writer)
+        if count != document.published and document.revision is not None:
+            self._acknowledged[document.id] = Acknowledged(document.id, document.revision, count)
+
+    def raises(self, but: Collection[str]) -> list[Acknowledged]:
+        """What the next save can raise in the store, but for documents that it saves anyway."""
+        return [known for known in self._acknowledged.values() if known.id not in but]
+
+    def raised(self, lost: Collection[str], now: float) -> None:
+        """The save did it, but for documents that someone else had saved first. `now` is monotonic seconds."""
+        self._acknowledged = {id: known for id, known in self._acknowledged.items() if id in lost}
+        self._raised_at = now
+
+    def raise_due(self, now: float) -> bool:
+        """True where enough has gathered, or enough time has passed, for a save of its own."""
+        if not self._acknowledged:
+            self._raised_at = now
+            return False
+        return len(self._acknowledged) >= RAISE_AT or now - self._raised_at >= RAISE_EVERY
+
+    def _headers(self, header: Any, kind: str, schema: str) -> list[tuple[str, bytes]]:
+        return ce_headers(
+            event_id=header.event_id,
+            type=kind,
+            source=f"/referrals/{self._writer}",
+            subject=header.referral_id,
+            time=header.occurred_at.ToJsonString(),
+            dataschema=schema,
+            traceparent=traceparent(header.referral_id, header.event_id),
+        )
+
+
+def traceparent(referral_id: str, event_id: str) -> str:
+    """W3C trace context in which the referral is the trace and the fact the span, so that a repeat is identical."""
+    return f"00-{uuid.UUID(referral_id).hex}-{uuid.UUID(event_id).hex[:16]}-01"

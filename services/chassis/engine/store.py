@@ -1,0 +1,212 @@
+"""The engine's store on MongoDB's protocol: one read, one insert and one update command a turn."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Protocol
+
+from pymongo import ASCENDING, UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import AutoReconnect, BulkWriteError, ExecutionTimeout, PyMongoError, WTimeoutError
+
+from services.chassis.engine.away import Away
+from services.chassis.engine.document import Document
+
+DUPLICATE_KEY = 11000
+TRIES = 4
+"""A write whose answer was lost is looked up and repeated this often before the store counts as away."""
+
+
+class Published(Protocol):
+    """That a document's own facts up to `count` are acknowledged, as of `revision`."""
+
+    @property
+    def id(self) -> str:
+        """Referral."""
+        ...
+
+    @property
+    def revision(self) -> str:
+        """The revision that was published."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Own facts on the topic."""
+        ...
+
+
+class Store(Protocol):
+    """What the engine asks of a store. Every method raises Away when the store does not answer."""
+
+    def load(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        """The stored documents among `ids`, in one read."""
+        ...
+
+    def save(
+        self,
+        changed: Sequence[Document[Any]],
+        views: Mapping[str, Mapping[str, Any]],
+        published: Iterable[Published],
+    ) -> set[str]:
+        """Save the turn, each document on condition that it is as it was read; raise `published` on the way.
+
+        Returns the ids that were not saved, since someone else was first. Sets the new revision on the others.
+        """
+        ...
+
+    def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
+        """Documents with unpublished facts or a clock that runs out before `until`.
+
+        Only `_id`, `view.clocks` and `pending` of each.
+        """
+        ...
+
+
+def connect_failures(error: PyMongoError) -> bool:
+    """True for what waiting may mend; anything else is our own fault."""
+    return isinstance(error, AutoReconnect | ExecutionTimeout | WTimeoutError) or bool(error.timeout)
+
+
+class MongoStore:
+    """The store on a collection of a service's own. Used by the engine's thread alone, but for `load`."""
+
+    def __init__(self, collection: Collection[dict[str, Any]], writer: str) -> None:
+        self._collection = collection
+        self._writer = writer
+
+    def prepare(self) -> None:
+        """Make the indexes that saves and scans need."""
+        try:
+            self._collection.create_index([("_id", ASCENDING), ("revision", ASCENDING)], unique=True)
+        except PyMongoError as error:
+            raise self._away(error) from error
+
+    def load(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        """See Store."""
+        try:
+            return list(self._collection.find({"_id": {"$in": list(ids)}}))
+        except PyMongoError as error:
+            raise self._away(error) from error
+
+    def save(
+        self,
+        changed: Sequence[Document[Any]],
+        views: Mapping[str, Mapping[str, Any]],
+        published: Iterable[Published],
+    ) -> set[str]:
+        """See Store."""
+        token = secrets.token_hex(8)
+        inserts = [self._as_new(d, views[d.id], token) for d in changed if d.revision is None]
+        updates = {d.id: self._as_update(d, views[d.id], token) for d in changed if d.revision is not None}
+        raises = [
+            UpdateOne(
+                {"_id": p.id, "revision": p.revision},
+                {"$max": {"published": p.count}, "$set": {"pending": False, "copies": []}},
+            )
+            for p in published
+        ]
+        lost = self._insert(inserts, token) | self._update(updates, raises, token)
+        for document in changed:
+            if document.id not in lost:
+                document.revision = token
+        return lost
+
+    def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
+        """See Store."""
+        try:
+            return list(
+                self._collection.find(
+                    {"$or": [{"pending": True}, {"view.next_clock": {"$lt": until}}]},
+                    {"view.clocks": 1, "pending": 1},
+                )
+            )
+        except PyMongoError as error:
+            raise self._away(error) from error
+
+    def _as_new(self, document: Document[Any], view: Mapping[str, Any], token: str) -> dict[str, Any]:
+        new: dict[str, Any] = {
+            "_id": document.id,
+            "revision": token,
+            "facts": document.added,
+            "published": 0,
+            "pending": self._writer in document.added,
+            "copies": [asdict(copy) for copy in document.copies],
+            "view": view,
+        }
+        for path, value in document.keeps.items():
+            inner = new
+            *parents, last = path.split(".")
+            for parent in parents:
+                inner = inner.setdefault(parent, {})
+            inner[last] = value
+        return new
+
+    def _as_update(self, document: Document[Any], view: Mapping[str, Any], token: str) -> UpdateOne:
+        return UpdateOne(
+            {"_id": document.id, "revision": document.revision},
+            {
+                "$push": {f"facts.{writer}": {"$each": raws} for writer, raws in document.added.items()},
+                "$set": {
+                    "revision": token,
+                    "published": document.published,
+                    "pending": document.length(self._writer) > document.published,
+                    "copies": [asdict(copy) for copy in document.copies],
+                    "view": view,
+                    **document.keeps,
+                },
+            },
+        )
+
+    def _insert(self, inserts: list[dict[str, Any]], token: str) -> set[str]:
+        lost: set[str] = set()
+        for attempt in range(TRIES):
+            if not inserts:
+                break
+            try:
+                self._collection.insert_many(inserts, ordered=False)
+                break
+            except BulkWriteError as error:
+                foreign = [e for e in error.details["writeErrors"] if e["code"] != DUPLICATE_KEY]
+                if foreign:
+                    raise
+                refused = {inserts[e["index"]]["_id"] for e in error.details["writeErrors"]}
+                # After a lost answer the first try may have stored them: those carry our token.
+                lost = refused - (self._ours(refused, token) if attempt else set())
+                break
+            except PyMongoError as error:
+                if not connect_failures(error) or attempt == TRIES - 1:
+                    raise self._away(error) from error
+        return lost
+
+    def _update(self, updates: Mapping[str, UpdateOne], raises: list[UpdateOne], token: str) -> set[str]:
+        if not updates and not raises:
+            return set()
+        for attempt in range(TRIES):
+            try:
+                # Raises come last: what they match is not part of this turn.
+                result = self._collection.bulk_write([*updates.values(), *raises], ordered=False)
+                if result.matched_count == len(updates) + len(raises):
+                    return set()
+                break
+            except PyMongoError as error:
+                if not connect_failures(error) or attempt == TRIES - 1:
+                    raise self._away(error) from error
+        return set(updates) - self._ours(updates, token)
+
+    def _ours(self, ids: Iterable[str], token: str) -> set[str]:
+        """Those that carry this save's token: the one honest answer to what a write without an answer did."""
+        wanted = list(ids)
+        if not wanted:
+            return set()
+        try:
+            found = self._collection.find({"_id": {"$in": wanted}, "revision": token}, {"_id": 1})
+            return {document["_id"] for document in found}
+        except PyMongoError as error:
+            raise self._away(error) from error
+
+    def _away(self, error: PyMongoError) -> Exception:
+        return Away("store", type(error).__name__) if connect_failures(error) else error

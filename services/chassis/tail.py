@@ -1,0 +1,61 @@
+"""The check at start that a writer's own topics are not ahead of its store, as after an old backup was put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+
+from services.chassis.engine.store import Store
+
+TAIL = 50
+"""Records looked at, at the end of each partition."""
+
+
+class StoreBehind(Exception):
+    """The topic holds facts that the store does not; deciding on would fork referrals."""
+
+
+def check(
+    topic: str, service: str, parse: Callable[[bytes], Any], store: Store, connect: Callable[[], KafkaConsumer]
+) -> None:
+    """Raise StoreBehind where any of the last facts on the service's own topic is not in its store."""
+    newest = _newest_sequences(topic, parse, connect)
+    stored: dict[str, Mapping[str, Any]] = {}
+    ids = list(newest)
+    for start in range(0, len(ids), 500):
+        stored.update({document["_id"]: document for document in store.load(ids[start : start + 500])})
+    missing = [
+        referral_id
+        for referral_id, sequence in newest.items()
+        if len(stored.get(referral_id, {}).get("facts", {}).get(service, ())) < sequence
+    ]
+    if missing:
+        raise StoreBehind(
+            f"{topic} is ahead of the store of {service}: {len(missing)} of the last {len(newest)} referrals on the "
+            f"topic have facts that the store lacks, as after an old backup was put back; "
+            f"run `referrals rebuild {service}`"
+        )
+
+
+def _newest_sequences(
+    topic: str, parse: Callable[[bytes], Any], connect: Callable[[], KafkaConsumer]
+) -> dict[str, int]:
+    consumer = connect()
+    newest: dict[str, int] = {}
+    try:
+        partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        consumer.assign(partitions)
+        ends = consumer.end_offsets(partitions)
+        begins = consumer.beginning_offsets(partitions)
+        for partition in partitions:
+            consumer.seek(partition, max(begins[partition], ends[partition] - TAIL))
+        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            for records in consumer.poll(timeout_ms=1_000).values():
+                for record in records:
+                    header = parse(record.value).header
+                    newest[header.referral_id] = max(newest.get(header.referral_id, 0), header.sequence)
+    finally:
+        consumer.close(autocommit=False)
+    return newest

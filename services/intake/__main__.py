@@ -1,0 +1,38 @@
+"""Wires intake together; nothing else connects anything."""
+
+from safeguarding.v1 import intake_pb2_grpc
+from safeguarding.v1.triage_pb2 import TriageFact
+from services import topics
+from services.chassis import service
+from services.chassis.grpc_server import Servicer
+from services.chassis.sealing import KeyWrapper
+from services.chassis.service import Parts, Recipe
+from services.intake.api import IntakeApi, KeysApi
+from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
+from services.intake.settings import Settings
+
+
+def main() -> None:
+    """Run intake until it is told to stop."""
+    settings = service.begin(INTAKE, Settings)
+    wrapper = KeyWrapper(bytes.fromhex(settings.key_encryption_key.get_secret_value()))
+
+    def servicers(parts: Parts[State]) -> list[Servicer]:
+        return [
+            (intake_pb2_grpc.add_IntakeServicer_to_server, IntakeApi(parts, wrapper)),
+            (intake_pb2_grpc.add_KeysServicer_to_server, KeysApi(parts, wrapper)),
+        ]
+
+    recipe = Recipe(
+        id=INTAKE,
+        topic=topics.INTAKE,
+        decider=IntakeDecider(),
+        upstreams={topics.TRIAGE.name: (TRIAGE, TriageFact)},
+        servicers=servicers,
+        checked_by_handler=("/safeguarding.v1.Intake/RaiseConcerns",),
+    )
+    service.Service(settings, recipe).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""gRPC in: raisers' commands and queries. Personal parts are sealed here, before anything else sees them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import grpc
+
+from safeguarding.v1 import access_pb2, intake_pb2, intake_pb2_grpc
+from safeguarding.v1.common_pb2 import FieldGroup
+from safeguarding.v1.concern_pb2 import Narrative
+from services.chassis import checking
+from services.chassis.calls import caller
+from services.chassis.commanding import answered
+from services.chassis.deciding import Command, Refused, Why
+from services.chassis.engine import Answer
+from services.chassis.engine.document import Document
+from services.chassis.errors import STATUS_OF
+from services.chassis.identity import Identity
+from services.chassis.sealing import KeyWrapper, unseal
+from services.chassis.service import Parts
+from services.intake.domain import State, is_raiser
+from services.intake.sealed import NARRATIVE_KEY, Sealer, has, opened, unwrapped
+from services.intake.views import Referrals
+
+REFERRALS = uuid.UUID("0d3f1f0e-53f5-5d0f-9a3e-7a4f1b6f4f0a")
+"""Namespace of referral ids."""
+MOST_IN_FLIGHT = 1_000
+"""Concerns of one stream that may wait for the engine."""
+
+
+class IntakeApi(intake_pb2_grpc.IntakeServicer):
+    """Raisers' front door."""
+
+    def __init__(self, parts: Parts[State], wrapper: KeyWrapper) -> None:
+        self._parts = parts
+        self._wrapper = wrapper
+        self._referrals = Referrals(parts.collection)
+
+    def RaiseConcern(  # noqa: N802 - the RPC's name
+        self, request: intake_pb2.RaiseConcernRequest, context: grpc.ServicerContext
+    ) -> intake_pb2.RaiseConcernResponse:
+        """Record a concern."""
+        [future] = self._parts.engine.submit([self._raising(caller(), request)])
+        return _raised(answered(future, context))
+
+    def RaiseConcerns(  # noqa: N802 - the RPC's name
+        self, request_iterator: Iterator[intake_pb2.RaiseConcernsRequest], context: grpc.ServicerContext
+    ) -> intake_pb2.RaiseConcernsResponse:
+        """Record concerns in bulk; each stands alone, in the order they came."""
+        identity = caller()
+        response = intake_pb2.RaiseConcernsResponse()
+        waiting: list[tuple[str, Future[Answer[State]]]] = []
+        for message in request_iterator:
+            right: list[intake_pb2.RaiseConcernRequest] = []
+            for request in message.concerns:
+                wrong = checking.violations(request)
+                if wrong:
+                    response.refused.add(
+                        idempotency_key=request.idempotency_key[:100],
+                        code=grpc.StatusCode.INVALID_ARGUMENT.value[0],
+                        message=wrong[0].right,
+                        field=wrong[0].field,
+                    )
+                else:
+                    right.append(request)
+            commands = [self._raising(identity, request) for request in right]
+            futures = self._parts.engine.submit(commands)
+            waiting += [(request.idempotency_key, future) for request, future in zip(right, futures, strict=True)]
+            while len(waiting) > MOST_IN_FLIGHT:
+                _collect(response, waiting.pop(0), context)
+        for pair in waiting:
+            _collect(response, pair, context)
+        return response
+
+    def Amend(  # noqa: N802 - the RPC's name
+        self, request: intake_pb2.AmendRequest, context: grpc.ServicerContext
+    ) -> intake_pb2.AmendResponse:
+        """Replace parts of one's own concern."""
+        document, sealer = self._own(request.referral_id)
+        state = document.state
+        amended = intake_pb2.Amended(kinds=request.kinds)
+        if request.HasField("signs"):
+            amended.signs.CopyFrom(request.signs)
+        for name, group in (
+            ("narrative", FieldGroup.FIELD_GROUP_NARRATIVE),
+            ("place", FieldGroup.FIELD_GROUP_PLACE),
+        ):
+            if has(request, name):
+                amended.parts.append(sealer.part(request, name, state.next_version(group)))
+        amended.subjects.extend(sealer.subjects(request.further_subjects, first=len(state.subjects) + 1))
+        answer = self._command(request, amended, sealer, context)
+        return intake_pb2.AmendResponse(event_id=_event_id(answer), sequence=_sequence(answer))
+
+    def SupplyInformation(  # noqa: N802 - the RPC's name
+        self, request: intake_pb2.SupplyInformationRequest, context: grpc.ServicerContext
+    ) -> intake_pb2.SupplyInformationResponse:
+        """Add information to one's own concern."""
+        document, sealer = self._own(request.referral_id)
+        version = document.state.next_version(FieldGroup.FIELD_GROUP_NARRATIVE)
+        supplied = intake_pb2.InformationSupplied(
+            information=sealer.sealed(NARRATIVE_KEY, FieldGroup.FIELD_GROUP_NARRATIVE, version, request.information)
+        )
+        if request.HasField("signs"):
+            supplied.signs.CopyFrom(request.signs)
+        answer = self._command(request, supplied, sealer, context)
+        return intake_pb2.SupplyInformationResponse(event_id=_event_id(answer), sequence=_sequence(answer))
+
+    def Withdraw(  # noqa: N802 - the RPC's name
+        self, request: intake_pb2.WithdrawRequest, context: grpc.ServicerContext
+    ) -> intake_pb2.WithdrawResponse:
+        """Withdraw one's own concern."""
+        answer = self._command(request, None, None, context)
+        return intake_pb2.WithdrawResponse(event_id=_event_id(answer), sequence=_sequence(answer))
+
+    def GetReferral(  # noqa: N802 - the RPC's name
+        self, request: intake_pb2.GetReferralRequest, context: grpc.ServicerContext
+    ) -> intake_pb2.GetReferralResponse:
+        """Read one's own concern and where it stands."""
+        document, keys = self._find(caller(), request.referral_id)
+        state = document.state
+        self._parts.access.record(
+            caller(),
+            access_pb2.ACCESS_KIND_VIEWED,
+            "Intake/GetReferral",
+            reason="own_concern",
+            referral_ids=[request.referral_id],
+        )
+        response = intake_pb2.GetReferralResponse(
+            referral_id=request.referral_id,
+            reference=reference(request.referral_id),
+            state=state.where,  # type: ignore[arg-type]  # an int of the enum
+            raised_at=state.raised_at,
+            sequence=state.sequence,
+            concern=opened(state, request.referral_id, keys),
+        )
+        question = state.stand.question
+        if state.question_open and question is not None and question.key_id in keys:
+            response.question = unseal(keys[question.key_id], request.referral_id, question, Narrative).text
+            if state.stand.answer_by is not None:
+                response.answer_by.CopyFrom(state.stand.answer_by)
+        return response
+
+    def _raising(self, identity: Identity, request: intake_pb2.RaiseConcernRequest) -> Command:
+        referral_id = referral_id_of(identity, request.idempotency_key)
+        sealer = Sealer(self._wrapper, referral_id, {})
+        raised = sealer.raised(request.concern)
+        return self._parts.commands.make(
+            identity,
+            request.idempotency_key,
+            request,
+            referral_id,
+            sealed=raised,
+            keeps=sealer.wrapped,
+            creates=True,
+        )
+
+    def _command(
+        self, request: Any, sealed: Any, sealer: Sealer | None, context: grpc.ServicerContext
+    ) -> Answer[State]:
+        command = self._parts.commands.make(
+            caller(),
+            request.idempotency_key,
+            request,
+            request.referral_id,
+            seen_sequence=request.seen_sequence,
+            sealed=sealed,
+            keeps=sealer.wrapped if sealer else {},
+        )
+        [future] = self._parts.engine.submit([command])
+        return answered(future, context)
+
+    def _own(self, referral_id: str) -> tuple[Document[State], Sealer]:
+        document, keys = self._find(caller(), referral_id)
+        return document, Sealer(self._wrapper, referral_id, keys)
+
+    def _find(self, identity: Identity, referral_id: str) -> tuple[Document[State], dict[str, bytes]]:
+        """The caller's own referral; foreign and absent answer alike."""
+        found = self._referrals.find(referral_id)
+        if found is None or not is_raiser(found[0].state, identity.actor()):
+            raise Refused(
+                Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id"
+            )
+        return found[0], unwrapped(self._wrapper, referral_id, found[1])
+
+
+class KeysApi(intake_pb2_grpc.KeysServicer):
+    """Opens data keys for our own services."""
+
+    def __init__(self, parts: Parts[State], wrapper: KeyWrapper) -> None:
+        self._parts = parts
+        self._wrapper = wrapper
+        self._referrals = Referrals(parts.collection)
+
+    def Open(  # noqa: N802 - the RPC's name
+        self, request: intake_pb2.OpenRequest, context: grpc.ServicerContext
+    ) -> intake_pb2.OpenResponse:
+        """Open the keys of a whole batch."""
+        wrapped = self._referrals.keys(request.referral_ids)
+        response = intake_pb2.OpenResponse()
+        for referral_id, keys in wrapped.items():
+            for key_id, key in unwrapped(self._wrapper, referral_id, keys).items():
+                response.keys.add(referral_id=referral_id, key_id=key_id, key=key)
+        self._parts.access.record(
+            caller(),
+            access_pb2.ACCESS_KIND_KEYS_OPENED,
+            "Keys/Open",
+            reason=request.purpose,
+            referral_ids=sorted(wrapped),
+        )
+        return response
+
+
+def referral_id_of(identity: Identity, idempotency_key: str) -> str:
+    """The referral that this caller's key names: a client that retries after any failure gets one referral."""
+    return str(uuid.uuid5(REFERRALS, f"{identity.role_name}/{identity.id}/{idempotency_key}"))
+
+
+def reference(referral_id: str) -> str:
+    """The short reference to quote on the telephone."""
+    digits = referral_id.replace("-", "").upper()
+    return f"{digits[:4]}-{digits[4:8]}"
+
+
+def _raised(answer: Answer[State]) -> intake_pb2.RaiseConcernResponse:
+    [fact] = answer.facts
+    return intake_pb2.RaiseConcernResponse(
+        referral_id=fact.header.referral_id,
+        reference=reference(fact.header.referral_id),
+        event_id=fact.header.event_id,
+        sequence=answer.sequence,
+        recorded_at=fact.header.occurred_at,
+    )
+
+
+def _collect(
+    response: intake_pb2.RaiseConcernsResponse,
+    waiting: tuple[str, Future[Answer[State]]],
+    context: grpc.ServicerContext,
+) -> None:
+    key, future = waiting
+    try:
+        response.raised.append(_raised(answered(future, context)))
+    except Refused as refused:
+        response.refused.add(
+            idempotency_key=key,
+            code=STATUS_OF[refused.why].value[0],
+            message=f"{refused.wrong}; {refused.right}",
+            field=refused.field,
+        )
+
+
+def _event_id(answer: Answer[State]) -> str:
+    event_id: str = answer.facts[-1].header.event_id
+    return event_id
+
+
+def _sequence(answer: Answer[State]) -> int:
+    sequence: int = answer.facts[-1].header.sequence
+    return sequence

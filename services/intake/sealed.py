@@ -1,0 +1,126 @@
+"""Seals the personal parts of a concern before anything else sees them, and opens them for their raiser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from safeguarding.v1 import concern_pb2, intake_pb2
+from safeguarding.v1.common_pb2 import FieldGroup, Sealed
+from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, seal, unseal
+from services.intake.domain import State
+
+NARRATIVE_KEY = "narrative"
+RAISER_KEY = "raiser"
+
+SUBJECT_GROUPS: Mapping[str, tuple[int, type[Message]]] = {
+    "identity": (FieldGroup.FIELD_GROUP_IDENTITY, concern_pb2.Identity),
+    "identifiers": (FieldGroup.FIELD_GROUP_IDENTIFIERS, concern_pb2.Identifiers),
+    "contact": (FieldGroup.FIELD_GROUP_CONTACT, concern_pb2.Contact),
+    "circumstances": (FieldGroup.FIELD_GROUP_CIRCUMSTANCES, concern_pb2.Circumstances),
+}
+PARTS: Mapping[str, tuple[int, str, type[Message]]] = {
+    "narrative": (FieldGroup.FIELD_GROUP_NARRATIVE, NARRATIVE_KEY, concern_pb2.Narrative),
+    "place": (FieldGroup.FIELD_GROUP_PLACE, NARRATIVE_KEY, concern_pb2.Place),
+    "vehicle": (FieldGroup.FIELD_GROUP_VEHICLE, NARRATIVE_KEY, concern_pb2.Vehicle),
+    "raiser": (FieldGroup.FIELD_GROUP_RAISER, RAISER_KEY, concern_pb2.RaiserDetails),
+}
+
+
+def has(message: Any, name: str) -> bool:
+    """Whether a message holds a part that the tables above name."""
+    given: bool = message.HasField(name)
+    return given
+
+
+def subject_key(number: int) -> str:
+    """The key id of a subject."""
+    return f"subject-{number}"
+
+
+class Sealer:
+    """Seals for one referral; makes the keys that it needs, and wraps each for the document."""
+
+    def __init__(self, wrapper: KeyWrapper, referral_id: str, known: Mapping[str, bytes]) -> None:
+        self._wrapper = wrapper
+        self._referral_id = referral_id
+        self._keys = dict(known)
+        self.wrapped: dict[str, bytes] = {}
+        """New keys by their path in the document."""
+
+    def raised(self, concern: concern_pb2.Concern) -> intake_pb2.Raised:
+        """The concern with every personal part sealed."""
+        return intake_pb2.Raised(
+            kinds=concern.kinds,
+            signs=concern.signs,
+            area=concern.area,
+            subjects=self.subjects(concern.subjects, first=1),
+            parts=[self.part(concern, name, 1) for name in PARTS if has(concern, name)],
+            anonymous=concern.anonymous,
+        )
+
+    def subjects(self, subjects: Iterable[concern_pb2.Subject], first: int) -> list[intake_pb2.SealedSubject]:
+        """Subjects, numbered from `first`, each under a key of its own."""
+        return [self._subject(number, subject) for number, subject in enumerate(subjects, start=first)]
+
+    def part(self, holder: Any, name: str, version: int) -> Sealed:
+        """The part of that name of a concern or a request."""
+        group, key_id, _ = PARTS[name]
+        return self.sealed(key_id, group, version, getattr(holder, name))
+
+    def sealed(self, key_id: str, group: int, version: int, content: Message) -> Sealed:
+        """One sealed part; its key is made where the referral has none of that id."""
+        key = self._keys.get(key_id)
+        if key is None:
+            key = self._keys[key_id] = new_key()
+            self.wrapped[f"keys.{key_id}"] = self._wrapper.wrap(self._referral_id, key_id, key)
+        return seal(key, self._referral_id, key_id, group, version, content)
+
+    def _subject(self, number: int, subject: concern_pb2.Subject) -> intake_pb2.SealedSubject:
+        parts = [
+            self.sealed(subject_key(number), group, 1, getattr(subject, name))
+            for name, (group, _) in SUBJECT_GROUPS.items()
+            if has(subject, name)
+        ]
+        return intake_pb2.SealedSubject(number=number, role=subject.role, parts=parts)
+
+
+def opened(state: State, referral_id: str, keys: Mapping[str, bytes]) -> concern_pb2.Concern:
+    """The concern as it stands, opened; a part whose key was destroyed is left out."""
+    concern = concern_pb2.Concern()
+    if state.raised is None:
+        return concern
+    concern.kinds.extend(state.raised.kinds)
+    concern.signs.CopyFrom(state.raised.signs)
+    concern.area = state.raised.area
+    concern.anonymous = state.raised.anonymous
+    for number in sorted(state.subjects):
+        sealed_subject = state.subjects[number]
+        subject = concern.subjects.add(role=sealed_subject.role)
+        groups = {group: (name, kind) for name, (group, kind) in SUBJECT_GROUPS.items()}
+        for sealed in sealed_subject.parts:
+            name, kind = groups[sealed.group]
+            _put(subject, name, referral_id, keys, sealed, kind)
+    names = {group: (name, kind) for name, (group, _, kind) in PARTS.items()}
+    for sealed in state.parts:
+        name, kind = names[sealed.group]
+        _put(concern, name, referral_id, keys, sealed, kind)
+    return concern
+
+
+def _put(
+    holder: Any, name: str, referral_id: str, keys: Mapping[str, bytes], sealed: Sealed, kind: type[Message]
+) -> None:
+    key = keys.get(sealed.key_id)
+    if key is not None:
+        getattr(holder, name).CopyFrom(unseal(key, referral_id, sealed, kind))
+
+
+def unwrapped(wrapper: KeyWrapper, referral_id: str, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
+    """A referral's data keys, opened. Raises CannotOpen where the key-encryption key is not the one."""
+    return {key_id: wrapper.unwrap(referral_id, key_id, bytes(value)) for key_id, value in wrapped.items()}
+
+
+__all__ = ["CannotOpen", "Sealer", "opened", "subject_key", "unwrapped"]
