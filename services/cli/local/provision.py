@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from kafka.admin import (
     ACL,
@@ -25,6 +25,7 @@ from services.cli.local.errors import NotReady, StackError
 from services.topics import Acl, Resource, Topic
 
 EFFECTIVE_SECONDS = 15
+BROKER_DEFAULT = -1
 NO_ERROR, TOPIC_EXISTS = 0, TopicAlreadyExistsError.errno
 
 
@@ -39,12 +40,15 @@ def login(servers: str, user: str, password: str) -> dict[str, str]:
     }
 
 
+def admin(servers: str, password: str) -> AbstractContextManager[KafkaAdminClient]:
+    """The administrator's connection to the local broker."""
+    return connect(login(servers, ADMIN, password))
+
+
 @contextmanager
-def admin(servers: str, password: str) -> Generator[KafkaAdminClient]:
+def connect(login: Mapping[str, str]) -> Generator[KafkaAdminClient]:
     """An administrator's connection, closed at the end."""
-    client = KafkaAdminClient(
-        **login(servers, ADMIN, password), client_id="referrals-cli", reconnect_backoff_max_ms=1000
-    )
+    client = KafkaAdminClient(**login, client_id="referrals-cli", reconnect_backoff_max_ms=1000)
     try:
         yield client
     finally:
@@ -143,7 +147,7 @@ def _alter_users(client: KafkaAdminClient, changes: list[object]) -> None:
 def _options(topic: Topic) -> dict[str, object]:
     kept = -1 if topic.retention is None else int(topic.retention.total_seconds() * 1000)
     configs = {"retention.ms": str(kept), "retention.bytes": "-1", "cleanup.policy": "delete"}
-    return {"num_partitions": topic.partitions, "replication_factor": 1, "configs": configs}
+    return {"num_partitions": topic.partitions, "replication_factor": BROKER_DEFAULT, "configs": configs}
 
 
 def _acl(acl: Acl) -> ACL:
