@@ -1,11 +1,13 @@
 """A gRPC channel as every caller of ours opens it: mTLS, bounded retries, dead connections noticed."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 
+from services.chassis import tracing
 from services.chassis.grpc_server import LARGEST_MESSAGE
 
 
@@ -60,4 +62,35 @@ def channel(address: str, tls: TlsFiles, *, server_name: str = "") -> grpc.Chann
         private_key=tls.key.read_bytes(),
         certificate_chain=tls.certificate.read_bytes(),
     )
-    return grpc.secure_channel(address, credentials, options=options)
+    return grpc.intercept_channel(grpc.secure_channel(address, credentials, options=options), _Traces())
+
+
+class _Details(NamedTuple):
+    """What gRPC asks a call's details to have."""
+
+    method: str
+    timeout: float | None
+    metadata: Sequence[tuple[str, str | bytes]] | None
+    credentials: grpc.CallCredentials | None
+    wait_for_ready: bool | None
+    compression: grpc.Compression | None
+
+
+class _Traces(grpc.UnaryUnaryClientInterceptor, grpc.StreamUnaryClientInterceptor):
+    """Sends the present span's traceparent along with every call."""
+
+    def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        """See the class."""
+        return continuation(_traced(client_call_details), request)
+
+    def intercept_stream_unary(self, continuation: Any, client_call_details: Any, request_iterator: Any) -> Any:
+        """See the class."""
+        return continuation(_traced(client_call_details), request_iterator)
+
+
+def _traced(given: Any) -> Any:
+    traceparent = tracing.current()
+    if not traceparent:
+        return given
+    metadata = [*(given.metadata or ()), (tracing.TRACEPARENT, traceparent)]
+    return _Details(given.method, given.timeout, metadata, given.credentials, given.wait_for_ready, given.compression)

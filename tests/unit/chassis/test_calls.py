@@ -21,7 +21,7 @@ from services.chassis.errors import STATUS_OF, TimedOut, Unavailable
 from services.chassis.grpc_client import TlsFiles
 from services.chassis.identity import Identity
 from tests.unit.chassis.certificates import DOMAIN, make_authority
-from tests.unit.chassis.rig import REFERRAL, Rig, detail, info, refusal, running
+from tests.unit.chassis.rig import REFERRAL, Rig, answers_well, detail, info, refusal, running
 
 CANARY = "Zephyrine Quillfeather"
 ASK = intake.GetReferralRequest(referral_id=REFERRAL)
@@ -36,7 +36,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Generator[Rig, None, None]:
 
 @pytest.fixture(autouse=True)
 def _answers_well(rig: Rig) -> None:
-    rig.handler.answers = lambda _request, _context: intake.GetReferralResponse(referral_id=REFERRAL)
+    rig.handler.answers = answers_well
 
 
 def raises(error: Exception) -> Callable[[Any, grpc.ServicerContext], Any]:
@@ -46,7 +46,7 @@ def raises(error: Exception) -> Callable[[Any, grpc.ServicerContext], Any]:
     return answer
 
 
-def failed(rig: Rig, tls: TlsFiles | None = None) -> grpc.RpcError:
+def failed(rig: Rig, tls: TlsFiles | None = None) -> Any:
     """The error of a GetReferral as this client, or as a good officer."""
     stub = rig.stub(tls) if tls is not None else rig.officer()
     with pytest.raises(grpc.RpcError) as caught:
@@ -54,9 +54,9 @@ def failed(rig: Rig, tls: TlsFiles | None = None) -> grpc.RpcError:
     return caught.value
 
 
-def code(error: grpc.RpcError) -> grpc.StatusCode:
-    assert isinstance(error, grpc.Call)
-    return error.code()
+def code(error: Any) -> grpc.StatusCode:
+    found: grpc.StatusCode = error.code()
+    return found
 
 
 def test_a_handler_sees_the_certificate_and_the_directory_as_one_identity(rig: Rig) -> None:
@@ -101,7 +101,7 @@ def test_without_a_certificate_no_handler_runs(rig: Rig) -> None:
     rig.handler.answers = lambda request, _context: reached.append(request)
     credentials = grpc.ssl_channel_credentials(rig.authority.file.read_bytes())
     with grpc.secure_channel(rig.address, credentials) as bare:
-        call = bare.unary_unary("/safeguarding.v1.Intake/GetReferral")
+        call: Any = bare.unary_unary("/safeguarding.v1.Intake/GetReferral")
         with pytest.raises(grpc.RpcError) as caught:
             call(b"", timeout=LONG_ENOUGH)
 
@@ -247,7 +247,7 @@ def test_the_handler_knows_how_long_its_caller_waits(rig: Rig) -> None:
 
 
 def test_health_asks_for_a_certificate_and_no_more(rig: Rig) -> None:
-    stub = health_pb2_grpc.HealthStub(rig.channel(rig.authority.issue("probe", [])))
+    stub: Any = health_pb2_grpc.HealthStub(rig.channel(rig.authority.issue("probe", [])))
     request = health_pb2.HealthCheckRequest()
     before = stub.Check(request, timeout=LONG_ENOUGH).status
     for condition in rig.health.conditions():
@@ -262,7 +262,7 @@ def test_health_asks_for_a_certificate_and_no_more(rig: Rig) -> None:
 
 def test_an_rpc_that_declares_no_roles_is_denied_to_everyone(rig: Rig) -> None:
     rig.enter("officer", "officer-1")
-    stub = health_pb2_grpc.HealthStub(rig.channel(rig.authority.officer()))
+    stub: Any = health_pb2_grpc.HealthStub(rig.channel(rig.authority.officer()))
     with pytest.raises(grpc.RpcError) as caught:
         next(stub.Watch(health_pb2.HealthCheckRequest(), timeout=LONG_ENOUGH))
 
@@ -271,7 +271,7 @@ def test_an_rpc_that_declares_no_roles_is_denied_to_everyone(rig: Rig) -> None:
 
 
 def test_reflection_answers_on_a_local_stack(rig: Rig) -> None:
-    stub = reflection_pb2_grpc.ServerReflectionStub(rig.channel(rig.authority.officer()))
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(rig.channel(rig.authority.officer()))
     ask = reflection_pb2.ServerReflectionRequest(list_services="")
     answer = next(stub.ServerReflectionInfo(iter([ask]), timeout=LONG_ENOUGH))
 
