@@ -109,8 +109,10 @@ def _text(path: Path) -> str:
 
 
 def _refused(path: Path, text: str, model: type[BaseModel], error: ValidationError) -> FileRefused:
-    problems = [_problem(text, model, dict(detail)) for detail in error.errors()]
-    line, wrong, right = min(problems)
+    # A misspelt key is both unknown and missing: what is there and wrong says more than what is not.
+    details = error.errors()
+    present = [detail for detail in details if detail["type"] != "missing"] or details
+    line, wrong, right = min(_problem(text, model, dict(detail)) for detail in present)
     return FileRefused(path, line, wrong, right)
 
 

@@ -1,0 +1,200 @@
+"""Rules grade and route as practitioners' sources say, and a file of rules that contradicts itself is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from safeguarding.v1 import common_pb2 as c
+from safeguarding.v1.access_control_pb2 import ROLE_OFFICER, ROLE_PUBLIC
+from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.concern_pb2 import Signs
+from safeguarding.v1.intake_pb2 import Raised, SealedSubject
+from services.chassis.areafile import FileRefused
+from services.chassis.language import Kind, Service, SubjectRole
+from services.triage.rules import Assessment, Features, load_rules
+
+AREA = Path(__file__).parents[3] / "deploy" / "areas" / "avon-and-somerset"
+RULES = load_rules(AREA)
+
+
+def assess(
+    *kinds: Kind,
+    signs: Signs | None = None,
+    roles: tuple[SubjectRole, ...] = (),
+    role: int = ROLE_OFFICER,
+    anonymous: bool = False,
+) -> Assessment:
+    """Assess a concern by these features."""
+    raised = Raised(
+        kinds=kinds,
+        signs=signs,
+        area="bristol",
+        subjects=[SealedSubject(number=place, role=each) for place, each in enumerate(roles, start=1)],
+        anonymous=anonymous,
+    )
+    actor = Actor(role=ROLE_OFFICER if role == ROLE_OFFICER else ROLE_PUBLIC, id="a", kind="")
+    return RULES.assess(Features.of(raised, actor))
+
+
+def services(assessment: Assessment) -> set[Service]:
+    """The services that are asked."""
+    return {leg.service for leg in assessment.legs}
+
+
+def ids(assessment: Assessment) -> set[str]:
+    """The rules that fired."""
+    return {rule.id for rule in assessment.fired}
+
+
+def test_dash_of_fourteen_is_red_and_tells_a_domestic_abuse_service_without_consent() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(dash_score=14))
+
+    assert assessment.grade == c.GRADE_RED
+    support = next(leg for leg in assessment.legs if leg.service == c.SERVICE_KIND_DOMESTIC_ABUSE_SUPPORT)
+    assert support.basis == c.LAWFUL_BASIS_SAFEGUARDING
+    assert support.respond_clock == "respond_red"
+
+
+def test_dash_of_thirteen_is_amber_and_a_dash_that_was_not_asked_is_no_dash_of_zero() -> None:
+    asked = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(dash_score=13))
+    not_asked = assess(c.CONCERN_KIND_DOMESTIC_ABUSE)
+
+    assert asked.grade == not_asked.grade == c.GRADE_AMBER
+    assert "dash_14" not in ids(asked) | ids(not_asked)
+
+
+def test_judgement_raises_a_low_dash_to_red() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(dash_score=2, judged_high_risk=True))
+
+    assert assessment.grade == c.GRADE_RED
+
+
+def test_children_in_an_abusive_home_bring_social_care_and_the_school_before_it_opens() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(child_lives_here=True, school_age_child=True))
+
+    assert services(assessment) == {
+        c.SERVICE_KIND_POLICE_SAFEGUARDING,
+        c.SERVICE_KIND_CHILDRENS_SOCIAL_CARE,
+        c.SERVICE_KIND_SCHOOL,
+    }
+    school = next(leg for leg in assessment.legs if leg.service == c.SERVICE_KIND_SCHOOL)
+    assert school.respond_clock == "respond_before_school"
+    assert school.basis == c.LAWFUL_BASIS_LEGAL_OBLIGATION
+
+
+def test_only_police_attendance_starts_operation_encompass() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(school_age_child=True), role=ROLE_PUBLIC)
+
+    assert c.SERVICE_KIND_SCHOOL not in services(assessment)
+
+
+def test_legs_for_one_service_become_one_in_the_words_of_the_strongest_rule() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(dash_score=20, consents_to_support=True))
+
+    support = [leg for leg in assessment.legs if leg.service == c.SERVICE_KIND_DOMESTIC_ABUSE_SUPPORT]
+    assert len(support) == 1
+    assert support[0].rule_ids == ("dash_14", "abuse_support_agreed")
+    assert support[0].basis == c.LAWFUL_BASIS_SAFEGUARDING
+    assert support[0].respond_clock == "respond_red"
+
+
+def test_nothing_known_of_an_adults_needs_is_held_for_the_desk() -> None:
+    assessment = assess(c.CONCERN_KIND_ADULT_AT_RISK, roles=(c.SUBJECT_ROLE_ADULT_AT_RISK,))
+
+    assert assessment.held
+    assert assessment.legs == ()
+    assert assessment.grade == c.GRADE_GREEN
+
+
+def test_danger_now_is_never_held() -> None:
+    assessment = assess(
+        c.CONCERN_KIND_ADULT_AT_RISK, signs=Signs(immediate_danger=True), role=ROLE_PUBLIC, anonymous=True
+    )
+
+    assert not assessment.held
+    assert services(assessment) == {c.SERVICE_KIND_POLICE_RESPONSE}
+    assert assessment.grade == c.GRADE_RED
+
+
+def test_a_third_complaint_reaches_the_case_review() -> None:
+    second = assess(c.CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR, signs=Signs(complaints_in_six_months=2))
+    third = assess(c.CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR, signs=Signs(complaints_in_six_months=3))
+
+    assert (second.grade, third.grade) == (c.GRADE_GREEN, c.GRADE_AMBER)
+    assert services(third) - services(second) == {c.SERVICE_KIND_COMMUNITY_SAFETY}
+
+
+def test_another_grade_changes_the_clocks_of_legs_that_have_none_of_their_own() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(child_lives_here=True))
+
+    regraded = assessment.regraded(c.GRADE_RED)
+
+    assert regraded.grade == c.GRADE_RED
+    assert {leg.respond_clock for leg in assessment.legs} == {"respond_amber", "respond_child_referral"}
+    assert {leg.respond_clock for leg in regraded.legs} == {"respond_red", "respond_child_referral"}
+
+
+def test_a_fired_rule_goes_into_the_fact_in_its_own_words() -> None:
+    rule = next(rule for rule in RULES.all if rule.id == "section_42")
+
+    fact = rule.as_fired()
+
+    assert (fact.rule_id, fact.words, fact.source) == (rule.id, rule.words, rule.source)
+    assert fact.confirmed
+    assert fact.grade == c.GRADE_AMBER
+
+
+def test_there_are_thirty_rules_and_every_unconfirmed_one_says_why() -> None:
+    assert len(RULES.all) >= 30
+    assert all(rule.confirmed or rule.unconfirmed_reason for rule in RULES.all)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line_says", "wrong"),
+    [
+        ("dash_score = 14 }", "dash_score = 13 }", "example_fires", "dash_14 does not fire on its example_fires"),
+        ("dash_score = 13 }", "dash_score = 15 }", "example_not", "dash_14 fires on its example_not"),
+        ("when.dash_score_at_least = 14", "when.dash_at_least = 14", "dash_at_least", "unknown key 'dash_at_least'"),
+        ('id = "weapon"', 'id = "immediate_danger"', 'id = "immediate_danger"', "is used twice"),
+        ('when.signs = ["weapon"]', 'when.signs = ["wepon"]', "wepon", "'wepon' is no sign"),
+        ('service = "probation"', 'service = "parole"', "parole", "'parole' is no such word"),
+        (
+            'respond_clock = "respond_before_school"',
+            'respond_clock = "respond_before_tea"',
+            "respond_before_tea",
+            "no clock respond_before_tea",
+        ),
+        (
+            'source = "Community SpeedWatch practice: observations go to the neighbourhood team"\n',
+            "",
+            "[[rule]]",
+            "the key 'source' is missing",
+        ),
+        ('when.signs = ["weapon"]\ngrade = "amber"\n', 'when.signs = ["weapon"]\n', "[[rule]]", "without an effect"),
+        (
+            'when.kinds = ["road_danger"]\ngrade = "green"',
+            'when = {}\ngrade = "green"',
+            "when = {}",
+            "a rule without a condition",
+        ),
+    ],
+)
+def test_a_wrong_rule_is_refused_with_its_line(
+    tmp_path: Path, before: str, after: str, line_says: str, wrong: str
+) -> None:
+    area = Path(shutil.copytree(AREA, tmp_path / "area"))
+    path = area / "rules.toml"
+    text = path.read_text()
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, after))
+
+    with pytest.raises(FileRefused) as caught:
+        load_rules(area)
+
+    assert caught.value.file == path
+    assert wrong in caught.value.wrong
+    assert caught.value.right
+    assert line_says in path.read_text().splitlines()[caught.value.line - 1]
