@@ -1,0 +1,120 @@
+"""The directory is what its files say at this moment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
+from services.chassis.deciding import Refused, Why
+from services.chassis.directory import BrokenEntry, Directory
+from services.chassis.identity import Identity, Name
+
+OFFICER = Name(ROLE_OFFICER, "officer-1")
+KEY = "0f" * 32
+PARTNER = f"""
+name = "Riverside Housing"
+kind = "housing"
+serves = ["housing"]
+areas = ["riverside"]
+public_key = "{KEY}"
+kafka = true
+"""
+
+
+def write(root: Path, role: str, person: str, text: str) -> Path:
+    file = root / role / f"{person}.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def test_an_entry_says_kind_and_team(tmp_path: Path) -> None:
+    write(tmp_path, "officer", "officer-1", 'name = "A"\nkind = "special_constable"\nteam = "north"\n')
+
+    found = Directory(tmp_path).find(OFFICER)
+
+    assert found == Identity(ROLE_OFFICER, "officer-1", "special_constable", "north")
+
+
+def test_absent_and_removed_are_refused_at_once(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    with pytest.raises(Refused) as never:
+        directory.find(OFFICER)
+    file = write(tmp_path, "officer", "officer-1", 'name = "A"\n')
+    directory.find(OFFICER)
+    file.unlink()
+    with pytest.raises(Refused) as removed:
+        directory.find(OFFICER)
+
+    assert never.value.why is removed.value.why is Why.FORBIDDEN
+
+
+def test_a_changed_entry_counts_at_once_even_within_one_tick_of_the_clock(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    file = write(tmp_path, "officer", "officer-1", 'kind = "first"\n')
+    then = file.stat().st_mtime_ns
+    assert directory.find(OFFICER).kind == "first"
+    renamed = write(tmp_path, "officer", "new", 'kind = "other"\n')
+    os.utime(renamed, ns=(then, then))
+    renamed.rename(file)
+
+    assert directory.find(OFFICER).kind == "other"
+
+
+def test_an_unchanged_entry_is_not_read_again(tmp_path: Path) -> None:
+    write(tmp_path, "officer", "officer-1", 'kind = "first"\n')
+    directory = Directory(tmp_path)
+
+    assert directory.find(OFFICER) is directory.find(OFFICER)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("kind = ", "officer/officer-1.toml: not TOML"), ("kind = 3", "officer/officer-1.toml: kind must be a text")],
+)
+def test_a_broken_entry_is_named(tmp_path: Path, text: str, says: str) -> None:
+    write(tmp_path, "officer", "officer-1", text)
+    with pytest.raises(BrokenEntry, match=says):
+        Directory(tmp_path).find(OFFICER)
+
+
+def test_partners_are_listed_by_id_and_follow_the_files(tmp_path: Path) -> None:
+    directory = Directory(tmp_path)
+    assert directory.partners() == ()
+    write(tmp_path, "partner", "riverside", PARTNER)
+    file = write(tmp_path, "partner", "council", PARTNER + "lead = true\n")
+
+    assert [(found.id, found.lead) for found in directory.partners()] == [("council", True), ("riverside", False)]
+    found = directory.partner("riverside")
+    assert found is not None
+    assert (found.serves, found.areas, found.kafka) == (("housing",), ("riverside",), True)
+    assert found.public_key == bytes.fromhex(KEY)
+
+    file.unlink()
+    assert [found.id for found in directory.partners()] == ["riverside"]
+    assert directory.partner("council") is None
+
+
+def test_a_partners_changed_entry_counts_at_once(tmp_path: Path) -> None:
+    file = write(tmp_path, "partner", "riverside", PARTNER)
+    directory = Directory(tmp_path)
+    directory.partners()
+    file.write_text(PARTNER.replace('"Riverside Housing"', '"Riverside Homes"'))
+
+    assert directory.partners()[0].name == "Riverside Homes"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (PARTNER.replace(KEY, "0f"), "public_key must be an X25519 key"),
+        (PARTNER.replace(KEY, "zz" * 32), "public_key must be an X25519 key"),
+        (PARTNER.replace('["housing"]', '"housing"'), "serves must be a list of texts"),
+        (PARTNER.replace("true", '"yes"'), "kafka must be true or false"),
+    ],
+)
+def test_a_partners_broken_entry_is_named(tmp_path: Path, text: str, says: str) -> None:
+    write(tmp_path, "partner", "riverside", text)
+    with pytest.raises(BrokenEntry, match=f"partner/riverside.toml: {says}"):
+        Directory(tmp_path).partners()
