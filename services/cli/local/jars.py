@@ -5,6 +5,8 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from services.cli.local.errors import StackError
 from services.cli.local.home import CHECKOUT
@@ -23,6 +25,16 @@ def present(name: str) -> bool:
     """Whether the jars are there and are those of the sources as they are now."""
     stamp = JARS / name / ".sources"
     return stamp.is_file() and stamp.read_text() == _digest(name)
+
+
+def fetch_all(names: Iterable[str], progress: Callable[[str], None]) -> None:
+    """Bring what is missing, side by side."""
+    missing = [name for name in names if not present(name)]
+    if missing:
+        progress("fetching the jars of broker and store (once for this checkout)")
+        with ThreadPoolExecutor() as pool:
+            for fetching in [pool.submit(fetch, name) for name in missing]:
+                fetching.result()
 
 
 def fetch(name: str) -> None:

@@ -169,7 +169,7 @@ class Stack:
         known = self.access().ports
         ports.require_free({port: known[port] for entry in new for port in entry.ports}, self.home)
         environments.write(self.home, known, credentials.load(self.home), self.area)
-        _fetch_jars([entry.name for entry in new if entry.name in jars.NAMES], progress)
+        jars.fetch_all([entry.name for entry in new if entry.name in jars.NAMES], progress)
 
     def _launch(self, starting: Sequence[Entry], up: list[Entry], progress: Progress, timeout: float) -> list[Entry]:
         """Start the processes of one stage; return when they are healthy and the broker is furnished."""
@@ -297,15 +297,6 @@ def _chosen(only: Iterable[str] | None) -> list[Entry]:
     if unknown:
         raise StackError(f"unknown: {', '.join(unknown)}; the stack has {', '.join(plan.NAMES)}")
     return [entry for entry in plan.PLAN if entry.name in names]
-
-
-def _fetch_jars(names: Sequence[str], progress: Progress) -> None:
-    missing = [name for name in names if not jars.present(name)]
-    if missing:
-        progress("fetching the jars of broker and store (once for this checkout)")
-        with ThreadPoolExecutor() as pool:
-            for fetching in [pool.submit(jars.fetch, name) for name in missing]:
-                fetching.result()
 
 
 def _alive(row: dict[str, Any] | None) -> Running | None:
