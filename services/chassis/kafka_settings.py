@@ -12,6 +12,8 @@ MECHANISM = "SCRAM-SHA-256"
 
 # The default (30 s) leaves clients silent long after a killed broker is back: shared pitfalls, measured.
 RECONNECT_BACKOFF_MAX_MS = 1_000
+# How long a client that is being made waits for a broker before it raises; who makes it tries again.
+BOOTSTRAP_TIMEOUT_MS = 3_000
 # A poll that waits for the engine or a pause must not cost the membership; the watchdog ends what hangs.
 MAX_POLL_INTERVAL_MS = 24 * 60 * 60 * 1_000
 SESSION_TIMEOUT_MS = 10_000
@@ -64,6 +66,7 @@ class KafkaAccess:
         return {
             "bootstrap_servers": self.addresses,
             "reconnect_backoff_max_ms": RECONNECT_BACKOFF_MAX_MS,
+            "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
             **self._login(),
         }
 

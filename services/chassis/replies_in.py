@@ -95,12 +95,14 @@ class RepliesIn:
     def _run(self) -> None:
         try:
             consumer = self._connect()
-            if consumer is not None:
-                try:
-                    self._read(consumer)
-                    self._clean = self._commit(consumer)
-                finally:
-                    consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+            if consumer is None:
+                self._clean = True
+                return
+            try:
+                self._read(consumer)
+                self._clean = self._commit(consumer)
+            finally:
+                consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; the process must end
             self._on_fatal(error)
 

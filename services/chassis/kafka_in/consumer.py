@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import faust
 from aiokafka.client import AIOKafkaClient
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 EXIT_BROKEN = 70
 COMMIT_EVERY_SECONDS = 1.0
 BROKER_RETRY_SECONDS = 1.0
+ANSWER_SECONDS = 5.0
+
+T = TypeVar("T")
 
 
 def end_process(error: BaseException) -> None:
@@ -91,6 +94,8 @@ class KafkaIn:
         Waits up to `seconds` for the engine, and about as long again for Faust. True when everything was
         finished and committed; False means that the rest will be read again. Not from KafkaIn's own thread.
         """
+        if self._thread.ident is None:
+            return True  # never started
         self._stop_seconds = seconds
         self._stopped = True
         self._post(lambda: self._stopping.set() if self._stopping else None)
@@ -130,15 +135,27 @@ class KafkaIn:
         return self._consumer.offsets.unfinished() if self._consumer else 0
 
     def progress(self) -> dict[TopicPartition, Progress]:
-        """Return how far each partition is of which anything was read since it was assigned."""
+        """Return how far each partition is of which anything was read since it was assigned.
 
-        async def ask() -> dict[TopicPartition, Progress]:
-            return self._consumer.offsets.progress() if self._consumer else {}
+        Raises TimeoutError when KafkaIn's thread hangs. Not from that thread.
+        """
+        return self._ask(lambda consumer: consumer.offsets.progress(), {})
+
+    def lag(self) -> int:
+        """Return how many records wait to be handled, as far as the last fetches tell; held ones do not.
+
+        For metrics: it is 0, too, while no broker has answered. Raises TimeoutError when KafkaIn hangs.
+        """
+        return self._ask(lambda consumer: consumer.lag(), 0)
+
+    def _ask(self, question: Callable[[Consumer], T], without: T) -> T:
+        async def ask() -> T:
+            return question(self._consumer) if self._consumer else without
 
         loop = self._loop
         if loop is None or loop.is_closed():
-            return {}
-        return asyncio.run_coroutine_threadsafe(ask(), loop).result(5)
+            return without
+        return asyncio.run_coroutine_threadsafe(ask(), loop).result(ANSWER_SECONDS)
 
     # -- KafkaIn's own thread ------------------------------------------------------------------------------
 

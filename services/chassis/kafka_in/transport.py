@@ -166,6 +166,18 @@ class Consumer(driver.Consumer):
             await self.force_commit()
         return True
 
+    def lag(self) -> int:
+        """Return how many records of our partitions the last fetches saw beyond what is handled."""
+        assignment = cast(Any, self._thread.assignment_token())
+        known = self.offsets.progress()
+        waiting = 0
+        for partition in assignment.tps if assignment is not None else ():
+            state = assignment.state_value(partition)
+            if state.highwater is not None and state.has_valid_position:
+                progress = known.get((partition.topic, partition.partition))
+                waiting += max(0, state.highwater - (progress.handled if progress else state.position))
+        return waiting
+
     # -- fetching ------------------------------------------------------------------------------------------
 
     def _consider(self) -> None:

@@ -1,0 +1,223 @@
+"""What KafkaIn promises while nothing fails: order, chunks, commits that wait, pause, stop. On a real broker."""
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from services.chassis.kafka_in import Chunk, Held, KafkaIn, Record
+from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
+from services.chassis.watchdog import Watchdog
+from tests.integration.kafka_in.support import commits_of, produce, send, wait_until
+
+pytestmark = pytest.mark.integration
+log = logging.getLogger(__name__)
+
+RECORDS = 200_000
+
+
+def answered(held: Held = ()) -> Future[Held]:
+    future: Future[Held] = Future()
+    future.set_result(held)
+    return future
+
+
+@contextmanager
+def reading(
+    kafka: KafkaAccess, topic: str, group: str, handle: Callable[[Chunk], Future[Held]], **options: Any
+) -> Iterator[KafkaIn]:
+    reader = KafkaIn(kafka, [topic], group, handle, on_fatal=lambda error: pytest.fail(repr(error)), **options)
+    reader.start()
+    try:
+        yield reader
+    finally:
+        assert reader.stop()
+
+
+def test_200_000_records_arrive_once_in_order_in_few_chunks_and_cheaply(
+    kafka: KafkaAccess, make_topic: Callable[..., str], group: str
+) -> None:
+    topic = make_topic()
+    sent = produce(kafka, topic, RECORDS)
+    offsets: dict[int, list[int]] = defaultdict(list)
+    chunks: list[int] = []
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        for record in chunk.records:
+            offsets[record.partition].append(record.offset)
+        chunks.append(len(chunk))
+        return answered()
+
+    started = time.process_time()
+    with reading(kafka, topic, group, handle), commits_of(kafka, topic, group) as commits:
+        wait_until(lambda: sum(chunks) >= RECORDS, 90, what="all records handled")
+        spent = time.process_time() - started
+        wait_until(lambda: commits.total() == RECORDS, what="all offsets committed")
+
+    log.warning("kafka_in events=%d cpu_seconds=%.2f a_cpu_second=%.0f", RECORDS, spent, RECORDS / spent)
+    assert {(partition, offset) for partition, each in offsets.items() for offset in each} == sent
+    assert all(each == sorted(set(each)) for each in offsets.values())
+    assert max(chunks) <= 2_000
+    assert len(chunks) < RECORDS / 500
+    assert RECORDS / spent > 32_000  # ten times what a stock agent was measured at
+
+
+def test_a_record_arrives_whole(kafka: KafkaAccess, make_topic: Callable[..., str], group: str) -> None:
+    topic = make_topic(partitions=1)
+    producer = KafkaProducer(**kafka.producer("test-out"))
+    producer.send(topic, key=b"k", value=b"v", headers=[("ce_id", b"1")], timestamp_ms=1_700_000_000_123).get(30)
+    producer.send(topic, key=b"k", value=None).get(30)
+    producer.send(topic, key=None, value=b"v").get(30)
+    producer.close()
+    records: list[Record] = []
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        records.extend(chunk.records)
+        return answered()
+
+    with reading(kafka, topic, group, handle):
+        wait_until(lambda: len(records) == 3, what="the records")
+
+    assert records[0] == Record(topic, 0, 0, 1_700_000_000_123, b"k", b"v", (("ce_id", b"1"),))
+    assert [(record.key, record.value, record.headers) for record in records[1:]] == [
+        (b"k", None, ()),
+        (None, b"v", ()),
+    ]
+
+
+def test_commits_wait_for_the_engine_and_at_most_two_chunks_are_in_flight(
+    kafka: KafkaAccess, make_topic: Callable[..., str], group: str
+) -> None:
+    topic = make_topic(partitions=1)
+    send(kafka, topic, *(b"%d" % number for number in range(40)))
+    waiting: list[tuple[Chunk, Future[Held]]] = []
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        waiting.append((chunk, Future()))
+        return waiting[-1][1]
+
+    with (
+        reading(kafka, topic, group, handle, max_records=10) as reader,
+        commits_of(kafka, topic, group, 1) as commits,
+    ):
+        wait_until(lambda: len(waiting) == 2, what="two chunks in flight")
+        waiting[1][1].set_result(())  # the second first
+        wait_until(lambda: len(waiting) == 3, what="a third chunk")
+        time.sleep(2.5)  # two commit intervals: the point is that nothing happens
+
+        assert len(waiting) == 3
+        assert commits() == {}
+
+        waiting[0][1].set_result(())
+        wait_until(lambda: commits() == {0: 20}, what="the commit of two chunks")
+        assert reader.lag() == 20
+        waiting[2][1].set_result(())
+        wait_until(lambda: len(waiting) == 4, what="the last chunk")
+        waiting[3][1].set_result(())
+        wait_until(lambda: reader.unfinished == 0, what="all done")
+
+    assert [record.offset for chunk, _ in waiting for record in chunk.records] == list(range(40))
+
+
+def test_a_held_record_is_not_committed_past_until_it_is_released(
+    kafka: KafkaAccess, make_topic: Callable[..., str], group: str
+) -> None:
+    topic = make_topic(partitions=1)
+    send(kafka, topic, b"before", b"gap", b"after", b"last")
+    seen: list[Record] = []
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        seen.extend(chunk.records)
+        return answered([record.position for record in chunk.records if record.value == b"gap"])
+
+    with reading(kafka, topic, group, handle) as reader, commits_of(kafka, topic, group, 1) as commits:
+        wait_until(lambda: len(seen) == 4 and commits() == {0: 1}, what="the commit up to the held record")
+        assert reader.unfinished == 1
+
+        reader.release(topic, 0, 1)
+        wait_until(lambda: commits() == {0: 4}, what="the commit past the released record")
+
+
+def test_while_paused_nothing_arrives_and_the_watchdog_is_content(
+    kafka: KafkaAccess, make_topic: Callable[..., str], group: str
+) -> None:
+    topic = make_topic(partitions=1)
+    seen: list[bytes | None] = []
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        seen.extend(record.value for record in chunk.records)
+        return answered()
+
+    with reading(kafka, topic, group, handle) as reader:
+        watchdog = Watchdog(kafka, group, reader)
+        wait_until(lambda: reader.assigned == {(topic, 0)}, what="the assignment")
+        send(kafka, topic, b"first")
+        wait_until(lambda: seen == [b"first"] and reader.last_commit_time, what="the first record")
+        assert not any(reading.behind for reading in (watchdog.look().readings or {}).values())
+
+        reader.pause()
+        send(kafka, topic, b"second")
+        time.sleep(2.0)  # longer than a fetch takes: the point is that nothing happens
+        assert len(seen) <= 2  # one fetch may have been under way
+        assert watchdog.look().paused
+        send(kafka, topic, b"third")
+        time.sleep(2.0)
+        assert b"third" not in seen
+
+        reader.resume()
+        wait_until(lambda: seen == [b"first", b"second", b"third"], what="what came during the pause")
+
+
+def test_assigned_partitions_are_told_before_their_records(
+    kafka: KafkaAccess, make_topic: Callable[..., str], group: str
+) -> None:
+    topic = make_topic(partitions=2)
+    send(kafka, topic, b"early")
+    told: list[object] = []
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        told.append("record")
+        return answered()
+
+    with reading(kafka, topic, group, handle, on_assigned=told.append):
+        wait_until(lambda: "record" in told, what="the record")
+
+    assert told == [frozenset({(topic, 0), (topic, 1)}), "record"]
+
+
+def test_stop_lets_the_chunk_in_flight_finish_and_commits_it(
+    kafka: KafkaAccess, make_topic: Callable[..., str], group: str
+) -> None:
+    topic = make_topic(partitions=1)
+    send(kafka, topic, b"slow")
+    begun = threading.Event()
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        future: Future[Held] = Future()
+        threading.Timer(1.5, future.set_result, [()]).start()
+        begun.set()
+        return future
+
+    with reading(kafka, topic, group, handle):
+        assert begun.wait(30)
+
+    with commits_of(kafka, topic, group, 1) as commits:
+        assert commits() == {0: 1}
+
+
+def test_a_broker_that_is_away_at_the_start_is_waited_for_and_stop_still_works(group: str) -> None:
+    nobody = KafkaAccess("127.0.0.1:1", "reader", "invented", SASL_PLAINTEXT)
+    failures: list[BaseException] = []
+    reader = KafkaIn(nobody, ["facts"], group, lambda _: answered(), on_fatal=failures.append)
+    reader.start()
+    time.sleep(2.5)  # longer than one attempt
+
+    assert reader.stop()
+    assert failures == []
