@@ -186,8 +186,8 @@ def _status_of(error: Exception, method: _Method) -> Status:
             _log.info("call_refused", method=method.short, why=error.why.value, wrong=str(error))
             return errors.refusal(error)
         case InvalidRequest():
-            fields = [violation.field for violation in error.violations]
-            _log.info("call_invalid", method=method.short, fields=fields)
+            first = [violation.field for violation in error.violations[:5]]
+            _log.info("call_invalid", method=method.short, first_fields=first, violations=len(error.violations))
             return errors.invalid(error.violations)
         case Unauthenticated():
             _log.warning("call_unauthenticated", method=method.short, wrong=error.wrong)

@@ -1,0 +1,147 @@
+"""The server and the channel hold their bounds: size, calls, retries, and nothing shown outside local."""
+
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2 as details
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from safeguarding.v1 import intake_pb2 as intake
+from safeguarding.v1.intake_pb2_grpc import add_IntakeServicer_to_server
+from services.chassis.deciding import Refused, Why
+from services.chassis.errors import MOST_VIOLATIONS, Unavailable
+from services.chassis.grpc_client import channel
+from services.chassis.grpc_server import LARGEST_MESSAGE, build_server
+from services.chassis.health import Health
+from services.chassis.metrics import Metrics
+from tests.unit.chassis.certificates import make_authority
+from tests.unit.chassis.rig import (
+    REFERRAL,
+    Handler,
+    Rig,
+    RigSettings,
+    answers_well,
+    detail,
+    free_port,
+    refusal,
+    running,
+    settings_fields,
+)
+
+ASK = intake.GetReferralRequest(referral_id=REFERRAL)
+CANARY = "Zephyrine Quillfeather"
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Generator[Rig, None, None]:
+    with running(tmp_path_factory.mktemp("rig")) as made:
+        yield made
+
+
+def failure(call: Any, request: Any) -> Any:
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=10)
+    return caught.value
+
+
+def test_a_message_over_the_limit_is_turned_away_before_it_is_read(rig: Rig) -> None:
+    bare: Any = rig.channel(rig.authority.officer()).unary_unary(
+        "/safeguarding.v1.Intake/GetReferral", request_serializer=bytes, response_deserializer=bytes
+    )
+    error = failure(bare, b"\x0a" * (LARGEST_MESSAGE + 1))
+
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_a_message_that_is_no_protobuf_is_refused_without_quoting_it(rig: Rig) -> None:
+    rig.enter("officer", "officer-1")
+    bare: Any = rig.channel(rig.authority.officer()).unary_unary(
+        "/safeguarding.v1.Intake/GetReferral", request_serializer=bytes, response_deserializer=bytes
+    )
+    error = failure(bare, CANARY.encode())
+
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert CANARY not in str(error)
+
+
+def test_a_call_is_tried_again_a_bounded_number_of_times_while_the_service_is_away(rig: Rig) -> None:
+    tried: list[int] = []
+
+    def answer(_request: Any, _context: grpc.ServicerContext) -> Any:
+        tried.append(1)
+        raise Unavailable("broker")
+
+    rig.handler.answers = answer
+    error = failure(rig.officer().GetReferral, ASK)
+
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert len(tried) == 4
+
+
+def test_a_refusal_is_not_tried_again(rig: Rig) -> None:
+    tried: list[int] = []
+
+    def answer(_request: Any, _context: grpc.ServicerContext) -> Any:
+        tried.append(1)
+        raise Refused(Why.STALE, "it moved on", "read it")
+
+    rig.handler.answers = answer
+    failure(rig.officer().GetReferral, ASK)
+
+    assert len(tried) == 1
+
+
+def test_many_wrong_fields_still_fit_into_an_answer(rig: Rig) -> None:
+    wrong = intake.RaiseConcernsRequest(concerns=[intake.RaiseConcernRequest()] * 100)
+    rig.handler.answers = lambda requests, _context: list(requests)
+    error = failure(rig.officer().RaiseConcerns, iter([wrong]))
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    listed = detail(refusal(error), details.BadRequest).field_violations
+    assert "and 299 more" in refusal(error).message
+    assert [found.description for found in listed][MOST_VIOLATIONS:] == ["and 275 more"]
+    assert len(refusal(error).SerializeToString()) < 8_000
+
+
+def test_a_call_whose_caller_has_gone_before_its_turn_reaches_no_handler(rig: Rig) -> None:
+    rig.handler.answers = answers_well
+    with pytest.raises(grpc.RpcError) as caught:
+        rig.officer().GetReferral(ASK, timeout=0)
+    error: Any = caught.value
+
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_outside_local_there_is_no_reflection(tmp_path: Path) -> None:
+    authority = make_authority(tmp_path / "ca", "Example Partnership Issuing CA")
+    fields = settings_fields(tmp_path, authority, free_port()) | {"environment": "production"}
+    settings = RigSettings.model_validate(fields)
+    metrics = Metrics(CollectorRegistry())
+    server = build_server(
+        settings, [(add_IntakeServicer_to_server, Handler())], Health(metrics=metrics), metrics=metrics
+    )
+    server.start()
+    try:
+        with channel(settings.grpc_address, authority.officer()) as opened:
+            stub: Any = reflection_pb2_grpc.ServerReflectionStub(opened)
+            ask = reflection_pb2.ServerReflectionRequest(list_services="")
+            with pytest.raises(grpc.RpcError) as caught:
+                next(stub.ServerReflectionInfo(iter([ask]), timeout=10))
+    finally:
+        server.stop(grace=0).wait(5)
+    error: Any = caught.value
+
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_port_that_another_holds_is_an_error(rig: Rig, tmp_path: Path) -> None:
+    authority = make_authority(tmp_path / "ca")
+    port = int(rig.address.rpartition(":")[2])
+    settings = RigSettings.model_validate(settings_fields(tmp_path, authority, port))
+
+    with pytest.raises(RuntimeError, match="bind"):
+        build_server(settings, [], Health(metrics=Metrics(CollectorRegistry())))
