@@ -86,6 +86,8 @@ class PartnerReply:
     reply: Any
     wrong: str = ""
     """A code of what was wrong with the record itself, such as unreadable or wrong_key."""
+    note: Any = None
+    """The personal part, opened; gather.py seals it again before anything is decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Decider(Protocol, Generic[S]):
     """The message that this service publishes."""
     upstream_types: Mapping[str, type[Message]]
     """The messages that it reads, by writer."""
+    opened_by: str
+    """The writer whose first fact of a referral is mostly the first input; empty where only commands open one."""
 
     def initial(self) -> S:
         """The state before any fact."""

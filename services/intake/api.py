@@ -22,7 +22,7 @@ from services.chassis.errors import STATUS_OF
 from services.chassis.identity import Identity
 from services.chassis.sealing import KeyWrapper, unseal
 from services.chassis.service import Parts
-from services.intake.domain import State, is_raiser
+from services.intake.domain import State
 from services.intake.sealed import NARRATIVE_KEY, Sealer, has, opened, unwrapped
 from services.intake.views import Referrals
 
@@ -90,8 +90,8 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
             ("place", FieldGroup.FIELD_GROUP_PLACE),
         ):
             if has(request, name):
-                amended.parts.append(sealer.part(request, name, state.next_version(group)))
-        amended.subjects.extend(sealer.subjects(request.further_subjects, first=len(state.subjects) + 1))
+                amended.parts.append(sealer.part(request, name, state.known.next_version(group)))
+        amended.subjects.extend(sealer.subjects(request.further_subjects, first=len(state.known.subjects) + 1))
         answer = self._command(request, amended, sealer, context)
         return intake_pb2.AmendResponse(event_id=_event_id(answer), sequence=_sequence(answer))
 
@@ -100,7 +100,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
     ) -> intake_pb2.SupplyInformationResponse:
         """Add information to one's own concern."""
         document, sealer = self._own(request.referral_id)
-        version = document.state.next_version(FieldGroup.FIELD_GROUP_NARRATIVE)
+        version = document.state.known.next_version(FieldGroup.FIELD_GROUP_NARRATIVE)
         supplied = intake_pb2.InformationSupplied(
             information=sealer.sealed(NARRATIVE_KEY, FieldGroup.FIELD_GROUP_NARRATIVE, version, request.information)
         )
@@ -133,9 +133,9 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
             referral_id=request.referral_id,
             reference=reference(request.referral_id),
             state=state.where,  # type: ignore[arg-type]  # an int of the enum
-            raised_at=state.raised_at,
-            sequence=state.sequence,
-            concern=opened(state, request.referral_id, keys),
+            raised_at=state.known.raised_at,
+            sequence=state.known.sequence,
+            concern=opened(state.known, request.referral_id, keys),
         )
         question = state.stand.question
         if state.question_open and question is not None and question.key_id in keys:
@@ -180,7 +180,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
     def _find(self, identity: Identity, referral_id: str) -> tuple[Document[State], dict[str, bytes]]:
         """The caller's own referral; foreign and absent answer alike."""
         found = self._referrals.find(referral_id)
-        if found is None or not is_raiser(found[0].state, identity.actor()):
+        if found is None or not found[0].state.known.raised_by(identity.actor()):
             raise Refused(
                 Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id"
             )

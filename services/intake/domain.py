@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.message import Message
 
 from safeguarding.v1 import intake_pb2, triage_pb2
-from safeguarding.v1.common_pb2 import Actor, Deadline, FieldGroup, Sealed
+from safeguarding.v1.common_pb2 import Actor, Deadline, Sealed
 from safeguarding.v1.intake_pb2 import IntakeFact, ReferralState
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Upstream, Why
+from services.known import NOTHING, Known, learned
 
 INTAKE = "intake"
 TRIAGE = "triage"
@@ -33,18 +34,9 @@ class Stand:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A referral as intake sees it: its own facts in `raised` to `sequence`, triage's in `stand`."""
+    """A referral as intake sees it: its own facts in `known`, triage's in `stand`."""
 
-    raised: intake_pb2.Raised | None = None
-    raiser: Actor | None = None
-    raised_at: Any = None
-    subjects: Mapping[int, intake_pb2.SealedSubject] = field(default_factory=dict)
-    parts: tuple[Sealed, ...] = ()
-    """Every sealed part that is no subject's, in the order they came; the last of a group is the present one."""
-    withdrawn: bool = False
-    answered: int = 0
-    """How many times the raiser supplied information."""
-    sequence: int = 0
+    known: Known = NOTHING
     stand: Stand = Stand()
 
     @property
@@ -58,11 +50,7 @@ class State:
     @property
     def question_open(self) -> bool:
         """True while triage waits for an answer."""
-        return self.stand.question is not None and self.answered < self.stand.asked
-
-    def next_version(self, group: int) -> int:
-        """The version under which the next sealed part of this group is kept."""
-        return 1 + sum(1 for part in self.parts if part.group == group)
+        return self.stand.question is not None and self.known.supplied < self.stand.asked
 
 
 class IntakeDecider:
@@ -71,6 +59,7 @@ class IntakeDecider:
     writer = INTAKE
     fact_type: type[Message] = IntakeFact
     upstream_types: Mapping[str, type[Message]] = {TRIAGE: TriageFact}
+    opened_by = ""
 
     def initial(self) -> State:
         """Nothing raised yet."""
@@ -80,35 +69,7 @@ class IntakeDecider:
         """Own facts fill the record, triage's where it stands."""
         if writer == TRIAGE:
             return replace(state, stand=_stand(state.stand, fact))
-        state = replace(state, sequence=fact.header.sequence)
-        match fact.WhichOneof("fact"):
-            case "raised":
-                return replace(
-                    state,
-                    raised=fact.raised,
-                    raiser=fact.header.actor,
-                    raised_at=fact.header.occurred_at,
-                    subjects={subject.number: subject for subject in fact.raised.subjects},
-                    parts=tuple(fact.raised.parts),
-                )
-            case "amended":
-                added = {subject.number: subject for subject in fact.amended.subjects}
-                return replace(
-                    state,
-                    raised=_amended(state.raised, fact.amended),
-                    subjects={**state.subjects, **added},
-                    parts=state.parts + tuple(fact.amended.parts),
-                )
-            case "information_supplied":
-                return replace(
-                    state,
-                    parts=(*state.parts, fact.information_supplied.information),
-                    answered=state.answered + 1,
-                )
-            case "withdrawn":
-                return replace(state, withdrawn=True)
-            case _:
-                return state
+        return replace(state, known=learned(state.known, fact))
 
     def decide(self, state: State, given: Input, context: Context) -> Sequence[IntakeFact]:
         """Facts that follow from a raiser's command; triage's facts only change where a referral stands."""
@@ -120,9 +81,9 @@ class IntakeDecider:
         if isinstance(body, intake_pb2.RaiseConcernRequest):
             return _raise(state, given)
         _own(state, given.actor)
-        if state.withdrawn:
+        if state.known.withdrawn:
             raise Refused(Why.ILLEGAL, "the concern was withdrawn", "raise it again as a new concern")
-        if state.sequence >= MOST_FACTS:
+        if state.known.sequence >= MOST_FACTS:
             raise Refused(Why.ILLEGAL, "the referral has too many records", "speak to the triage desk")
         match body:
             case intake_pb2.AmendRequest():
@@ -136,39 +97,20 @@ class IntakeDecider:
 
     def view(self, state: State) -> dict[str, Any]:
         """What queries need: nothing beyond the id, for now only the raiser."""
-        return {"raiser": state.raiser.id if state.raiser else None}
+        return {"raiser": state.known.raiser.id if state.known.raiser else None}
 
 
 def _raise(state: State, given: Command) -> Sequence[IntakeFact]:
-    if state.raised is not None:
+    if state.known.raised is not None:
         # The id derives from sender and key, so this is another sender's key meeting ours: not to be had by chance.
         raise Refused(Why.CONFLICT, "this referral exists", "choose a new idempotency key", field="idempotency_key")
     return [IntakeFact(raised=given.sealed)]
 
 
-def _amended(raised: intake_pb2.Raised | None, amended: intake_pb2.Amended) -> intake_pb2.Raised | None:
-    """What was raised, with the kinds and signs that an amendment replaces."""
-    if raised is None:
-        return None
-    now = intake_pb2.Raised()
-    now.CopyFrom(raised)
-    if amended.kinds:
-        del now.kinds[:]
-        now.kinds.extend(amended.kinds)
-    if amended.HasField("signs"):
-        now.signs.CopyFrom(amended.signs)
-    return now
-
-
 def _own(state: State, actor: Actor) -> None:
     """Foreign and absent answer alike."""
-    if not is_raiser(state, actor):
+    if not state.known.raised_by(actor):
         raise Refused(Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id")
-
-
-def is_raiser(state: State, actor: Actor) -> bool:
-    """True where the actor raised the referral."""
-    return state.raiser is not None and (state.raiser.role, state.raiser.id) == (actor.role, actor.id)
 
 
 def _stand(stand: Stand, fact: Any) -> Stand:
@@ -189,8 +131,3 @@ def _stand(stand: Stand, fact: Any) -> Stand:
             return replace(stand, state=ReferralState.REFERRAL_STATE_ENTERED_IN_ERROR)
         case _:
             return stand
-
-
-def narratives(state: State) -> list[Sealed]:
-    """What the raiser wrote, oldest first."""
-    return [part for part in state.parts if part.group == FieldGroup.FIELD_GROUP_NARRATIVE]

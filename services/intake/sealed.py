@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from safeguarding.v1 import concern_pb2, intake_pb2
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
 from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, seal, unseal
-from services.intake.domain import State
+from services.known import Known
 
 NARRATIVE_KEY = "narrative"
 RAISER_KEY = "raiser"
@@ -87,24 +87,24 @@ class Sealer:
         return intake_pb2.SealedSubject(number=number, role=subject.role, parts=parts)
 
 
-def opened(state: State, referral_id: str, keys: Mapping[str, bytes]) -> concern_pb2.Concern:
+def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern_pb2.Concern:
     """The concern as it stands, opened; a part whose key was destroyed is left out."""
     concern = concern_pb2.Concern()
-    if state.raised is None:
+    if known.raised is None:
         return concern
-    concern.kinds.extend(state.raised.kinds)
-    concern.signs.CopyFrom(state.raised.signs)
-    concern.area = state.raised.area
-    concern.anonymous = state.raised.anonymous
-    for number in sorted(state.subjects):
-        sealed_subject = state.subjects[number]
+    concern.kinds.extend(known.raised.kinds)
+    concern.signs.CopyFrom(known.raised.signs)
+    concern.area = known.raised.area
+    concern.anonymous = known.raised.anonymous
+    for number in sorted(known.subjects):
+        sealed_subject = known.subjects[number]
         subject = concern.subjects.add(role=sealed_subject.role)
         groups = {group: (name, kind) for name, (group, kind) in SUBJECT_GROUPS.items()}
         for sealed in sealed_subject.parts:
             name, kind = groups[sealed.group]
             _put(subject, name, referral_id, keys, sealed, kind)
     names = {group: (name, kind) for name, (group, _, kind) in PARTS.items()}
-    for sealed in state.parts:
+    for sealed in known.parts:
         name, kind = names[sealed.group]
         _put(concern, name, referral_id, keys, sealed, kind)
     return concern

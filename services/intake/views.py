@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pymongo.collection import Collection
-from pymongo.errors import PyMongoError
 
-from services.chassis.engine.away import Away
 from services.chassis.engine.document import Document, fold
-from services.chassis.engine.store import connect_failures
+from services.chassis.engine.store import answering
 from services.intake.domain import IntakeDecider, State
 
 
@@ -32,9 +30,5 @@ class Referrals:
         return {document["_id"]: document.get("keys", {}) for document in found}
 
     def _find(self, query: Mapping[str, Any], fields: Mapping[str, int] | None) -> list[dict[str, Any]]:
-        try:
+        with answering():
             return list(self._collection.find(query, fields))
-        except PyMongoError as error:
-            if connect_failures(error):
-                raise Away("store", type(error).__name__) from error
-            raise

@@ -203,9 +203,7 @@ def disclose(
     withheld: list[Decided] = []
     numbered = sorted(subjects)
     for group in ALL_GROUPS:
-        owners: Sequence[tuple[int, SubjectRole | None]] = (
-            numbered if group in SUBJECT_GROUPS else [(0, None)]
-        )
+        owners: Sequence[tuple[int, SubjectRole | None]] = numbered if group in SUBJECT_GROUPS else [(0, None)]
         for number, role in owners:
             permitted, rule = (False, shut) if shut else _decide(agreement, asked, group, role)
             (given if permitted else withheld).append((group, number, rule))

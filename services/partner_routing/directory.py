@@ -6,20 +6,14 @@ from services.chassis.directory import Partner
 from services.chassis.language import SERVICES, Service
 
 
-def choose(
-    entries: Iterable[Partner], service: Service, area: str, excluding: Collection[str] = ()
-) -> Partner | None:
+def choose(entries: Iterable[Partner], service: Service, area: str, excluding: Collection[str] = ()) -> Partner | None:
     """Return the partner that gives a service in an area, or None.
 
     Of several, the most local: the one that serves the fewest areas, then the first by id. `excluding` names
     the partners that were asked already.
     """
     word = SERVICES.word(service)
-    serving = (
-        entry
-        for entry in entries
-        if word in entry.serves and area in entry.areas and entry.id not in excluding
-    )
+    serving = (entry for entry in entries if word in entry.serves and area in entry.areas and entry.id not in excluding)
     return min(serving, key=_locality, default=None)
 
 

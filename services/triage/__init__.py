@@ -1,1 +1,7 @@
-"""Triage: grades every referral and decides who must know."""
+"""Triage: every referral is graded by rules that are data, and the right partners are asked for.
+
+Reads: referrals.intake.v1.
+Writes: referrals.triage.v1 (graded, information requested, routed, no further action, …).
+Answers: Triage (the desk), ParkedRecords (operators).
+Keeps: one document a referral: its facts, and the few fields that the worklist needs.
+"""

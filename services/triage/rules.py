@@ -97,9 +97,7 @@ class When(Strict):
 
     def holds(self, features: Features) -> bool:
         """True where everything that is stated is so."""
-        return (
-            self._people_hold(features) and self._ticks_hold(features) and self._counts_hold(features.signs)
-        )
+        return self._people_hold(features) and self._ticks_hold(features) and self._counts_hold(features.signs)
 
     def _people_hold(self, features: Features) -> bool:
         return (
@@ -116,9 +114,7 @@ class When(Strict):
     def _ticks_hold(self, features: Features) -> bool:
         ticked = {name for name in _TICKS if getattr(features.signs, name)}
         return (
-            ticked.issuperset(self.signs)
-            and _one_of(self.any_signs, ticked)
-            and ticked.isdisjoint(self.without_signs)
+            ticked.issuperset(self.signs) and _one_of(self.any_signs, ticked) and ticked.isdisjoint(self.without_signs)
         )
 
     def _counts_hold(self, signs: Signs) -> bool:

@@ -346,7 +346,9 @@ class Engine(Generic[S]):
             return False
         if isinstance(item.given, Command):
             return item.given.creates
-        return isinstance(item.given, Upstream) and item.fact.header.sequence == 1 and item.given.writer == "intake"
+        if not isinstance(item.given, Upstream):
+            return False
+        return item.fact.header.sequence == 1 and item.given.writer == self._w.decider.opened_by
 
     def _save(self, documents: Mapping[str, Document[S]]) -> set[str]:
         changed = [d for d in documents.values() if d.changed]

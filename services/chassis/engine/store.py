@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
@@ -69,6 +70,17 @@ class Store(Protocol):
 def connect_failures(error: PyMongoError) -> bool:
     """True for what waiting may mend; anything else is our own fault."""
     return isinstance(error, AutoReconnect | ExecutionTimeout | WTimeoutError) or bool(error.timeout)
+
+
+@contextmanager
+def answering() -> Generator[None]:
+    """Around a read of a view: a store that does not answer is Away."""
+    try:
+        yield
+    except PyMongoError as error:
+        if connect_failures(error):
+            raise Away("store", type(error).__name__) from error
+        raise
 
 
 class MongoStore:

@@ -1,0 +1,114 @@
+"""What intake's facts say of a referral, folded: the one pure reading that every service shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from safeguarding.v1.common_pb2 import Actor, FieldGroup, Sealed
+from safeguarding.v1.concern_pb2 import Signs
+from safeguarding.v1.intake_pb2 import Amended, Raised, SealedSubject
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A concern as it stands after all that was amended and supplied; personal parts stay sealed."""
+
+    raised: Raised | None = None
+    """What was raised, with the kinds and signs as they are now."""
+    raiser: Actor | None = None
+    raised_at: Any = None
+    subjects: Mapping[int, SealedSubject] = field(default_factory=dict)
+    parts: tuple[Sealed, ...] = ()
+    """Every sealed part that is no subject's, in the order they came; the last of a group is the present one, but
+    for narratives, which are all kept."""
+    supplied: int = 0
+    """How many times the raiser supplied information."""
+    withdrawn: bool = False
+    erased: frozenset[str] = frozenset()
+    """Key ids that were destroyed."""
+    sequence: int = 0
+
+    @property
+    def narratives(self) -> tuple[Sealed, ...]:
+        """What the raiser wrote, oldest first."""
+        return tuple(part for part in self.parts if part.group == FieldGroup.FIELD_GROUP_NARRATIVE)
+
+    def latest(self, group: int) -> Sealed | None:
+        """The present part of a group that is no subject's."""
+        return next((part for part in reversed(self.parts) if part.group == group), None)
+
+    def next_version(self, group: int) -> int:
+        """The version under which the next sealed part of this group is kept."""
+        return 1 + sum(1 for part in self.parts if part.group == group)
+
+    def raised_by(self, actor: Actor) -> bool:
+        """True where the actor raised the referral."""
+        return self.raiser is not None and (self.raiser.role, self.raiser.id) == (actor.role, actor.id)
+
+
+NOTHING = Known()
+"""Before the first fact."""
+
+
+def learned(known: Known, fact: Any) -> Known:
+    """What is known after one more of intake's facts."""
+    known = replace(known, sequence=fact.header.sequence)
+    match fact.WhichOneof("fact"):
+        case "raised":
+            return replace(
+                known,
+                raised=fact.raised,
+                raiser=fact.header.actor,
+                raised_at=fact.header.occurred_at,
+                subjects={subject.number: subject for subject in fact.raised.subjects},
+                parts=tuple(fact.raised.parts),
+            )
+        case "amended":
+            return replace(
+                known,
+                raised=_amended(known.raised, fact.amended),
+                subjects={**known.subjects, **{subject.number: subject for subject in fact.amended.subjects}},
+                parts=known.parts + tuple(fact.amended.parts),
+            )
+        case "information_supplied":
+            return replace(
+                known,
+                raised=_with_signs(known.raised, fact.information_supplied.signs),
+                parts=(*known.parts, fact.information_supplied.information),
+                supplied=known.supplied + 1,
+            )
+        case "withdrawn":
+            return replace(known, withdrawn=True)
+        case "erased":
+            return replace(known, erased=known.erased.union(fact.erased.key_ids))
+        case _:
+            return known
+
+
+def _amended(raised: Raised | None, amended: Amended) -> Raised | None:
+    """What was raised, with the kinds and signs that an amendment replaces, and its further subjects."""
+    if raised is None:
+        return None
+    now = Raised()
+    now.CopyFrom(raised)
+    if amended.kinds:
+        del now.kinds[:]
+        now.kinds.extend(amended.kinds)
+    if amended.HasField("signs"):
+        now.signs.CopyFrom(amended.signs)
+    now.subjects.extend(amended.subjects)
+    return now
+
+
+def _with_signs(raised: Raised | None, learned_signs: Signs) -> Raised | None:
+    """Signs once known stay known: ticks are joined, counts and scores take the higher."""
+    if raised is None:
+        return None
+    now = Raised()
+    now.CopyFrom(raised)
+    for field_, value in learned_signs.ListFields():
+        known = getattr(now.signs, field_.name)
+        setattr(now.signs, field_.name, value if isinstance(value, bool) else max(value, known))
+    return now

@@ -1,0 +1,200 @@
+"""Partner-routing's decider: from what triage asks, partners say and clocks bring, to offers, ends and closing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC
+from typing import Any
+
+from google.protobuf.message import Message
+
+from safeguarding.v1 import routing_pb2
+from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
+from safeguarding.v1.routing_pb2 import LegState, RoutingFact
+from safeguarding.v1.triage_pb2 import TriageFact
+from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
+from services.known import learned
+from services.partner_routing.domain.closing import TELL_CLOCK, closing
+from services.partner_routing.domain.offers import AreaRules, offers, open_legs, rerouted
+from services.partner_routing.domain.replies import of_request, own_leg, taken
+from services.partner_routing.domain.state import ALREADY_KNOWN, UNANSWERED, State, with_routing, with_triage
+
+ROUTING = "partner-routing"
+INTAKE = "intake"
+TRIAGE = "triage"
+PARTNER_REMOVED = "partner_removed"
+
+
+class RoutingDecider:
+    """See Decider."""
+
+    writer = ROUTING
+    fact_type: type[Message] = RoutingFact
+    upstream_types: Mapping[str, type[Message]] = {INTAKE: IntakeFact, TRIAGE: TriageFact}
+    opened_by = INTAKE
+
+    def initial(self) -> State:
+        """Nothing known yet."""
+        return State()
+
+    def evolve(self, state: State, writer: str, fact: Any) -> State:
+        """Each writer's facts change a part of their own."""
+        if writer == INTAKE:
+            return replace(state, known=learned(state.known, fact))
+        if writer == TRIAGE:
+            return replace(state, asked=with_triage(state.asked, fact))
+        return with_routing(state, fact)
+
+    def decide(self, state: State, given: Input, context: Context) -> Sequence[RoutingFact]:
+        """What follows: first from the input itself, then from where it leaves the referral."""
+        rules: AreaRules = context.rules
+        first = self._first(state, given, context)
+        if isinstance(given, PartnerReply) and given.wrong:
+            return first
+        after = self._after(state, first, context)
+        then = [] if state.closed else offers(after, rules, context.now)
+        after = self._after(after, then, context)
+        return [*first, *then, *closing(after, rules, context.now)]
+
+    def view(self, state: State) -> dict[str, Any]:
+        """What inboxes and clocks need."""
+        legs = list(open_legs(state))
+        clocks = [
+            {"name": leg.offered.respond_by.clock, "at": leg.offered.respond_by.at.ToDatetime(UTC)}
+            for leg in legs
+            if leg.state in UNANSWERED
+        ]
+        if state.tell_by is not None and not state.closed and not state.audiences <= state.told | state.overdue:
+            clocks.append({"name": TELL_CLOCK, "at": state.tell_by.at.ToDatetime(UTC)})
+        return {"partners": sorted({leg.partner_id for leg in legs}), "clocks": clocks, "closed": state.closed}
+
+    def _first(self, state: State, given: Input, context: Context) -> list[RoutingFact]:
+        match given:
+            case Upstream():
+                return []
+            case ClockRanOut():
+                return _ran_out(state, given, context)
+            case PartnerReply():
+                return self._replied(state, given, context)
+            case Command():
+                return self._commanded(state, given, context)
+
+    def _replied(self, state: State, given: PartnerReply, context: Context) -> list[RoutingFact]:
+        """A reply never fails: what cannot be taken becomes a fact, and a note to the partner."""
+        if given.wrong:
+            return [_refused(given, given.wrong)]
+        leg = own_leg(state, given.reply.leg_id, given.partner_id)
+        try:
+            facts = taken(state, leg, given.reply, context.gathered["notes"].get(given.cause_id))
+        except Refused:
+            return [_refused(given, "illegal")]
+        return facts + self._consequences(state, facts, context)
+
+    def _commanded(self, state: State, given: Command, context: Context) -> list[RoutingFact]:
+        body: Any = given.body
+        match body:
+            case routing_pb2.ReadOutcomeRequest():
+                return _read(state, given)
+            case routing_pb2.RecordToldRequest():
+                return _record_told(state, body)
+            case routing_pb2.RecallRequest():
+                return _recall(state, body)
+            case routing_pb2.ReleasePartnerRequest():
+                ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
+                return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
+        leg = own_leg(state, body.command.leg_id, given.actor.id)
+        facts = taken(state, leg, of_request(body), given.sealed)
+        return facts + self._consequences(state, facts, context)
+
+    def _consequences(self, state: State, facts: list[RoutingFact], context: Context) -> list[RoutingFact]:
+        """A no leads on to the next partner, unless the partner works with the person already."""
+        [fact] = facts
+        if fact.WhichOneof("fact") != "declined" or fact.declined.reason == ALREADY_KNOWN:
+            return []
+        ended = state.legs[fact.declined.leg_id]
+        return rerouted(state, ended, context.rules, context.now, to_lead=False)
+
+    def _after(self, state: State, facts: list[RoutingFact], context: Context) -> State:
+        """The state once these facts, whose headers are still empty, have happened."""
+        for fact in facts:
+            happened = RoutingFact()
+            happened.CopyFrom(fact)
+            happened.header.sequence = state.sequence + 1
+            happened.header.occurred_at.FromDatetime(context.now)
+            state = with_routing(state, happened)
+        return state
+
+
+def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[RoutingFact]:
+    if given.clock == TELL_CLOCK:
+        if state.tell_by is None or state.closed or state.tell_by.at.ToDatetime(UTC) > context.now:
+            return []
+        overdue = routing_pb2.TellingOverdue
+        untold = sorted(state.audiences - state.told - state.overdue)
+        return [
+            RoutingFact(telling_overdue=overdue(audience=audience, clock=TELL_CLOCK))  # type: ignore[arg-type]
+            for audience in untold
+        ]
+    late = [
+        leg
+        for leg in state.legs.values()
+        if leg.state in UNANSWERED
+        and leg.offered.respond_by.clock == given.clock
+        and leg.offered.respond_by.at.ToDatetime(UTC) <= context.now
+    ]
+    return [fact for leg in late for fact in _expired(state, leg.id, given.clock, context)]
+
+
+def _expired(state: State, leg_id: str, clock: str, context: Context) -> list[RoutingFact]:
+    """The leg is over; the lead agency is asked in its place, so that silence is somebody's."""
+    expired = RoutingFact(expired=routing_pb2.Expired(leg_id=leg_id, clock=clock))
+    return [expired, *rerouted(state, state.legs[leg_id], context.rules, context.now, to_lead=True)]
+
+
+def _refused(given: PartnerReply, why: str) -> RoutingFact:
+    reply = given.reply
+    return RoutingFact(
+        reply_refused=routing_pb2.ReplyRefused(
+            partner_id=given.partner_id,
+            reply_id=reply.reply_id if reply is not None else "",
+            leg_id=reply.leg_id if reply is not None else "",
+            why=why,
+        )
+    )
+
+
+def _read(state: State, given: Command) -> list[RoutingFact]:
+    if not state.known.raised_by(given.actor):
+        raise Refused(Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id")
+    if not state.outcome_known or AUDIENCE_RAISER in state.told:
+        return []
+    told = routing_pb2.OutcomeTold(audience=AUDIENCE_RAISER, read_by_themselves=True)
+    return [RoutingFact(outcome_told=told)]
+
+
+def _record_told(state: State, body: routing_pb2.RecordToldRequest) -> list[RoutingFact]:
+    if state.known.raised is None:
+        raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
+    audience = body.told.audience
+    if not state.outcome_known:
+        raise Refused(Why.ILLEGAL, "there is no outcome to tell yet", "wait until every leg has ended")
+    if audience not in state.audiences or audience in state.told:
+        raise Refused(
+            Why.ILLEGAL,
+            "they were told, or there is no such person",
+            "name who is still to be told",
+            field="told.audience",
+        )
+    return [RoutingFact(outcome_told=routing_pb2.OutcomeTold(audience=audience, not_told=body.told.not_told))]
+
+
+def _recall(state: State, body: routing_pb2.RecallRequest) -> list[RoutingFact]:
+    leg = state.legs.get(body.leg_id)
+    if leg is None:
+        raise Refused(Why.UNKNOWN, "no such leg", "name a leg of this referral", field="leg_id")
+    if not leg.is_open:
+        word = LegState.Name(leg.state).removeprefix("LEG_STATE_").lower()  # type: ignore[arg-type]  # an int of the enum
+        raise Refused(Why.ILLEGAL, f"the leg is {word}", "recall an open leg", field="leg_id")
+    return [RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=body.reason))]

@@ -1,0 +1,182 @@
+"""Who is offered a leg, and what that partner's agreement lets it know."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from safeguarding.v1.common_pb2 import Deadline, FieldGroup
+from safeguarding.v1.routing_pb2 import Given, Offered, RoutingFact, Withheld
+from safeguarding.v1.triage_pb2 import RequestedLeg
+from services.known import Known
+from services.partner_routing.domain.state import Leg, State
+
+LEGS = uuid.UUID("2f4d1a0b-6d6c-5d5e-8a3d-6f0f9d2f6c77")
+"""Namespace of the ids of legs that take another's place."""
+
+
+class Partner(Protocol):
+    """A partner, as a decision sees it."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def lead(self) -> bool:
+        """True for an area's lead agency."""
+        ...
+
+
+class Disclosed(Protocol):
+    """What an agreement gives and withholds: (group, subject number or 0, rule)."""
+
+    @property
+    def given(self) -> Sequence[tuple[Any, int, str]]:
+        """What is given."""
+        ...
+
+    @property
+    def withheld(self) -> Sequence[tuple[Any, int, str]]:
+        """What is withheld."""
+        ...
+
+
+class AreaRules(Protocol):
+    """The area's partners, agreements and clocks as they are now."""
+
+    def choose(
+        self, service: int, purpose: str, area: str, excluding: Collection[str], now: datetime
+    ) -> Partner | None:
+        """The partner that gives the service in the area, whose agreement is in force for the purpose."""
+        ...
+
+    def lead(self, area: str) -> Partner | None:
+        """The area's lead agency."""
+        ...
+
+    def disclose(self, partner_id: str, request: RequestedLeg, known: Known, now: datetime) -> Disclosed:
+        """What the partner's agreement gives it of this concern."""
+        ...
+
+    def agreement(self, partner_id: str) -> tuple[str, str | None]:
+        """The agreement's name with its version, and the clock for the partner's answers where it has its own."""
+        ...
+
+    def deadline(self, clock: str, start: datetime) -> datetime:
+        """When the named clock runs out, UTC."""
+        ...
+
+
+class NobodyToAsk(Exception):
+    """No partner gives the service in the area, and the area has no lead agency: its directory is incomplete."""
+
+
+def offers(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
+    """Offer every leg that triage asked for and nobody was offered yet."""
+    if state.known.raised is None or state.asked.hidden:
+        return []
+    facts = []
+    leads = any(leg.offered.lead for leg in state.legs.values())
+    for request in state.asked.legs:
+        if request.leg_id not in state.legs:
+            fact = _offer(state, request, rules, now, lead=not leads)
+            leads = True
+            facts.append(fact)
+    return facts
+
+
+def rerouted(state: State, ended: Leg, rules: AreaRules, now: datetime, *, to_lead: bool) -> list[RoutingFact]:
+    """Offer the request of a leg that nobody took up to another: the lead agency where `to_lead`, else the next
+    partner of its kind, else the lead agency. Empty where all were asked; the desk sees that nobody took it up."""
+    request_id = state.request_of(ended)
+    [request] = [request for request in state.asked.legs if request.leg_id == request_id]
+    tried = state.partners_of(request_id)
+    raised = state.known.raised
+    area = raised.area if raised else ""
+    lead = rules.lead(area)
+    if lead is not None and lead.id in tried:
+        lead = None
+    following = rules.choose(request.service, request.purpose, area, tried, now)
+    partner = (lead or following) if to_lead else (following or lead)
+    if partner is None:
+        return []
+    leg_id = str(uuid.uuid5(LEGS, f"{ended.id}/{partner.id}"))
+    return [
+        _offered(
+            state, request, partner, rules, now, leg_id=leg_id, replaces=ended, escalated=partner is lead, lead=False
+        )
+    ]
+
+
+def _offer(state: State, request: RequestedLeg, rules: AreaRules, now: datetime, *, lead: bool) -> RoutingFact:
+    area = state.known.raised.area if state.known.raised else ""
+    partner = rules.choose(request.service, request.purpose, area, (), now)
+    escalated = partner is None
+    partner = partner or rules.lead(area)
+    if partner is None:
+        raise NobodyToAsk(f"service {request.service} in {area}")
+    return _offered(
+        state, request, partner, rules, now, leg_id=request.leg_id, replaces=None, escalated=escalated, lead=lead
+    )
+
+
+def _offered(
+    state: State,
+    request: RequestedLeg,
+    partner: Partner,
+    rules: AreaRules,
+    now: datetime,
+    *,
+    leg_id: str,
+    replaces: Leg | None,
+    escalated: bool,
+    lead: bool,
+) -> RoutingFact:
+    disclosed = rules.disclose(partner.id, request, state.known, now)
+    agreement, own_clock = rules.agreement(partner.id)
+    clock = own_clock or request.respond_clock
+    offered = Offered(
+        leg_id=leg_id,
+        partner_id=partner.id,
+        service=request.service,
+        purpose=request.purpose,
+        basis=request.basis,
+        necessity=request.necessity,
+        agreement=agreement,
+        given=[Given(group=g, subject=s, rule=r) for g, s, r in disclosed.given if _present(state.known, g, s)],
+        withheld=[
+            Withheld(group=g, subject=s, rule=r) for g, s, r in disclosed.withheld if _present(state.known, g, s)
+        ],
+        respond_by=Deadline(clock=clock),
+        replaces_leg_id=replaces.id if replaces else "",
+        escalated=escalated,
+        lead=lead or (replaces is not None and replaces.offered.lead),
+    )
+    offered.respond_by.at.FromDatetime(rules.deadline(clock, now))
+    return RoutingFact(offered=offered)
+
+
+def _present(known: Known, group: int, number: int) -> bool:
+    """True where the concern has something in the group."""
+    if number:
+        return number in known.subjects and any(part.group == group for part in known.subjects[number].parts)
+    if group in (FieldGroup.FIELD_GROUP_SIGNS, FieldGroup.FIELD_GROUP_ASSESSMENT):
+        return True
+    return known.latest(group) is not None
+
+
+def given_groups(offered: Offered) -> Mapping[int, frozenset[int]]:
+    """The groups that were given, by subject number (0 for what belongs to no subject)."""
+    found: dict[int, set[int]] = {}
+    for given in offered.given:
+        found.setdefault(given.subject, set()).add(given.group)
+    return {number: frozenset(groups) for number, groups in found.items()}
+
+
+def open_legs(state: State) -> Iterable[Leg]:
+    """The legs from which something is still to come."""
+    return (leg for leg in state.legs.values() if leg.is_open)

@@ -1,0 +1,103 @@
+"""What a partner may say of its leg, and what follows: the same by Kafka and by the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from safeguarding.v1 import partner_pb2, routing_pb2
+from safeguarding.v1.common_pb2 import Sealed
+from safeguarding.v1.routing_pb2 import LegState, RoutingFact
+from services.chassis.deciding import Refused, Why
+from services.partner_routing.domain.state import Leg, State
+
+MOVES: Mapping[int, frozenset[str]] = {
+    LegState.LEG_STATE_OFFERED: frozenset({"received", "accepted", "declined"}),
+    LegState.LEG_STATE_RECEIVED: frozenset({"accepted", "declined"}),
+    LegState.LEG_STATE_ACCEPTED: frozenset({"progress", "outcome", "failed", "told"}),
+    LegState.LEG_STATE_IN_PROGRESS: frozenset({"progress", "outcome", "failed", "told"}),
+    LegState.LEG_STATE_ON_HOLD: frozenset({"progress", "failed", "told"}),
+    LegState.LEG_STATE_COMPLETED: frozenset({"told"}),
+    LegState.LEG_STATE_FAILED: frozenset({"told"}),
+    LegState.LEG_STATE_RECALLED: frozenset({"recall_acknowledged"}),
+}
+"""The steps that a partner may take, by where its leg stands; from any other state, none."""
+
+
+def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:
+    """The partner's own leg; foreign and absent answer alike."""
+    leg = state.legs.get(leg_id)
+    if leg is None or leg.partner_id != partner_id:
+        raise Refused(Why.UNKNOWN, "foreign_leg", "name a leg that was offered to you", field="leg_id")
+    return leg
+
+
+def taken(state: State, leg: Leg, reply: partner_pb2.Reply, note: Sealed | None) -> list[RoutingFact]:
+    """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
+    step = reply.WhichOneof("step")
+    legal = MOVES.get(leg.state, frozenset())
+    if leg.state == LegState.LEG_STATE_ON_HOLD and step == "progress" and reply.progress.on_hold:
+        legal -= {"progress"}
+    if step == "told" and not _may_tell(state, leg, reply.told.audience):
+        legal -= {"told"}
+    if step not in legal:
+        word = LegState.Name(leg.state).removeprefix("LEG_STATE_").lower()  # type: ignore[arg-type]  # an int of the enum
+        raise Refused(
+            Why.ILLEGAL, f"{step} is no move of a leg that is {word}", "make a legal move", legal=sorted(legal)
+        )
+    return [_fact(leg.id, step or "", reply, note)]
+
+
+def _may_tell(state: State, leg: Leg, audience: int) -> bool:
+    return leg.offered.lead and audience in state.audiences and audience not in state.told
+
+
+def _fact(leg_id: str, step: str, reply: Any, note: Sealed | None) -> RoutingFact:
+    match step:
+        case "received":
+            return RoutingFact(received=routing_pb2.Received(leg_id=leg_id))
+        case "accepted":
+            return RoutingFact(accepted=routing_pb2.Accepted(leg_id=leg_id))
+        case "declined":
+            reason = reply.declined.reason
+            return RoutingFact(declined=routing_pb2.Declined(leg_id=leg_id, reason=reason, note=note))
+        case "progress" if reply.progress.on_hold:
+            return RoutingFact(on_hold=routing_pb2.OnHold(leg_id=leg_id))
+        case "progress":
+            return RoutingFact(in_progress=routing_pb2.InProgress(leg_id=leg_id))
+        case "outcome":
+            outcome = reply.outcome.outcome
+            return RoutingFact(completed=routing_pb2.Completed(leg_id=leg_id, outcome=outcome, note=note))
+        case "failed":
+            reason = reply.failed.reason
+            return RoutingFact(failed=routing_pb2.Failed(leg_id=leg_id, reason=reason, note=note))
+        case "told":
+            told = routing_pb2.OutcomeTold(audience=reply.told.audience, not_told=reply.told.not_told)
+            return RoutingFact(outcome_told=told)
+        case "recall_acknowledged":
+            return RoutingFact(recall_acknowledged=routing_pb2.RecallAcknowledged(leg_id=leg_id))
+        case _:
+            raise ValueError(f"no step {step}")
+
+
+def of_request(request: Any) -> partner_pb2.Reply:
+    """The step that an inbox request stands for; the reply that a partner with Kafka would have written."""
+    match request:
+        case routing_pb2.AcknowledgeRequest():
+            return partner_pb2.Reply(received=partner_pb2.ReceivedReply())
+        case routing_pb2.AcceptRequest():
+            return partner_pb2.Reply(accepted=partner_pb2.AcceptedReply())
+        case routing_pb2.DeclineRequest():
+            return partner_pb2.Reply(declined=partner_pb2.DeclinedReply(reason=request.reason))
+        case routing_pb2.ProgressRequest():
+            return partner_pb2.Reply(progress=partner_pb2.ProgressReply(on_hold=request.on_hold))
+        case routing_pb2.CompleteRequest():
+            return partner_pb2.Reply(outcome=partner_pb2.OutcomeReply(outcome=request.outcome))
+        case routing_pb2.FailRequest():
+            return partner_pb2.Reply(failed=partner_pb2.FailedReply(reason=request.reason))
+        case routing_pb2.TellRequest():
+            return partner_pb2.Reply(told=request.told)
+        case routing_pb2.AcknowledgeRecallRequest():
+            return partner_pb2.Reply(recall_acknowledged=partner_pb2.RecallAcknowledgedReply())
+        case _:
+            raise TypeError(f"the inbox knows no {type(request).__name__}")

@@ -1,0 +1,208 @@
+"""Where a referral and its legs stand: what the facts of intake, triage and routing say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from safeguarding.v1.common_pb2 import (
+    GRADE_UNSPECIFIED,
+    SUBJECT_ROLE_BUSINESS,
+    SUBJECT_ROLE_VICTIM,
+    Deadline,
+)
+from safeguarding.v1.intake_pb2 import ReferralState
+from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
+from safeguarding.v1.routing_pb2 import LegState, Offered
+from safeguarding.v1.triage_pb2 import FiredRule, RequestedLeg
+from services.known import NOTHING, Known
+
+OPEN = frozenset(
+    {
+        LegState.LEG_STATE_OFFERED,
+        LegState.LEG_STATE_RECEIVED,
+        LegState.LEG_STATE_ACCEPTED,
+        LegState.LEG_STATE_IN_PROGRESS,
+        LegState.LEG_STATE_ON_HOLD,
+    }
+)
+UNANSWERED = frozenset({LegState.LEG_STATE_OFFERED, LegState.LEG_STATE_RECEIVED})
+STATE_OF_FACT: Mapping[str, int] = {
+    "received": LegState.LEG_STATE_RECEIVED,
+    "accepted": LegState.LEG_STATE_ACCEPTED,
+    "declined": LegState.LEG_STATE_DECLINED,
+    "expired": LegState.LEG_STATE_EXPIRED,
+    "in_progress": LegState.LEG_STATE_IN_PROGRESS,
+    "on_hold": LegState.LEG_STATE_ON_HOLD,
+    "completed": LegState.LEG_STATE_COMPLETED,
+    "failed": LegState.LEG_STATE_FAILED,
+    "recalled": LegState.LEG_STATE_RECALLED,
+}
+"""The state that each fact brings its leg to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One partner's part of the referral."""
+
+    offered: Offered
+    offered_at: datetime
+    state: int = LegState.LEG_STATE_OFFERED
+    outcome: int = 0
+    declined: int = 0
+    """Why, as DeclineReason."""
+    recall_acknowledged: bool = False
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self.offered.leg_id
+
+    @property
+    def partner_id(self) -> str:
+        """Its partner."""
+        return self.offered.partner_id
+
+    @property
+    def is_open(self) -> bool:
+        """True while something is still to come from the partner."""
+        return self.state in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What triage's facts say."""
+
+    grade: int = GRADE_UNSPECIFIED
+    fired: tuple[FiredRule, ...] = ()
+    legs: tuple[RequestedLeg, ...] = ()
+    no_further_action: bool = False
+    hidden: bool = False
+    """Entered in error."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that routing decides by."""
+
+    known: Known = NOTHING
+    asked: Asked = Asked()
+    legs: Mapping[str, Leg] = field(default_factory=dict)
+    """By id, in the order they were offered."""
+    told: frozenset[int] = frozenset()
+    """Audiences that were told, or for which a reason is recorded why not."""
+    overdue: frozenset[int] = frozenset()
+    """Audiences of whom it was recorded that nobody told them in time."""
+    tell_by: Deadline | None = None
+    closed: bool = False
+    sequence: int = 0
+
+    @property
+    def outcome_known(self) -> bool:
+        """True once there is something to tell: no further action, or all legs ended and one was taken up."""
+        if self.asked.no_further_action and not self.legs:
+            return True
+        legs = self.legs.values()
+        placed = {self.request_of(leg) for leg in legs} >= {request.leg_id for request in self.asked.legs}
+        return bool(legs) and placed and not any(leg.is_open for leg in legs) and any(map(taken_up, legs))
+
+    @property
+    def audiences(self) -> frozenset[int]:
+        """Who must be told: whoever raised it, and the victim where there is one."""
+        roles = {subject.role for subject in self.known.subjects.values()}
+        victim = {AUDIENCE_VICTIM} if roles & {SUBJECT_ROLE_VICTIM, SUBJECT_ROLE_BUSINESS} else set()
+        return frozenset({AUDIENCE_RAISER, *victim})
+
+    @property
+    def where(self) -> int:
+        """Where the referral stands, as ReferralState."""
+        if self.closed:
+            return ReferralState.REFERRAL_STATE_CLOSED
+        if self.asked.hidden:
+            return ReferralState.REFERRAL_STATE_ENTERED_IN_ERROR
+        if self.legs or self.asked.legs:
+            return ReferralState.REFERRAL_STATE_ROUTED
+        if self.asked.no_further_action:
+            return ReferralState.REFERRAL_STATE_NO_FURTHER_ACTION
+        if self.asked.grade != GRADE_UNSPECIFIED:
+            return ReferralState.REFERRAL_STATE_IN_TRIAGE
+        return ReferralState.REFERRAL_STATE_RAISED
+
+    def request_of(self, leg: Leg) -> str:
+        """The leg id that triage asked for, through the legs that this one takes the place of."""
+        while leg.offered.replaces_leg_id:
+            leg = self.legs[leg.offered.replaces_leg_id]
+        return leg.id
+
+    def partners_of(self, request_id: str) -> frozenset[str]:
+        """The partners that were offered this request already."""
+        return frozenset(leg.partner_id for leg in self.legs.values() if self.request_of(leg) == request_id)
+
+
+def taken_up(leg: Leg) -> bool:
+    """True where a partner did something, or knows the person already; silence and a plain no are neither."""
+    return leg.state in (LegState.LEG_STATE_COMPLETED, LegState.LEG_STATE_FAILED, LegState.LEG_STATE_DECLINED) and (
+        leg.state != LegState.LEG_STATE_DECLINED or leg.declined == ALREADY_KNOWN
+    )
+
+
+ALREADY_KNOWN = 4
+"""DECLINE_REASON_ALREADY_KNOWN: the leg is joined to work that goes on."""
+
+
+def with_triage(asked: Asked, fact: Any) -> Asked:
+    """What triage asks for after one more of its facts."""
+    match fact.WhichOneof("fact"):
+        case "graded":
+            fired = asked.fired if fact.graded.overridden else tuple(fact.graded.fired)
+            return replace(asked, grade=fact.graded.grade, fired=fired)
+        case "routed":
+            return replace(asked, legs=asked.legs + tuple(fact.routed.legs), no_further_action=False)
+        case "no_further_action":
+            return replace(asked, no_further_action=True)
+        case "reopened":
+            return replace(asked, no_further_action=False)
+        case "entered_in_error":
+            return replace(asked, hidden=True)
+        case _:
+            return asked
+
+
+def with_routing(state: State, fact: Any) -> State:
+    """The state after one more of routing's own facts."""
+    state = replace(state, sequence=fact.header.sequence)
+    kind = fact.WhichOneof("fact")
+    body = getattr(fact, kind)
+    match kind:
+        case "offered":
+            leg = Leg(body, fact.header.occurred_at.ToDatetime(UTC))
+            return replace(state, legs={**state.legs, leg.id: leg})
+        case "outcome_told":
+            return replace(state, told=state.told | {body.audience})
+        case "telling_overdue":
+            return replace(state, overdue=state.overdue | {body.audience})
+        case "outcome_known":
+            return replace(state, tell_by=body.tell_by)
+        case "closed":
+            return replace(state, closed=True)
+        case "recall_acknowledged":
+            return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
+        case _ if kind in STATE_OF_FACT:
+            return _with_leg(state, _moved(state.legs[body.leg_id], kind, body))
+        case _:
+            return state
+
+
+def _moved(leg: Leg, kind: str, body: Any) -> Leg:
+    leg = replace(leg, state=STATE_OF_FACT[kind])
+    if kind == "completed":
+        return replace(leg, outcome=body.outcome)
+    if kind == "declined":
+        return replace(leg, declined=body.reason)
+    return leg
+
+
+def _with_leg(state: State, leg: Leg) -> State:
+    return replace(state, legs={**state.legs, leg.id: leg})

@@ -1,0 +1,39 @@
+"""Wires triage together; nothing else connects anything."""
+
+from safeguarding.v1 import triage_pb2_grpc
+from safeguarding.v1.intake_pb2 import IntakeFact
+from services import topics
+from services.chassis import service
+from services.chassis.grpc_client import TlsFiles, channel
+from services.chassis.grpc_server import Servicer
+from services.chassis.keys import Keys
+from services.chassis.service import Parts, Recipe
+from services.triage.api import TriageApi
+from services.triage.area import Area
+from services.triage.domain import INTAKE, TRIAGE, State, TriageDecider
+from services.triage.settings import Settings
+
+
+def main() -> None:
+    """Run triage until it is told to stop."""
+    settings = service.begin(TRIAGE, Settings)
+    area = Area(settings.area)
+    tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
+    keys = Keys(channel(settings.intake_address, tls), "triage")
+
+    def servicers(parts: Parts[State]) -> list[Servicer]:
+        return [(triage_pb2_grpc.add_TriageServicer_to_server, TriageApi(parts, keys))]
+
+    recipe = Recipe(
+        id=TRIAGE,
+        topic=topics.TRIAGE,
+        decider=TriageDecider(),
+        upstreams={topics.INTAKE.name: (INTAKE, IntakeFact)},
+        servicers=servicers,
+        rules=lambda: area,
+    )
+    service.Service(settings, recipe).run()
+
+
+if __name__ == "__main__":
+    main()
