@@ -121,22 +121,24 @@ def _problem(text: str, model: type[BaseModel], detail: dict[str, Any]) -> tuple
     at: Where = detail["loc"]
     if isinstance(cause, Wrong):
         return line_of(text, at + cause.at), cause.wrong, cause.right
-    key = at[-1] if at else ""
+    key = next((step for step in reversed(at) if isinstance(step, str)), "")
     holder = _model_at(model, at[:-1])
     if detail["type"] == "extra_forbidden":
         known = ", ".join(holder.model_fields) if holder else "none"
         return line_of(text, at), f"unknown key {key!r}", f"one of {known}"
     if detail["type"] == "missing":
         return line_of(text, at[:-1]), f"the key {key!r} is missing", _example(holder, key)
-    return line_of(text, at), f"{key!r}: {detail['msg']}", _example(holder, key)
+    legal = detail.get("ctx", {}).get("expected_tags") or detail.get("ctx", {}).get("expected")
+    right = f"one of {legal}" if legal else _example(holder, key)
+    return line_of(text, at), f"{key!r}: {detail['msg']}", right
 
 
-def _example(holder: type[BaseModel] | None, key: object) -> str:
-    field = holder.model_fields.get(str(key)) if holder else None
+def _example(holder: type[BaseModel] | None, key: str) -> str:
+    field = holder.model_fields.get(key) if holder else None
     if field and field.examples:
         return f"{key} = {field.examples[0]}"
     return {"source": 'source = "Care Act 2014, section 42"', "confirmed": "confirmed = true"}.get(
-        str(key), f"{key} with a value of the right kind"
+        key, f"{key} with a value of the right kind"
     )
 
 
