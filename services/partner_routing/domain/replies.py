@@ -34,7 +34,7 @@ def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:
 
 def taken(state: State, leg: Leg, reply: partner_pb2.Reply, note: Sealed | None) -> list[RoutingFact]:
     """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
-    step = reply.WhichOneof("step")
+    step: str = reply.WhichOneof("step") or "none"
     legal = MOVES.get(leg.state, frozenset())
     if leg.state == LegState.LEG_STATE_ON_HOLD and step == "progress" and reply.progress.on_hold:
         legal -= {"progress"}
@@ -45,7 +45,7 @@ def taken(state: State, leg: Leg, reply: partner_pb2.Reply, note: Sealed | None)
         raise Refused(
             Why.ILLEGAL, f"{step} is no move of a leg that is {word}", "make a legal move", legal=sorted(legal)
         )
-    return [_fact(leg.id, step or "", reply, note)]
+    return [_fact(leg.id, step, reply, note)]
 
 
 def _may_tell(state: State, leg: Leg, audience: int) -> bool:

@@ -1,0 +1,51 @@
+"""Wires partner-routing together; nothing else connects anything."""
+
+from safeguarding.v1 import routing_pb2_grpc
+from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.triage_pb2 import TriageFact
+from services import topics
+from services.chassis import service
+from services.chassis.directory import Directory
+from services.chassis.grpc_client import TlsFiles, channel
+from services.chassis.grpc_server import Servicer
+from services.chassis.keys import Keys
+from services.chassis.service import Parts, Recipe
+from services.partner_routing.api import RoutingApi
+from services.partner_routing.area import Area
+from services.partner_routing.copies import RoutingCopier
+from services.partner_routing.domain import ROUTING, RoutingDecider, State
+from services.partner_routing.gather import Gatherer
+from services.partner_routing.inbox import InboxApi
+from services.partner_routing.settings import Settings
+from services.partner_routing.stream import ReplyReader
+
+
+def main() -> None:
+    """Run partner-routing until it is told to stop."""
+    settings = service.begin(ROUTING, Settings)
+    area = Area(settings.area, Directory(settings.directory))
+    tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
+    keys = Keys(channel(settings.intake_address, tls), "copies")
+
+    def servicers(parts: Parts[State]) -> list[Servicer]:
+        return [
+            (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts)),
+            (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys)),
+        ]
+
+    recipe = Recipe(
+        id=ROUTING,
+        topic=topics.ROUTING,
+        decider=RoutingDecider(),
+        upstreams={topics.INTAKE.name: ("intake", IntakeFact), topics.TRIAGE.name: ("triage", TriageFact)},
+        servicers=servicers,
+        gather=Gatherer(keys).gather,
+        rules=area.snapshot,
+        copier=RoutingCopier(),
+        read_reply=ReplyReader(bytes.fromhex(settings.hpke_private_key.read_text().strip())),
+    )
+    service.Service(settings, recipe).run()
+
+
+if __name__ == "__main__":
+    main()

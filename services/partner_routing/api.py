@@ -1,0 +1,100 @@
+"""gRPC in: raisers' outcomes, the desk's decisions on legs, and journeys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+
+from safeguarding.v1 import access_pb2, routing_pb2, routing_pb2_grpc
+from safeguarding.v1.intake_pb2 import ReferralState
+from services.chassis.calls import caller
+from services.chassis.commanding import answered
+from services.chassis.deciding import Refused, Why
+from services.chassis.engine import Answer
+from services.chassis.service import Parts
+from services.partner_routing.domain import State
+from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.views import Referrals, journey
+
+
+class RoutingApi(routing_pb2_grpc.RoutingServicer):
+    """Journeys and outcomes."""
+
+    def __init__(self, parts: Parts[State]) -> None:
+        self._parts = parts
+        self._referrals = Referrals(parts.collection)
+
+    def ReadOutcome(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.ReadOutcomeRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.ReadOutcomeResponse:
+        """Read the outcome of one's own referral; reading it is being told."""
+        identity = caller()
+        answer = self._submit(request.referral_id, "read-outcome", request, context)
+        state = answer.state
+        self._parts.access.record(
+            identity,
+            access_pb2.ACCESS_KIND_VIEWED,
+            "Routing/ReadOutcome",
+            reason="own_concern",
+            referral_ids=[request.referral_id],
+        )
+        return routing_pb2.ReadOutcomeResponse(
+            state=_where(state),
+            outcome_known=state.outcome_known,
+            words=outcome_words(state, identity.role),
+        )
+
+    def RecordTold(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.RecordToldRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.RecordToldResponse:
+        """Record that the desk told someone, or why not."""
+        answer = self._submit(request.referral_id, request.idempotency_key, request, context)
+        return routing_pb2.RecordToldResponse(state=_where(answer.state))
+
+    def Recall(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.RecallRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.RecallResponse:
+        """Take a leg back."""
+        answer = self._submit(request.referral_id, request.idempotency_key, request, context)
+        return routing_pb2.RecallResponse(state=answer.state.legs[request.leg_id].state)  # type: ignore[arg-type]
+
+    def GetJourney(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.GetJourneyRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.GetJourneyResponse:
+        """Read the whole journey."""
+        document = self._referrals.find(request.referral_id)
+        if document is None or document.state.known.raised is None:
+            raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
+        self._parts.access.record(
+            caller(),
+            access_pb2.ACCESS_KIND_VIEWED,
+            "Routing/GetJourney",
+            reason="journey",
+            referral_ids=[request.referral_id],
+        )
+        return journey(document)
+
+    def ReleasePartner(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.ReleasePartnerRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.ReleasePartnerResponse:
+        """Expire and reroute the open legs of a partner that leaves."""
+        commands = [
+            self._parts.commands.make(
+                caller(), f"release/{request.partner_id}/{document.state.sequence}", request, document.id
+            )
+            for document in self._referrals.of_partner(request.partner_id)
+        ]
+        legs = 0
+        for future in self._parts.engine.submit(commands):
+            legs += sum(fact.WhichOneof("fact") == "expired" for fact in answered(future, context).facts)
+        return routing_pb2.ReleasePartnerResponse(legs=legs)
+
+    def _submit(self, referral_id: str, key: str, request: Any, context: grpc.ServicerContext) -> Answer[State]:
+        command = self._parts.commands.make(caller(), key, request, referral_id)
+        [future] = self._parts.engine.submit([command])
+        return answered(future, context)
+
+
+def _where(state: State) -> ReferralState.ValueType:
+    return state.where  # type: ignore[return-value]  # an int of the enum

@@ -1,0 +1,93 @@
+"""The area's partners, agreements and clocks, as routing's decisions need them: a snapshot for each turn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from safeguarding.v1.triage_pb2 import RequestedLeg
+from services.chassis import logs
+from services.chassis.clocks import LONDON, Clocks, load_clocks
+from services.chassis.directory import BrokenEntry, Directory, Partner
+from services.known import Known
+from services.partner_routing.agreements import Agreement, Disclosure, disclose, load_agreements
+from services.partner_routing.directory import choose, lead
+
+log = logs.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one turn decides by; see domain.offers.AreaRules."""
+
+    partners: tuple[Partner, ...]
+    agreements: dict[str, Agreement]
+    clocks: Clocks
+
+    def choose(
+        self, service: int, purpose: str, area: str, excluding: Collection[str], now: datetime
+    ) -> Partner | None:
+        """See AreaRules."""
+        fit = [partner for partner in self.partners if self._in_force(partner.id, purpose, now)]
+        return choose(fit, service, area, excluding)  # type: ignore[arg-type]  # an int of the enum
+
+    def lead(self, area: str) -> Partner | None:
+        """See AreaRules."""
+        return lead([partner for partner in self.partners if partner.id in self.agreements], area)
+
+    def partner(self, partner_id: str) -> Partner | None:
+        """The partner's entry, or None once it was removed."""
+        return next((partner for partner in self.partners if partner.id == partner_id), None)
+
+    def disclose(self, partner_id: str, request: RequestedLeg, known: Known, now: datetime) -> Disclosure:
+        """See AreaRules."""
+        raised = known.raised
+        if raised is None:
+            raise ValueError("nothing was raised")
+        return disclose(
+            self.agreements[partner_id],
+            request.purpose,
+            raised.kinds,
+            request.basis,
+            raised.signs.consents_to_support,
+            [(number, subject.role) for number, subject in known.subjects.items()],
+            now.astimezone(LONDON).date(),
+        )
+
+    def agreement(self, partner_id: str) -> tuple[str, str | None]:
+        """See AreaRules."""
+        agreement = self.agreements[partner_id]
+        return agreement.name, agreement.respond_clock
+
+    def deadline(self, clock: str, start: datetime) -> datetime:
+        """See AreaRules."""
+        return self.clocks.deadline(clock, start).astimezone(UTC)
+
+    def _in_force(self, partner_id: str, purpose: str, now: datetime) -> bool:
+        agreement = self.agreements.get(partner_id)
+        if agreement is None or purpose not in agreement.purposes:
+            return False
+        return agreement.signed_on <= now.astimezone(LONDON).date() <= agreement.expires_on
+
+
+class Area:
+    """Agreements and clocks of one area, loaded once, with the directory as it is; raises FileRefused at start."""
+
+    def __init__(self, folder: Path, directory: Directory) -> None:
+        self._agreements = load_agreements(folder)
+        self._clocks = load_clocks(folder)
+        self._directory = directory
+        self._last = Snapshot((), self._agreements, self._clocks)
+
+    def snapshot(self) -> Snapshot:
+        """The area at this moment. A directory file that is wrong leaves the last good entries in force."""
+        try:
+            partners = self._directory.partners()
+        except BrokenEntry as broken:
+            log.error("directory_entry_broken", wrong=str(broken))
+            return self._last
+        if partners != self._last.partners:
+            self._last = Snapshot(partners, self._agreements, self._clocks)
+        return self._last

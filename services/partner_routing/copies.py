@@ -1,0 +1,162 @@
+"""From decided disclosures to copies: minimised first, then encrypted to the partner, before the save."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+
+from safeguarding.v1 import concern_pb2, partner_pb2, routing_pb2
+from safeguarding.v1.common_pb2 import FieldGroup, Sealed
+from services.chassis.deciding import Context
+from services.chassis.directory import Partner
+from services.chassis.engine.document import Copy
+from services.chassis.keys import ReferralKeys
+from services.chassis.sealing import copy_info, seal_to, unseal
+from services.partner_routing.domain import State
+from services.partner_routing.domain.offers import given_groups
+from services.topics import partner_topic
+
+SUBJECT_PARTS: Mapping[int, tuple[str, type[Message]]] = {
+    FieldGroup.FIELD_GROUP_IDENTITY: ("identity", concern_pb2.Identity),
+    FieldGroup.FIELD_GROUP_IDENTIFIERS: ("identifiers", concern_pb2.Identifiers),
+    FieldGroup.FIELD_GROUP_CONTACT: ("contact", concern_pb2.Contact),
+    FieldGroup.FIELD_GROUP_CIRCUMSTANCES: ("circumstances", concern_pb2.Circumstances),
+}
+PARTS: Mapping[int, tuple[str, type[Message]]] = {
+    FieldGroup.FIELD_GROUP_PLACE: ("place", concern_pb2.Place),
+    FieldGroup.FIELD_GROUP_VEHICLE: ("vehicle", concern_pb2.Vehicle),
+    FieldGroup.FIELD_GROUP_RAISER: ("raiser", concern_pb2.RaiserDetails),
+}
+CONTENT_TYPES = {
+    field.name: field.message_type.full_name for field in partner_pb2.Copy.DESCRIPTOR.oneofs_by_name["content"].fields
+}
+"""The full name of each kind of content, for the record's type."""
+RIGHT: Mapping[str, str] = {
+    "unreadable": "a safeguarding.v1.Reply that keeps its field rules",
+    "unreadable_note": "a Narrative encrypted to partner-routing's public key, bound to partner, leg and reply id",
+    "wrong_key": "the referral id as the record's key",
+    "foreign_leg": "a leg that was offered to you",
+    "illegal": "a step that is legal from where the leg stands",
+}
+
+
+class Partners(Protocol):
+    """Finds partners as they are now."""
+
+    def partner(self, partner_id: str) -> Partner | None:
+        """The partner's entry, or None once it was removed."""
+        ...
+
+
+class RoutingCopier:
+    """See Copier."""
+
+    def copies(self, state: State, facts: Sequence[Any], context: Context) -> list[Copy]:
+        """A copy for each fact that a partner with Kafka must hear of."""
+        partners: Partners = context.rules
+        keys: Mapping[str, ReferralKeys] = context.gathered["keys"]
+        made = []
+        for fact in facts:
+            content = _content(state, fact, keys)
+            if content is None:
+                continue
+            partner_id, leg_id, copy = content
+            partner = partners.partner(partner_id)
+            if partner is None or not partner.kafka:
+                continue
+            header = fact.header
+            value = _encrypted(copy, partner, leg_id, header)
+            if fact.WhichOneof("fact") == "offered":
+                fact.offered.copy_sha256 = hashlib.sha256(value).digest()
+            kind = CONTENT_TYPES[copy.WhichOneof("content") or ""]
+            made.append(Copy(header.event_id, partner_topic(partner_id).name, kind, value))
+        return made
+
+
+def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, referral_id: str) -> partner_pb2.Offer:
+    """What the partner may know of the concern: the groups that were given, and nothing else."""
+    known = state.known
+    given = given_groups(offered)
+    own = given.get(0, frozenset())
+    offer = partner_pb2.Offer(
+        service=offered.service,
+        purpose=offered.purpose,
+        basis=offered.basis,
+        necessity=offered.necessity,
+        respond_by=offered.respond_by,
+        given=sorted({each.group for each in offered.given}),
+    )
+    if known.raised is not None:
+        offer.kinds.extend(known.raised.kinds)
+        offer.area = known.raised.area
+        if FieldGroup.FIELD_GROUP_SIGNS in own:
+            offer.signs.CopyFrom(known.raised.signs)
+    if FieldGroup.FIELD_GROUP_ASSESSMENT in own:
+        offer.grade = state.asked.grade  # type: ignore[assignment]  # an int of the enum
+    for number in sorted(set(given) - {0}):
+        subject = offer.subjects.add(number=number, role=known.subjects[number].role)
+        for part in known.subjects[number].parts:
+            if part.group in given[number]:
+                name, kind = SUBJECT_PARTS[part.group]
+                _put(subject, name, part, kind, keys, referral_id)
+    if FieldGroup.FIELD_GROUP_NARRATIVE in own:
+        for part in known.narratives:
+            if part.key_id in keys:
+                offer.narratives.append(unseal(keys[part.key_id], referral_id, part, concern_pb2.Narrative))
+    for group, (name, kind) in PARTS.items():
+        latest = known.latest(group)
+        if group in own and latest is not None:
+            _put(offer, name, latest, kind, keys, referral_id)
+    return offer
+
+
+def _put(holder: Any, name: str, part: Sealed, kind: type[Message], keys: ReferralKeys, referral_id: str) -> None:
+    """Open one part; one whose key was destroyed stays absent."""
+    if part.key_id in keys:
+        getattr(holder, name).CopyFrom(unseal(keys[part.key_id], referral_id, part, kind))
+
+
+def _content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple[str, str, partner_pb2.Copy] | None:
+    """The partner, the leg and what it is to read; None for a fact that no partner hears of."""
+    match fact.WhichOneof("fact"):
+        case "offered":
+            offered = fact.offered
+            referral_id = fact.header.referral_id
+            offer = offer_of(state, offered, keys.get(referral_id, {}), referral_id)
+            return offered.partner_id, offered.leg_id, partner_pb2.Copy(offer=offer)
+        case "recalled":
+            leg = state.legs[fact.recalled.leg_id]
+            notice = partner_pb2.RecallNotice(reason=fact.recalled.reason)
+            return leg.partner_id, leg.id, partner_pb2.Copy(recall=notice)
+        case "expired":
+            leg = state.legs[fact.expired.leg_id]
+            expiry = partner_pb2.ExpiryNotice(respond_by=leg.offered.respond_by)
+            return leg.partner_id, leg.id, partner_pb2.Copy(expiry=expiry)
+        case "reply_refused":
+            refused = fact.reply_refused
+            refusal = partner_pb2.RefusalNotice(
+                reply_id=refused.reply_id, wrong=refused.why, right=RIGHT.get(refused.why, "")
+            )
+            return refused.partner_id, refused.leg_id, partner_pb2.Copy(refusal=refusal)
+        case _:
+            return None
+
+
+def _encrypted(copy: partner_pb2.Copy, partner: Partner, leg_id: str, header: Any) -> bytes:
+    copy.partner_id = partner.id
+    copy.leg_id = leg_id
+    copy.event_id = header.event_id
+    copy.referral_id = header.referral_id
+    copy.occurred_at.CopyFrom(header.occurred_at)
+    sealed = seal_to(
+        partner.public_key,
+        copy_info(partner.id, leg_id, header.event_id),
+        copy.SerializeToString(deterministic=True),
+    )
+    record = partner_pb2.PartnerRecord(
+        event_id=header.event_id, referral_id=header.referral_id, leg_id=leg_id, sealed_copy=sealed
+    )
+    return record.SerializeToString(deterministic=True)

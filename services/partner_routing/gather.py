@@ -1,0 +1,56 @@
+"""Reads, for a whole batch, what decisions need beyond the referral: data keys, and notes sealed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from safeguarding.v1.common_pb2 import FieldGroup, Sealed
+from safeguarding.v1.routing_pb2 import ReleasePartnerRequest
+from services.chassis.deciding import ClockRanOut, Command, Input, PartnerReply, Upstream
+from services.chassis.keys import Keys, ReferralKeys
+from services.chassis.sealing import seal
+from services.partner_routing.domain import State
+
+NARRATIVE_KEY = "narrative"
+NOTE_VERSION = 2_000_000
+"""Versions of what routing seals begin here, so that they never meet intake's or triage's."""
+
+
+class Gatherer:
+    """One call to intake for a whole batch, and none for what is remembered."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def gather(self, work: Sequence[tuple[State, Input]]) -> Mapping[str, Any]:
+        """`keys` by referral, and `notes`, the replies' personal parts sealed again, by cause."""
+        needed: dict[str, list[str]] = {}
+        for state, given in work:
+            if may_need_keys(given):
+                needed[given.referral_id] = [f"subject-{number}" for number in state.known.subjects]
+        keys = self._keys.open(needed, needed) if needed else {}
+        notes = {
+            given.cause_id: sealed
+            for state, given in work
+            if isinstance(given, PartnerReply) and (sealed := self._sealed(state, given, keys)) is not None
+        }
+        return {"keys": keys, "notes": notes}
+
+    def _sealed(self, state: State, given: PartnerReply, keys: Mapping[str, ReferralKeys]) -> Sealed | None:
+        key = keys.get(given.referral_id, {}).get(NARRATIVE_KEY)
+        if given.note is None or key is None:
+            return None
+        version = NOTE_VERSION + state.sequence
+        return seal(key, given.referral_id, NARRATIVE_KEY, FieldGroup.FIELD_GROUP_NARRATIVE, version, given.note)
+
+
+def may_need_keys(given: Input) -> bool:
+    """True for inputs that may lead to an offer, and for replies with a personal part."""
+    match given:
+        case Upstream() | ClockRanOut():
+            return True
+        case PartnerReply():
+            return given.note is not None or (given.reply is not None and given.reply.HasField("declined"))
+        case Command():
+            return isinstance(given.body, ReleasePartnerRequest) or type(given.body).__name__ == "DeclineRequest"

@@ -1,0 +1,61 @@
+"""Kafka in: partners' replies. The partner is the topic's, never the body's; nothing here ever blocks a topic."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
+from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.concern_pb2 import Narrative
+from safeguarding.v1.partner_pb2 import Reply
+from services.chassis.deciding import Input, PartnerReply
+from services.chassis.engine.reading import Unreadable, parsed
+from services.chassis.kafka_in.chunk import Record
+from services.chassis.sealing import CannotOpen, open_with, reply_info
+
+REPLIES = uuid.UUID("b1c2a64e-0f0d-5a1e-9f7c-41f4c0f6b9d2")
+"""Namespace of the causes of replies, and of the records on which foreign replies are refused."""
+_TOPIC = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)\.replies\.v1")
+
+
+class ReplyReader:
+    """Reads one record of a replies topic; `private_key` is routing's own (X25519)."""
+
+    def __init__(self, private_key: bytes) -> None:
+        self._private_key = private_key
+
+    def __call__(self, record: Record) -> tuple[Input, Any]:
+        """The reply, or, where it is not one, an input that says what was wrong. Never raises for what it holds."""
+        found = _TOPIC.fullmatch(record.topic)
+        if found is None:
+            raise ValueError(f"{record.topic} is no topic of replies")
+        partner_id = found["partner"]
+        try:
+            reply: Any = parsed(record, Reply)
+        except Unreadable:
+            return self._wrong(record, partner_id, None, "unreadable"), None
+        if record.key != reply.referral_id.encode():
+            return self._wrong(record, partner_id, reply, "wrong_key"), None
+        note = None
+        if reply.sealed_note:
+            try:
+                info = reply_info(partner_id, reply.leg_id, reply.reply_id)
+                note = Narrative.FromString(open_with(self._private_key, info, reply.sealed_note))
+            except (CannotOpen, DecodeError):
+                return self._wrong(record, partner_id, reply, "unreadable_note"), None
+        cause_id = str(uuid.uuid5(REPLIES, f"{partner_id}/{reply.reply_id}"))
+        given = PartnerReply(reply.referral_id, cause_id, _actor(partner_id), partner_id, reply, note=note)
+        return given, None
+
+    def _wrong(self, record: Record, partner_id: str, reply: Any, wrong: str) -> PartnerReply:
+        """Refused on a record of its own, named by its place, so that nobody writes on another's referral."""
+        cause_id = str(uuid.uuid5(REPLIES, f"{record.topic}/{record.partition}/{record.offset}"))
+        return PartnerReply(cause_id, cause_id, _actor(partner_id), partner_id, reply, wrong)
+
+
+def _actor(partner_id: str) -> Actor:
+    return Actor(role=ROLE_PARTNER, id=partner_id)

@@ -1,0 +1,114 @@
+"""What routing's store answers: journeys, inboxes, and the referrals in which a partner has an open leg."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.collection import Collection
+
+from safeguarding.v1 import routing_pb2
+from safeguarding.v1.common_pb2 import Deadline
+from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.routing_pb2 import RoutingFact
+from safeguarding.v1.triage_pb2 import TriageFact
+from services.chassis.engine.document import Document, fold
+from services.chassis.engine.store import answering
+from services.partner_routing.domain import Leg, RoutingDecider, State
+from services.partner_routing.domain.offers import open_legs
+from services.partner_routing.domain.state import UNANSWERED
+
+FACT_TYPES: dict[str, Any] = {"intake": IntakeFact, "triage": TriageFact, "partner-routing": RoutingFact}
+
+
+class Referrals:
+    """Reads routing's documents. Thread-safe; raises Away where the store does not answer."""
+
+    def __init__(self, collection: Collection[dict[str, Any]]) -> None:
+        self._collection = collection
+        self._decider = RoutingDecider()
+
+    def find(self, referral_id: str) -> Document[State] | None:
+        """The referral, or None."""
+        with answering():
+            stored = self._collection.find_one({"_id": referral_id})
+        return fold(self._decider, stored) if stored else None
+
+    def of_partner(self, partner_id: str) -> list[Document[State]]:
+        """The referrals in which the partner has an open leg."""
+        with answering():
+            stored = list(self._collection.find({"view.partners": partner_id}))
+        return [fold(self._decider, document) for document in stored]
+
+
+def inbox(documents: list[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
+    """The partner's open legs, what must be answered soonest first."""
+    found = [
+        (document.id, leg)
+        for document in documents
+        for leg in open_legs(document.state)
+        if leg.partner_id == partner_id
+    ]
+    found.sort(key=lambda pair: (pair[1].state not in UNANSWERED, pair[1].offered.respond_by.at.ToNanoseconds()))
+    return [_item(referral_id, leg) for referral_id, leg in found[:limit]]
+
+
+def _item(referral_id: str, leg: Leg) -> routing_pb2.InboxItem:
+    item = routing_pb2.InboxItem(
+        leg_id=leg.id,
+        referral_id=referral_id,
+        service=leg.offered.service,
+        respond_by=leg.offered.respond_by,
+        state=leg.state,  # type: ignore[arg-type]  # an int of the enum
+    )
+    item.offered_at.FromDatetime(leg.offered_at)
+    return item
+
+
+def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
+    """The whole journey: legs, the facts of all writers in the order they happened, and the clocks that run."""
+    state = document.state
+    response = routing_pb2.GetJourneyResponse(
+        state=state.where,  # type: ignore[arg-type]  # an int of the enum
+        grade=state.asked.grade,  # type: ignore[arg-type]  # an int of the enum
+        legs=[_leg(leg) for leg in state.legs.values()],
+        steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
+    )
+    for clock in RoutingDecider().view(state)["clocks"]:
+        deadline = Deadline(clock=clock["name"])
+        deadline.at.FromDatetime(clock["at"])
+        response.clocks.append(deadline)
+    return response
+
+
+def _leg(leg: Leg) -> routing_pb2.JourneyLeg:
+    offered = leg.offered
+    return routing_pb2.JourneyLeg(
+        leg_id=leg.id,
+        partner_id=leg.partner_id,
+        service=offered.service,
+        state=leg.state,  # type: ignore[arg-type]  # an int of the enum
+        respond_by=offered.respond_by,
+        basis=offered.basis,
+        given=offered.given,
+        withheld=offered.withheld,
+        escalated=offered.escalated,
+    )
+
+
+def _steps(document: Document[State]) -> list[routing_pb2.JourneyStep]:
+    steps = []
+    for writer, raws in document.facts.items():
+        for raw in raws:
+            fact = FACT_TYPES[writer].FromString(raw)
+            kind = fact.WhichOneof("fact")
+            steps.append(
+                routing_pb2.JourneyStep(
+                    at=fact.header.occurred_at,
+                    writer=writer,
+                    kind=kind,
+                    actor=fact.header.actor,
+                    event_id=fact.header.event_id,
+                    leg_id=getattr(getattr(fact, kind), "leg_id", ""),
+                )
+            )
+    return steps
