@@ -74,16 +74,14 @@ def parked_topic(reader: str) -> Topic:
 def partner_topic(partner: str) -> Topic:
     """The partner's copies: only what its agreement allows, encrypted to its key."""
     user = partner_user(partner)
-    return Topic(
-        f"partner.{partner}.v1", "partner-routing", (user, "audit"), "PartnerCopy", PARTNER_RETENTION
-    )
+    return Topic(f"partner.{partner}.v1", "partner-routing", (user, "audit"), "PartnerRecord", PARTNER_RETENTION)
 
 
 def replies_topic(partner: str) -> Topic:
     """The partner's answers on its legs; whoever writes here is that partner, whatever the body says."""
     user = partner_user(partner)
     readers = ("partner-routing", "audit")
-    return Topic(f"partner.{partner}.replies.v1", user, readers, "PartnerReply", PARTNER_RETENTION)
+    return Topic(f"partner.{partner}.replies.v1", user, readers, "Reply", PARTNER_RETENTION)
 
 
 REPLIES_PATTERN = r"^partner\.[a-z0-9-]+\.replies\.v1$"
@@ -109,9 +107,7 @@ def partner_user(partner: str) -> str:
             f"at most {LONGEST_PARTNER_ID}"
         )
     if partner == "routing" or partner.startswith("routing-"):
-        raise ValueError(
-            f"partner id {partner!r}: 'routing' would take the Kafka user of the service partner-routing"
-        )
+        raise ValueError(f"partner id {partner!r}: 'routing' would take the Kafka user of the service partner-routing")
     return f"partner-{partner}"
 
 
