@@ -1,0 +1,59 @@
+"""Wires audit together; nothing else connects anything."""
+
+import signal
+import threading
+from datetime import UTC, datetime
+from functools import partial
+
+from safeguarding.v1 import audit_pb2_grpc
+from services.audit.api import AuditApi
+from services.audit.index import Index
+from services.audit.sequencer import Sequencer
+from services.audit.settings import Settings
+from services.audit.views import Views
+from services.chassis import logs, service
+from services.chassis.access import Access
+from services.chassis.grpc_server import build_server
+from services.chassis.health import Health
+from services.chassis.http import HttpServer
+
+AUDIT = "audit"
+STOP_SECONDS = 15.0
+log = logs.get(__name__)
+
+
+def main() -> None:
+    """Run audit until it is told to stop; what was fetched is kept before it ends."""
+    settings = service.begin(AUDIT, Settings)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    health = Health(["store", "broker", "stream"])
+    http = HttpServer(settings.http_address, health)
+    mongo = service.connect_store(settings)
+    database = mongo[settings.mongo_database]
+    publisher = service.publisher(settings, f"{AUDIT}-access")
+    access = Access(publisher.publish, AUDIT, partial(datetime.now, UTC))
+    sequencer = Sequencer(settings.kafka, Index(database), lambda what, ready: health.set(what, ready=ready))
+    api = AuditApi(Views(database), access)
+    server = build_server(settings, [(audit_pb2_grpc.add_AuditServicer_to_server, api)], health)
+
+    http.start()
+    sequencer.start()
+    server.start()
+    log.info("service_ready")
+    ended.wait()
+
+    log.info("service_stopping")
+    health.stop()
+    stopped = server.stop(STOP_SECONDS)
+    sequencer.stop(STOP_SECONDS)
+    stopped.wait(STOP_SECONDS)
+    publisher.close()
+    mongo.close()
+    http.stop()
+    log.info("service_stopped")
+
+
+if __name__ == "__main__":
+    main()
