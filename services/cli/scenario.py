@@ -148,7 +148,9 @@ class Ending(Strict):
     ]
     """The first of these words that a completed leg states; not_helped where none was completed."""
     raiser: Literal["reads", "anonymous"]
-    """The raiser reads the outcome, or the desk records that nobody knows whom to tell."""
+    """The raiser reads the outcome, or nobody knows whom to tell."""
+    reads: Sequence[str] = ()
+    """Every one of these is in the words that the raiser reads under their own identity."""
     victim: Victim | None = None
 
 

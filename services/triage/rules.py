@@ -190,6 +190,8 @@ class Rule(Sourced):
     grade: Grade = GRADE_UNSPECIFIED
     """The lowest grade that the referral then has; unspecified where the rule only routes."""
     leg: Sequence[Leg] = ()
+    floor: bool = False
+    """Nobody may set a lower grade than the rule's."""
     hold_for_desk: bool = False
     """No leg opens by rule; the desk sees what would have opened."""
     example_fires: Example
@@ -200,6 +202,8 @@ class Rule(Sourced):
         super().model_post_init(context)
         if not (self.grade or self.leg or self.hold_for_desk):
             raise Wrong("a rule without an effect", 'grade = "amber", a [[rule.leg]] or hold_for_desk = true')
+        if self.floor and not self.grade:
+            raise Wrong("a floor without a grade", 'grade = "red" beside floor = true', at=("floor",))
         if not self.when.holds(self.example_fires.features()):
             raise Wrong(
                 f"{self.id} does not fire on its example_fires",
@@ -250,6 +254,8 @@ class Assessment:
     """The legs that the rules ask for, also where they are held for the desk."""
     held: bool
     """True where a rule wants a person to decide."""
+    floor: Grade
+    """The lowest grade that a person may set; unspecified where any may be."""
 
     def regraded(self, grade: Grade) -> "Assessment":
         """The same under a grade that a person set: legs without a clock of their own get the grade's."""
@@ -269,7 +275,8 @@ class Rules:
         grade = max((rule.grade for rule in fired), default=GRADE_GREEN) or GRADE_GREEN
         legs = tuple(_clocked(leg, grade) for leg in _merged(fired))
         held = any(rule.hold_for_desk for rule in fired)
-        return Assessment(grade, fired, () if held else legs, legs, held)
+        floor = max((rule.grade for rule in fired if rule.floor), default=GRADE_UNSPECIFIED)
+        return Assessment(grade, fired, () if held else legs, legs, held, floor)
 
 
 def respond_clock(grade: Grade) -> str:

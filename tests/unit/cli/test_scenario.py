@@ -184,7 +184,7 @@ def test_the_ending_follows_from_what_partners_answer(stated: ScenarioConcern) -
         assert stated.ending.outcome == OUTCOMES.word(min(outcomes))
     else:
         assert stated.ending.outcome == ("no_further_action" if took_none else "not_helped")
-    assert (stated.ending.raiser == "anonymous") == stated.concern.anonymous
+    assert (stated.ending.raiser == "anonymous") == stated.concern.anonymous == (not stated.ending.reads)
     assert took_none == (not stated.partners)
 
 
@@ -199,6 +199,8 @@ def test_a_victim_is_told_by_the_lead_agency_where_it_has_a_leg_and_else_by_the_
     if stated.ending.victim is not None:
         leads = "police-safeguarding" in stated.partners
         assert stated.ending.victim.told_by == ("lead" if leads else "desk")
+        first = next(offered(stated, wanted(stated)[0]))[0]
+        assert first.lead == leads, "the first leg leads on telling, so it must be the lead agency's"
 
 
 @every_concern

@@ -66,6 +66,14 @@ def test_dash_of_thirteen_is_amber_and_a_dash_that_was_not_asked_is_no_dash_of_z
     assert "dash_14" not in ids(asked) | ids(not_asked)
 
 
+def test_judgement_never_lowers_what_dash_says() -> None:
+    at_high_risk = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(dash_score=14))
+    by_judgement = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(judged_high_risk=True))
+
+    assert at_high_risk.floor == c.GRADE_RED
+    assert by_judgement.floor == c.GRADE_UNSPECIFIED
+
+
 def test_judgement_raises_a_low_dash_to_red() -> None:
     assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(dash_score=2, judged_high_risk=True))
 
@@ -174,6 +182,12 @@ def test_there_are_thirty_rules_and_every_unconfirmed_one_says_why() -> None:
             "the key 'source' is missing",
         ),
         ('when.signs = ["weapon"]\ngrade = "amber"\n', 'when.signs = ["weapon"]\n', "[[rule]]", "without an effect"),
+        (
+            'when.signs = ["weapon"]\ngrade = "amber"\n',
+            'when.signs = ["weapon"]\nfloor = true\nhold_for_desk = true\n',
+            "floor = true",
+            "a floor without a grade",
+        ),
         (
             'when.kinds = ["road_danger"]\ngrade = "green"',
             'when = {}\ngrade = "green"',
