@@ -39,7 +39,8 @@ def configure(service: str, level: str = "INFO", stream: TextIO | None = None) -
     )
     root = logging.getLogger()
     root.handlers[:] = [_Foreign()]
-    root.setLevel(max(getattr(logging, level), logging.INFO))
+    # Kafka's clients tell of every connection at INFO, which hides what matters.
+    root.setLevel(max(getattr(logging, level), logging.WARNING))
     logging.captureWarnings(capture=True)
 
 

@@ -31,7 +31,7 @@ PARTS: Mapping[int, tuple[str, type[Message]]] = {
     FieldGroup.FIELD_GROUP_RAISER: ("raiser", concern_pb2.RaiserDetails),
 }
 CONTENT_TYPES = {
-    field.name: field.message_type.full_name for field in partner_pb2.Copy.DESCRIPTOR.oneofs_by_name["content"].fields
+    field.name: field.message_type.full_name if field.message_type else "" for field in partner_pb2.Copy.DESCRIPTOR.oneofs_by_name["content"].fields
 }
 """The full name of each kind of content, for the record's type."""
 RIGHT: Mapping[str, str] = {

@@ -101,7 +101,7 @@ class Outbox:
             type=kind,
             source=f"/referrals/{self._writer}",
             subject=header.referral_id,
-            time=header.occurred_at.ToJsonString(),
+            time=header.occurred_at,
             dataschema=schema,
             traceparent=traceparent(header.referral_id, header.event_id),
         )
