@@ -122,6 +122,8 @@ class Victim(Strict):
 class Ending(Strict):
     """How the referral ends; it is always closed."""
 
+    grade: Grade
+    """The last grade, by rule or by a person."""
     outcome: Literal[
         "made_safe",
         "supported",

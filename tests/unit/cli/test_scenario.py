@@ -169,6 +169,13 @@ def test_partners_and_fields_are_those_that_rules_agreements_and_directory_give(
 
 
 @every_concern
+def test_the_grade_is_that_of_the_rules_unless_the_desk_set_another(stated: ScenarioConcern) -> None:
+    overrides = [action.grade for action in stated.desk if isinstance(action, Override)]
+
+    assert stated.ending.grade == (overrides[-1] if overrides else assess(stated).grade)
+
+
+@every_concern
 def test_no_partner_is_asked_for_two_legs_of_one_referral(stated: ScenarioConcern) -> None:
     asked = [partner.id for leg in wanted(stated) for partner, _ in offered(stated, leg)]
 
