@@ -111,7 +111,7 @@ class Service(Generic[S]):
         parked = ParkedRecords(parked_topic(recipe.id).name, recipe.id, recipe.upstreams)
         self._wait_for("store", store.prepare)
         self._wait_for("broker", lambda: parked.restore(connect))
-        tail.check(recipe.topic.name, recipe.id, parse, store, connect)
+        self._check_tail(lambda: tail.check(recipe.topic.name, recipe.id, parse, store, connect))
 
         kafka_in: KafkaIn | None = None
         engine = Engine(
@@ -190,6 +190,15 @@ class Service(Generic[S]):
         )
         own = (parked_pb2_grpc.add_ParkedRecordsServicer_to_server, ParkedApi(parked, engine))
         return [*self._recipe.servicers(parts), own]
+
+    def _check_tail(self, check: Callable[[], None]) -> None:
+        """End the process, saying what mends it, where the store is behind the service's own topic."""
+        try:
+            self._wait_for("store or broker", check)
+        except tail.StoreBehind as behind:
+            log.critical("store_behind", mend=f"referrals rebuild {self._recipe.id}")
+            self._http.stop()
+            raise SystemExit(f"{self._recipe.id} cannot start: {behind}") from None
 
     def _wait_for(self, what: str, ready: Callable[[], None]) -> None:
         """Repeat until what we stand on answers: our supervisor, not we, gives up on a machine."""

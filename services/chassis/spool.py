@@ -22,10 +22,12 @@ class Fault:
     referral_id: str
     writer: str
     sequence: int
+    """0 where it is about all of them."""
     what: str
 
     def __str__(self) -> str:
-        return f"referral {self.referral_id}, {self.writer}'s fact {self.sequence}: {self.what}"
+        which = f"fact {self.sequence}" if self.sequence else "facts"
+        return f"referral {self.referral_id}, {self.writer}'s {which}: {self.what}"
 
 
 class Spool(AbstractContextManager["Spool"]):
@@ -36,7 +38,7 @@ class Spool(AbstractContextManager["Spool"]):
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = tempfile.TemporaryDirectory(dir=folder, prefix="rebuild-")
-        self._database = sqlite3.connect(Path(self._folder.name) / "facts.sqlite", isolation_level=None)
+        self._database = sqlite3.connect(Path(self._folder.name) / "facts.sqlite")
         self._database.execute("PRAGMA journal_mode = OFF")  # it outlives nothing: a crash begins anew
         self._database.execute("PRAGMA synchronous = OFF")
         self._database.execute(
@@ -64,7 +66,7 @@ class Spool(AbstractContextManager["Spool"]):
             " HAVING max(sequence) <> count(*) LIMIT ?",
             (MOST_FAULTS,),
         )
-        found = [Fault(referral, writer, 0, f"a gap among its {count} facts") for referral, writer, count in gaps]
+        found = [Fault(referral, writer, 0, f"a gap among the {count} there are") for referral, writer, count in gaps]
         return (self._forks + found)[:MOST_FAULTS]
 
     def referrals(self) -> int:
@@ -90,7 +92,7 @@ class Spool(AbstractContextManager["Spool"]):
 
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
-        with self._transaction():
+        with self._database:
             for row in waiting:
                 done = self._database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?, ?)", row)
                 if not done.rowcount:
@@ -103,15 +105,3 @@ class Spool(AbstractContextManager["Spool"]):
         ).fetchone()
         if (known_event, known_raw) != (event, raw) and len(self._forks) < MOST_FAULTS:
             self._forks.append(Fault(referral, writer, sequence, "a fork: two different facts of one sequence"))
-
-    def _transaction(self) -> AbstractContextManager[Any]:
-        self._database.execute("BEGIN")
-        return _Committing(self._database)
-
-
-class _Committing(AbstractContextManager["_Committing"]):
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __exit__(self, failed: object, *_: object) -> None:
-        self._database.execute("ROLLBACK" if failed else "COMMIT")

@@ -96,6 +96,14 @@ def fold(decider: Decider[S], stored: Mapping[str, Any]) -> Document[S]:
     return document
 
 
+def view_of(decider: Decider[S], state: S) -> dict[str, Any]:
+    """What the document keeps beside the facts: the decider's fields, and when the first of its clocks runs out."""
+    view = decider.view(state)
+    clocks = view.get("clocks")
+    view["next_clock"] = min(clock["at"] for clock in clocks) if clocks else None
+    return view
+
+
 def stamp(
     facts: Sequence[Any],
     referral_id: str,

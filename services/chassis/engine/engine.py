@@ -18,7 +18,7 @@ from services.chassis import logs
 from services.chassis.deciding import Command, Context, Decider, PartnerReply, Refused, Upstream, Why
 from services.chassis.engine.away import Away, Busy
 from services.chassis.engine.clockwatch import ClockWatch
-from services.chassis.engine.document import Document, fold, new
+from services.chassis.engine.document import Document, fold, new, view_of
 from services.chassis.engine.fair_queue import FairQueue
 from services.chassis.engine.gaps import Gaps
 from services.chassis.engine.items import CLOCK_SIZE, ChunkWork, Item
@@ -355,7 +355,7 @@ class Engine(Generic[S]):
         raises = self._w.outbox.raises({d.id for d in changed})
         if not changed and not self._w.outbox.raise_due(time.monotonic()):
             return set()
-        views = {d.id: self._view(d) for d in changed}
+        views = {d.id: view_of(self._w.decider, d.state) for d in changed}
         self.counts["saves"] += 1
         lost = self._w.store.save(changed, views, raises)
         self._w.outbox.raised(lost, time.monotonic())
@@ -363,12 +363,6 @@ class Engine(Generic[S]):
             if document.id not in lost:
                 self._clocks.watch(document.id, views[document.id].get("clocks", ()))
         return lost
-
-    def _view(self, document: Document[S]) -> dict[str, Any]:
-        view = self._w.decider.view(document.state)
-        clocks = view.get("clocks")
-        view["next_clock"] = min(clock["at"] for clock in clocks) if clocks else None
-        return view
 
     def _publish(
         self, documents: Sequence[Document[S]], items: Sequence[Item], parked: list[tuple[Item, int, str]]

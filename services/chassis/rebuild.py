@@ -1,0 +1,258 @@
+"""Makes a service's store again from the topics: the same facts and views, in whatever order the topics are read.
+
+What bounds it: a fetch and 200 documents in memory, and one temporary file of the topics' size (spool.py). It may
+be repeated, and may start from nothing, from an older copy, or from a store that lacks nothing. It never takes a
+fact away, and never touches intake's keys: those are the one thing that no topic can give back.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import GroupIdNotFoundError
+from pymongo import InsertOne, UpdateOne
+from pymongo.collection import Collection
+
+from services.chassis.deciding import Decider
+from services.chassis.engine.document import fold, view_of
+from services.chassis.engine.reading import Unreadable, facts_of
+from services.chassis.kafka_in.chunk import Record
+from services.chassis.kafka_settings import KafkaAccess
+from services.chassis.parked import ParkedRecords
+from services.chassis.spool import Spool
+from services.topics import Topic, parked_topic
+
+S = TypeVar("S")
+Stored = Mapping[str, Any]
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how far it is and of how many."""
+
+BATCH = 200
+POLL_MS = 1_000
+PATIENCE_SECONDS = 30.0
+"""Longest silence of a broker that has more to give, and longest wait for the service to leave its group."""
+NO_REVISION = ""
+
+
+class CannotRebuild(Exception):
+    """Why the store was left as it is; the text says what would mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did."""
+
+    records: int
+    """Read from the topics."""
+    referrals: int
+    inserted: int
+    updated: int
+    """Present before, whether or not they lacked anything."""
+
+
+@dataclass(frozen=True)
+class Sources(Generic[S]):
+    """A decider with the topics that its documents are made of; `upstreams` by writer."""
+
+    decider: Decider[S]
+    own: Topic
+    upstreams: Mapping[str, Topic]
+
+    @property
+    def service(self) -> str:
+        """Its id, which is also its consumer group."""
+        return self.decider.writer
+
+
+def rebuild(
+    sources: Sources[S],
+    kafka: KafkaAccess,
+    collection: Collection[dict[str, Any]],
+    *,
+    folder: Path | None = None,
+    progress: Progress = lambda what, done, of: None,
+) -> Rebuilt:
+    """Make the store of a service that does not run; `folder` is where the temporary file goes.
+
+    The service's own topic is read whole. An upstream topic is read up to what the service's group committed,
+    without what it parked: anything else is still to be decided by the service itself. A copy for a partner that
+    was stored but not yet on its topic when the store was lost cannot be made again here.
+
+    Raises CannotRebuild, having changed nothing, while the service runs and where a topic holds a fork or a gap.
+    """
+    _require_stopped(sources.service, kafka)
+    with Spool(folder) as spool:
+        records = _read(sources, kafka, spool, progress)
+        faults = spool.faults()
+        if faults:
+            raise CannotRebuild("the topics hold what no service may have written: " + "; ".join(map(str, faults)))
+        referrals, done, inserted = spool.referrals(), 0, 0
+        for batch in _batches(spool, BATCH):
+            inserted += _put(sources.decider, collection, batch)
+            done += len(batch)
+            progress("writing referrals", done, referrals)
+    return Rebuilt(records, referrals, inserted, done - inserted)
+
+
+def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[bytes]], stored: Stored | None) -> Stored:
+    """The fields of the document that topics and store give together: of each writer the longer list.
+
+    What the store has beyond the topic was never acknowledged by anyone but is decided: the service sends it.
+    Raises CannotRebuild where the two tell different stories.
+    """
+    present: Mapping[str, Sequence[bytes]] = stored["facts"] if stored else {}
+    joined = {
+        writer: _longer(referral_id, writer, facts.get(writer, ()), present.get(writer, ()))
+        for writer in sorted({*facts, *present})
+    }
+    published = len(facts.get(decider.writer, ()))
+    pending = len(joined.get(decider.writer, ())) > published
+    fields = {
+        "facts": joined,
+        "published": published,
+        "pending": pending,
+        "copies": stored.get("copies", []) if stored and pending else [],
+    }
+    document = fold(decider, {"_id": referral_id, "revision": NO_REVISION, **fields})
+    return {**fields, "view": view_of(decider, document.state)}
+
+
+def _longer(referral_id: str, writer: str, one: Sequence[bytes], other: Sequence[bytes]) -> list[bytes]:
+    shorter, longer = sorted((one, other), key=len)
+    for place, (left, right) in enumerate(zip(shorter, longer, strict=False), start=1):
+        if bytes(left) != bytes(right):
+            raise CannotRebuild(
+                f"the store and the topic differ in referral {referral_id}, {writer}'s fact {place}; put the store "
+                "aside and rebuild into an empty one (for intake: with its keys)"
+            )
+    return [bytes(raw) for raw in longer]
+
+
+def _put(
+    decider: Decider[S],
+    collection: Collection[dict[str, Any]],
+    batch: Sequence[tuple[str, Mapping[str, Sequence[bytes]]]],
+) -> int:
+    """Write one batch; returns how many were missing."""
+    ids = [referral_id for referral_id, _ in batch]
+    present = {document["_id"]: document for document in collection.find({"_id": {"$in": ids}})}
+    token = secrets.token_hex(8)
+    writes: list[InsertOne[dict[str, Any]] | UpdateOne] = []
+    for referral_id, facts in batch:
+        stored = present.get(referral_id)
+        # Intake's keys of a referral may outlive the rest of its document.
+        whole = stored if stored and "facts" in stored else None
+        fields = {"revision": token, **made(decider, referral_id, facts, whole)}
+        if stored is None:
+            writes.append(InsertOne({"_id": referral_id, **fields}))
+        else:
+            writes.append(UpdateOne({"_id": referral_id, "revision": stored.get("revision")}, {"$set": fields}))
+    result = collection.bulk_write(writes, ordered=False)
+    if result.matched_count + result.inserted_count != len(batch):
+        raise CannotRebuild("something else writes into the store; stop it, and rebuild again")
+    return result.inserted_count
+
+
+def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progress) -> int:
+    """Everything that the documents are made of; returns how many records that were."""
+    service = sources.service
+    parked = ParkedRecords(parked_topic(service).name, service, [topic.name for topic in sources.upstreams.values()])
+    parked.restore(lambda: KafkaConsumer(**kafka.consumer(f"{service}-rebuild")))
+    put_aside = {entry.record.position for entry in parked.entries()}
+    consumer = KafkaConsumer(**kafka.consumer(f"{service}-rebuild", service))
+    try:
+        ends = _ends(sources, consumer)
+        total, done = sum(ends.values()), 0
+        writers = {sources.own.name: service} | {topic.name: writer for writer, topic in sources.upstreams.items()}
+        types: dict[str, type[Message]] = {service: sources.decider.fact_type, **sources.decider.upstream_types}
+        readers = {topic: facts_of(writer, types[writer]) for topic, writer in writers.items()}
+        for record in _records(consumer, ends):
+            done += 1
+            if done % 1_000 == 0 or done == total:
+                progress("reading facts", done, total)
+            if record.position in put_aside:
+                continue
+            try:
+                _, fact = readers[record.topic](record)
+            except Unreadable as unreadable:
+                where = f"{record.topic}, partition {record.partition}, offset {record.offset}"
+                raise CannotRebuild(f"{where}: {unreadable.error}, and it is not parked") from unreadable
+            spool.add(writers[record.topic], fact.header, record.value or b"")
+        return done
+    finally:
+        consumer.close(autocommit=False)
+
+
+def _ends(sources: Sources[S], consumer: KafkaConsumer) -> dict[TopicPartition, int]:
+    """How far each partition is read: the own topic to its end, upstreams to what the service committed."""
+    own = _partitions(consumer, sources.own)
+    ends: dict[TopicPartition, int] = dict(consumer.end_offsets(own))
+    for topic in sources.upstreams.values():
+        for partition in _partitions(consumer, topic):
+            ends[partition] = consumer.committed(partition) or 0
+    return ends
+
+
+def _partitions(consumer: KafkaConsumer, topic: Topic) -> list[TopicPartition]:
+    numbers = consumer.partitions_for_topic(topic.name)
+    if not numbers:
+        raise CannotRebuild(f"there is no topic {topic.name}: was this broker furnished?")
+    return [TopicPartition(topic.name, number) for number in sorted(numbers)]
+
+
+def _records(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Iterator[Record]:
+    """Every record before the ends, fetch by fetch."""
+    left = {partition for partition, end in ends.items() if end}
+    consumer.assign(left)
+    if left:
+        consumer.seek_to_beginning(*left)
+    heard = time.monotonic()
+    while left:
+        for partition, found in consumer.poll(timeout_ms=POLL_MS).items():
+            heard = time.monotonic()
+            for record in found:
+                if record.offset < ends[partition]:
+                    headers = tuple((name, value or b"") for name, value in record.headers)
+                    place = (partition.topic, partition.partition, record.offset)
+                    yield Record(*place, record.timestamp, record.key, record.value, headers)
+        finished = {partition for partition in left if consumer.position(partition) >= ends[partition]}
+        if finished:
+            left -= finished
+            consumer.pause(*finished)
+        if time.monotonic() - heard > PATIENCE_SECONDS:
+            raise CannotRebuild(f"the broker gave nothing for {PATIENCE_SECONDS:.0f} s; rebuild again when it answers")
+
+
+def _require_stopped(service: str, kafka: KafkaAccess) -> None:
+    """A process that ended without a farewell counts as a member for some seconds more: that is waited out."""
+    admin = KafkaAdminClient(**kafka.admin(f"{service}-rebuild"))
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    try:
+        while members := _members(admin, service):
+            if time.monotonic() > deadline:
+                raise CannotRebuild(f"{service} runs ({members} members of its group); stop every process of it first")
+            time.sleep(0.5)
+    finally:
+        admin.close()
+
+
+def _members(admin: KafkaAdminClient, service: str) -> int:
+    found = admin.describe_groups([service])[service]
+    if found["error"] and GroupIdNotFoundError.__name__ not in found["error"]:
+        raise CannotRebuild(f"the broker does not say whether {service} runs: {found['error']}")
+    return len(found["members"])
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    source = iter(items)
+    while batch := list(islice(source, size)):
+        yield batch
