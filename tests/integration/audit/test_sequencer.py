@@ -1,0 +1,180 @@
+"""Every record of every partition is kept once, whatever ends or goes away while it is read."""
+
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+from pymongo.database import Database
+
+from safeguarding.v1.audit_pb2 import TimelineEntry
+from services import topics
+from services.audit.entries import entry_of
+from services.chassis.kafka_in.chunk import Record
+from services.cli.local import partners
+from services.cli.local.partners import Partner
+from services.cli.local.stack import Stack
+from tests.integration.audit.conftest import SCHOOL
+from tests.integration.audit.support import (
+    a_referral,
+    everywhere,
+    login,
+    on_the_broker,
+    raised,
+    readiness,
+    send,
+    wait_for_all,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+Index = Database[dict[str, Any]]
+
+
+def records_on_the_broker(stack: Stack) -> list[Record]:
+    """Everything that audit may read, read again by a consumer of the test's own."""
+    ends = {TopicPartition(*place): end for place, end in on_the_broker(stack).items() if end}
+    consumer = KafkaConsumer(**login(stack, "audit").consumer("test-again"))
+    found: list[Record] = []
+    try:
+        consumer.assign(list(ends))
+        consumer.seek_to_beginning()
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            for raws in consumer.poll(timeout_ms=1_000).values():
+                found += [
+                    Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
+                    for raw in raws
+                ]
+    finally:
+        consumer.close(autocommit=False)
+    return found
+
+
+def assert_kept_once(stack: Stack, index: Index) -> None:
+    expected = {entry.id: entry for entry in map(entry_of, records_on_the_broker(stack))}
+    kept = {found["_id"]: TimelineEntry.FromString(found["entry"]) for found in index["entries"].find()}
+    assert kept == {key: entry.timeline for key, entry in expected.items()}
+
+    under: dict[str, set[str]] = {}
+    for entry in expected.values():
+        for referral in entry.referrals:
+            under.setdefault(referral, set()).add(entry.id)
+    listed = {found["_id"]: found["entries"] for found in index["referrals"].find()}
+    assert {referral: set(ids) for referral, ids in listed.items()} == under
+    assert all(len(ids) == len(set(ids)) for ids in listed.values()), "an entry is listed twice"
+
+    positions = {found["_id"]: found["next"] for found in index["positions"].find()}
+    ends = {f"{topic}/{number}": end for (topic, number), end in on_the_broker(stack).items() if end}
+    assert positions == ends
+
+
+def wait_for_some(index: Index, count: int) -> None:
+    wait_until(lambda: index["entries"].count_documents({}) >= count, what=f"{count} entries")
+
+
+def test_every_record_of_every_partition_is_kept_once(audit: Stack, broker: Stack, index: Index) -> None:
+    send(broker, everywhere(1_000, SCHOOL.id))
+
+    wait_for_all(audit, index)
+
+    assert_kept_once(audit, index)
+    assert {topic for topic, _ in on_the_broker(audit)} >= {topic.name for topic in topics.TOPICS}
+
+
+def test_what_cannot_be_read_is_kept_too(audit: Stack, broker: Stack, index: Index) -> None:
+    send(broker, [(topics.INTAKE.name, a_referral().encode(), b"\xff\xff") for _ in range(3)])
+
+    wait_for_all(audit, index)
+
+    assert index["entries"].count_documents({"type": "unreadable", "topic": topics.INTAKE.name}) >= 3
+
+
+def test_kill_9_in_the_middle_neither_skips_nor_repeats(audit: Stack, broker: Stack, index: Index) -> None:
+    before = index["entries"].count_documents({})
+    audit.hold("audit")
+    send(broker, everywhere(12_000, SCHOOL.id))
+    total = sum(on_the_broker(audit).values())
+    audit.start(["audit"])
+    killed_at: list[int] = []
+    for goal in (2_000, 6_000, 10_000):
+        wait_for_some(index, before + goal)
+        audit.kill("audit")
+        killed_at.append(index["entries"].count_documents({}))
+
+    wait_for_all(audit, index)
+
+    assert killed_at[0] < total, "it was killed in the middle"
+    assert_kept_once(audit, index)
+
+
+def test_a_stop_by_sigterm_keeps_what_was_fetched_and_a_start_goes_on(
+    audit: Stack, broker: Stack, index: Index
+) -> None:
+    send(broker, everywhere(200, SCHOOL.id))
+    audit.hold("audit")
+    send(broker, everywhere(200, SCHOOL.id))
+
+    audit.start(["audit"])
+
+    wait_for_all(audit, index)
+    assert_kept_once(audit, index)
+    assert '"service_stopped"' in audit.home.log("audit").read_text()
+
+
+def test_a_new_partners_topics_are_read_within_10_seconds(audit: Stack, broker: Stack, index: Index) -> None:
+    partner = f"elm-school-{a_referral()[:8]}"
+    partners.add(broker, [Partner(partner, "Elm School", ("school",), ("northtown",))])
+    copies, _ = topics.partner_topics(partner)
+    referral = a_referral()
+    send(broker, [(copies.name, referral.encode(), b"\xff")])
+
+    wait_until(lambda: index["referrals"].find_one({"_id": referral}), 10, what="the new topic's record")
+
+
+@pytest.mark.parametrize(("away", "condition"), [("mongo", "store"), ("kafka", "broker")])
+def test_store_or_broker_away_is_not_ready_and_skips_nothing(
+    audit: Stack, broker: Stack, index: Index, away: str, condition: str
+) -> None:
+    pid = audit.process("audit")
+    audit.hold(away)
+    wait_until(lambda: readiness(audit).get(condition) is False, 20, what=f"audit sees that {away} is away")
+    if away == "mongo":
+        send(broker, everywhere(500, SCHOOL.id))
+
+    audit.start([away])
+
+    send(broker, everywhere(500, SCHOOL.id))
+    wait_for_all(audit, index)
+    wait_until(lambda: all(readiness(audit).values()), 20, what="audit is ready again")
+    assert_kept_once(audit, index)
+    assert audit.process("audit") == pid, "it waited, and did not end"
+
+
+@pytest.mark.parametrize("killed", ["mongo", "kafka"])
+def test_kill_9_of_store_or_broker_while_it_reads_skips_nothing(
+    audit: Stack, broker: Stack, index: Index, killed: str
+) -> None:
+    audit.hold("audit")
+    send(broker, everywhere(5_000, SCHOOL.id))
+    before = index["entries"].count_documents({})
+    audit.start(["audit"])
+    wait_for_some(index, before + 1)
+
+    audit.kill(killed)
+
+    audit.wait_ready([killed])
+    wait_for_all(audit, index)
+    wait_until(lambda: all(readiness(audit).values()), 20, what="audit is ready again")
+    assert_kept_once(audit, index)
+
+
+def test_a_referrals_records_on_many_topics_come_together(audit: Stack, broker: Stack, index: Index) -> None:
+    referral = a_referral()
+    names = [topics.INTAKE.name, topics.TRIAGE.name, *(topic.name for topic in topics.partner_topics(SCHOOL.id))]
+    send(broker, [(name, referral.encode(), raised(referral)) for name in names])
+
+    wait_for_all(audit, index)
+
+    listed = index["referrals"].find_one({"_id": referral})
+    assert listed is not None
+    assert {place.rpartition("/")[0].rpartition("/")[0] for place in listed["entries"]} == set(names)
