@@ -31,7 +31,10 @@ PARTS: Mapping[int, tuple[str, type[Message]]] = {
     FieldGroup.FIELD_GROUP_RAISER: ("raiser", concern_pb2.RaiserDetails),
 }
 CONTENT_TYPES = {
-    field.name: field.message_type.full_name if field.message_type else "" for field in partner_pb2.Copy.DESCRIPTOR.oneofs_by_name["content"].fields
+    "offer": partner_pb2.Offer.DESCRIPTOR.full_name,
+    "recall": partner_pb2.RecallNotice.DESCRIPTOR.full_name,
+    "expiry": partner_pb2.ExpiryNotice.DESCRIPTOR.full_name,
+    "refusal": partner_pb2.RefusalNotice.DESCRIPTOR.full_name,
 }
 """The full name of each kind of content, for the record's type."""
 RIGHT: Mapping[str, str] = {
@@ -71,7 +74,7 @@ class RoutingCopier:
             value = _encrypted(copy, partner, leg_id, header)
             if fact.WhichOneof("fact") == "offered":
                 fact.offered.copy_sha256 = hashlib.sha256(value).digest()
-            kind = CONTENT_TYPES[copy.WhichOneof("content") or ""]
+            kind = CONTENT_TYPES[copy.WhichOneof("content") or "none"]
             made.append(Copy(header.event_id, partner_topic(partner_id).name, kind, value))
         return made
 
@@ -88,6 +91,7 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
         necessity=offered.necessity,
         respond_by=offered.respond_by,
         given=sorted({each.group for each in offered.given}),
+        lead=offered.lead,
     )
     if known.raised is not None:
         offer.kinds.extend(known.raised.kinds)
