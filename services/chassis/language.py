@@ -15,9 +15,7 @@ class EnumWords:
 
     def __init__(self, enum: EnumDescriptor) -> None:
         prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
-        self._numbers = {
-            value.name.removeprefix(prefix).lower(): value.number for value in enum.values if value.number
-        }
+        self._numbers = {value.name.removeprefix(prefix).lower(): value.number for value in enum.values if value.number}
         self._words = {number: word for word, number in self._numbers.items()}
 
     def __iter__(self) -> Iterator[str]:

@@ -60,16 +60,21 @@ class ParkedRecords:
             consumer.close(autocommit=False)
 
     def blocks(self, record: Record) -> bool:
-        """True where an earlier record of the same referral and topic is parked."""
-        return (
-            bool(self._behind) and record.topic in self._ordered and bool(self._behind.get((record.topic, record.key)))
+        """True where a record of the same referral and topic is parked that must be handled before this one."""
+        return bool(self._behind) and bool(self._behind.get(record.lane))
+
+    def forked(self, record: Record) -> bool:
+        """True where a fork of the same referral and topic is parked: nobody knows which branch this one is of."""
+        return bool(self._behind) and any(
+            self._entries[position].kind == parked_pb2.PARKED_CLASS_FORK
+            for position in self._behind.get(record.lane, ())
         )
 
     def behind(self, record: Record) -> list[Position]:
         """The parked records of the same referral and topic that are not being replayed, in order."""
         if not self._behind:
             return []
-        positions = self._behind.get((record.topic, record.key), ())
+        positions = self._behind.get(record.lane, ())
         return [position for position in positions if position not in self._in_replay]
 
     def parking(self, record: Record, kind: int, error: str, now: datetime) -> OutRecord:
@@ -154,14 +159,14 @@ class ParkedRecords:
             return
         self._entries[position] = entry
         if entry.record.topic in self._ordered:
-            self._behind.setdefault((entry.record.topic, entry.record.key), []).append(position)
+            self._behind.setdefault(entry.record.lane, []).append(position)
 
     def _remove(self, position: Position) -> Entry | None:
         self._in_replay.discard(position)
         entry = self._entries.pop(position, None)
         if entry is not None and entry.record.topic in self._ordered:
-            lane = self._behind[(entry.record.topic, entry.record.key)]
+            lane = self._behind[entry.record.lane]
             lane.remove(position)
             if not lane:
-                del self._behind[(entry.record.topic, entry.record.key)]
+                del self._behind[entry.record.lane]
         return entry

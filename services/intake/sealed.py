@@ -54,7 +54,7 @@ class Sealer:
         """The concern with every personal part sealed."""
         return intake_pb2.Raised(
             kinds=concern.kinds,
-            signs=concern.signs,
+            signs=concern.signs if concern.HasField("signs") else None,
             area=concern.area,
             subjects=self.subjects(concern.subjects, first=1),
             parts=[self.part(concern, name, 1) for name in PARTS if has(concern, name)],
@@ -93,7 +93,8 @@ def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern
     if known.raised is None:
         return concern
     concern.kinds.extend(known.raised.kinds)
-    concern.signs.CopyFrom(known.raised.signs)
+    if known.raised.HasField("signs"):
+        concern.signs.CopyFrom(known.raised.signs)
     concern.area = known.raised.area
     concern.anonymous = known.raised.anonymous
     for number in sorted(known.subjects):

@@ -43,6 +43,10 @@ CONFLICTS_BEFORE_GIVING_UP = 100
 UNMENDABLE = 70
 
 
+class _Stopped(Exception):
+    """The engine was told to stop while something was away; what it had taken is not acknowledged, and comes again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[S]):
     """What a command led to: its facts, and the state and sequence after the turn that it was part of."""
@@ -171,6 +175,8 @@ class Engine(Generic[S]):
                 items = self._queue.take(MOST_INPUTS, MOST_BYTES, self._idle_for())
                 self._until_done(items)
             self._flush()
+        except _Stopped:
+            log.info("engine_stopped_waiting", waiting=len(self._queue))
         except BaseException as error:
             log.critical("engine_died", error=type(error).__name__, exc_info=True)
             self._w.fatal()
@@ -271,7 +277,7 @@ class Engine(Generic[S]):
     def _sleep(self, seconds: float) -> None:
         """Back off; a stop ends the wait, since records are not acknowledged and come again."""
         if self._stopping.wait(seconds):
-            raise SystemExit
+            raise _Stopped
 
     # -- one turn --------------------------------------------------------------------------------------------------
 
@@ -285,12 +291,7 @@ class Engine(Generic[S]):
         context = Context(self._w.clock(), self._w.rules(), self._w.gather(work) if work else {})
         verdicts = [self._judge.judge(item, documents[item.referral_id], context) for item in readable]
         lost = self._save(documents)
-        verdicts = [
-            Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_GAP)
-            if verdict.kind is Kind.HELD and (item.overdue or item.replay)
-            else verdict
-            for item, verdict in zip(readable, verdicts, strict=True)
-        ]
+        self._waits_behind(readable, verdicts, parked)
         for item, verdict in zip(readable, verdicts, strict=True):
             if verdict.kind in (Kind.PARKED, Kind.FAILED) and item.record and item.referral_id not in lost:
                 error = type(verdict.error).__name__ if verdict.error else ""
@@ -314,7 +315,7 @@ class Engine(Generic[S]):
         if record is None or item.given is not None:
             return True
         try:
-            if item.replay is None and self._w.parked.blocks(record):
+            if item.replay is None and self._w.parked.forked(record):
                 raise Unreadable(ParkedClass.PARKED_CLASS_BEHIND, "Behind")
             item.given, item.fact = self._w.readers[record.topic](record)
         except Unreadable as unreadable:
@@ -322,6 +323,21 @@ class Engine(Generic[S]):
             return False
         item.referral_id = item.given.referral_id
         return True
+
+    def _waits_behind(
+        self, items: Sequence[Item], verdicts: list[Verdict], parked: list[tuple[Item, int, str]]
+    ) -> None:
+        """A gap is held, unless what is missing is parked, or was waited for too long: then it is parked too."""
+        lanes = {item.record.lane for item, _, _ in parked if item.record}
+        for place, (item, verdict) in enumerate(zip(items, verdicts, strict=True)):
+            if item.record is None:
+                continue
+            if verdict.kind in (Kind.PARKED, Kind.FAILED):
+                lanes.add(item.record.lane)
+            elif verdict.kind is Kind.HELD and (item.record.lane in lanes or self._w.parked.blocks(item.record)):
+                verdicts[place] = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_BEHIND)
+            elif verdict.kind is Kind.HELD and (item.overdue or item.replay):
+                verdicts[place] = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_GAP)
 
     def _load(self, items: Sequence[Item]) -> dict[str, Document[S]]:
         documents: dict[str, Document[S]] = {}

@@ -29,6 +29,11 @@ class Record(NamedTuple):
         """Return where this record lies."""
         return Position(self.topic, self.partition, self.offset)
 
+    @property
+    def lane(self) -> tuple[str, bytes | None]:
+        """Return what its order is kept by: its topic and key."""
+        return (self.topic, self.key)
+
 
 class Chunk:
     """One fetch: records of any number of partitions, each partition's in order. Never empty.

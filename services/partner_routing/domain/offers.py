@@ -164,8 +164,10 @@ def _present(known: Known, group: int, number: int) -> bool:
     """True where the concern has something in the group."""
     if number:
         return number in known.subjects and any(part.group == group for part in known.subjects[number].parts)
-    if group in (FieldGroup.FIELD_GROUP_SIGNS, FieldGroup.FIELD_GROUP_ASSESSMENT):
+    if group == FieldGroup.FIELD_GROUP_ASSESSMENT:
         return True
+    if group == FieldGroup.FIELD_GROUP_SIGNS:
+        return known.raised is not None and known.raised.HasField("signs")
     return known.latest(group) is not None
 
 

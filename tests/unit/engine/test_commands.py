@@ -1,0 +1,193 @@
+"""What a caller of the engine may rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.chassis.deciding import Refused, Why
+from services.chassis.engine import Away
+from tests.unit.engine.conftest import House
+
+
+def test_a_command_is_answered_after_its_fact_is_stored_and_published(house: House, referral: str) -> None:
+    """The answer comes last."""
+    answer = house.say(referral, "hello").result(5)
+
+    assert [fact.linked.by for fact in answer.facts] == ["hello"]
+    assert answer.sequence == 1
+    assert house.stored(referral) == ["hello"]
+    assert house.published(referral) == ["hello"]
+
+
+def test_the_same_key_and_body_give_the_first_answer_and_no_second_effect(house: House, referral: str) -> None:
+    """A client may repeat as often as it likes."""
+    first = house.say(referral, "hello", key="k").result(5)
+    house.say(referral, "more").result(5)
+    again = house.say(referral, "hello", key="k").result(5)
+
+    assert [f.header.event_id for f in again.facts] == [f.header.event_id for f in first.facts]
+    assert house.stored(referral) == ["hello", "more"]
+
+
+def test_the_same_key_with_another_body_is_a_conflict(house: House, referral: str) -> None:
+    """A key names one request."""
+    house.say(referral, "hello", key="k").result(5)
+
+    with pytest.raises(Refused) as refused:
+        house.say(referral, "other", key="k").result(5)
+
+    assert refused.value.why is Why.CONFLICT
+    assert house.stored(referral) == ["hello"]
+
+
+def test_a_command_on_an_older_state_is_stale_and_names_the_current_sequence(house: House, referral: str) -> None:
+    """The caller decided on what is no longer so."""
+    house.say(referral, "hello").result(5)
+
+    with pytest.raises(Refused) as refused:
+        house.say(referral, "late", seen=0).result(5)
+
+    assert refused.value.why is Why.STALE
+    assert "1" in refused.value.right
+
+
+def test_who_may_not_know_of_a_referral_never_learns_that_it_has_moved_on(house: House, referral: str) -> None:
+    """UNKNOWN comes before STALE."""
+    house.say(referral, "hello").result(5)
+
+    with pytest.raises(Refused) as refused:
+        house.say(referral, "unknown", seen=0).result(5)
+
+    assert refused.value.why is Why.UNKNOWN
+
+
+def test_a_refused_or_failing_command_fails_alone(referral: str) -> None:
+    """All in one batch: the queue fills before the engine starts."""
+    house = House()
+    futures = [house.say(referral, by) for by in ("one", "refuse", "bug", "two", "nothing")]
+    house.engine.start()
+
+    assert futures[0].result(5).sequence == 2
+    with pytest.raises(Refused):
+        futures[1].result(5)
+    with pytest.raises(ValueError, match="bug"):
+        futures[2].result(5)
+    assert futures[3].result(5).facts[0].linked.by == "two"
+    assert futures[4].result(5).facts == ()
+    assert house.stored(referral) == ["one", "two"]
+    house.stop()
+
+
+def test_a_refused_send_answers_unknown_and_a_repeat_gives_the_first_answer(
+    house: House, referral: str, eventually: Callable[[Callable[[], Any]], None]
+) -> None:
+    """Never OK before the broker has it; never twice."""
+    house.publisher.refuse = 2
+
+    with pytest.raises(Away):
+        house.say(referral, "hello", key="k").result(5)
+    eventually(lambda: house.published(referral) == ["hello"] and house.engine.away is None)
+    again = house.say(referral, "hello", key="k").result(5)
+
+    assert again.facts[0].linked.by == "hello"
+    assert house.published(referral) == ["hello"]
+    assert ("broker", False) in house.standing
+    assert house.standing[-1] == ("broker", True)
+
+
+def test_a_lost_answer_of_the_broker_repeats_the_same_bytes(
+    house: House, referral: str, eventually: Callable[[Callable[[], Any]], None]
+) -> None:
+    """Delivery is at least once; the effect, and the event id, are one."""
+    house.publisher.lose_answer = 1
+
+    with pytest.raises(Away):
+        house.say(referral, "hello").result(5)
+    eventually(lambda: len(house.published(referral)) == 2)
+
+    first, second = house.publisher.on("own.v1")
+    assert first == second
+    assert house.stored(referral) == ["hello"]
+
+
+@pytest.mark.parametrize("point", ["load", "save", "lost_answer"])
+def test_a_store_that_times_out_answers_unknown_and_nothing_is_lost_or_doubled(
+    house: House, referral: str, point: str, eventually: Callable[[Callable[[], Any]], None]
+) -> None:
+    """Also where the save happened and only its answer was lost: what was stored is published."""
+    house.say(referral, "before").result(5)
+    house.store.failing[point] = 1
+
+    with pytest.raises(Away):
+        house.say(referral, "hello", key="k").result(5)
+    eventually(lambda: house.engine.away is None)
+    answer = house.say(referral, "hello", key="k").result(5)
+
+    assert answer.facts[0].linked.by == "hello"
+    assert house.stored(referral) == ["before", "hello"]
+    assert house.published(referral) == ["before", "hello"]
+
+
+def test_while_something_is_away_commands_are_turned_away_at_once(
+    house: House, referral: str, eventually: Callable[[Callable[[], Any]], None]
+) -> None:
+    """Nobody waits for a deadline to learn what we know already."""
+    house.publisher.refuse = 5
+    with pytest.raises(Away):
+        house.say(referral, "hello").result(5)
+
+    with pytest.raises(Away):
+        house.say(referral, "while away")
+    eventually(lambda: house.engine.away is None)
+
+
+def test_stopping_finishes_what_was_taken_and_refuses_what_comes(house: House, referral: str) -> None:
+    """What was acknowledged is finished."""
+    future = house.say(referral, "hello")
+    assert house.engine.stop(5)
+
+    assert future.result(0).facts[0].linked.by == "hello"
+    with pytest.raises(Away):
+        house.say(referral, "late")
+    assert house.store.documents[referral]["published"] == 1
+
+
+def test_what_a_dead_process_left_unpublished_is_found_and_published(
+    referral: str, eventually: Callable[[Callable[[], Any]], None]
+) -> None:
+    """The store knows what Kafka has not acknowledged."""
+    first = House()
+    first.publisher.refuse = 10**6
+    first.engine.start()
+    with pytest.raises(Away):
+        first.say(referral, "hello").result(5)
+
+    second = House(store=first.store)
+    second.engine.start()
+
+    eventually(lambda: second.published(referral) == ["hello"])
+    eventually(lambda: second.store.documents[referral]["published"] == 1)
+    second.stop()
+    first.publisher.refuse = 0
+    first.stop()
+
+
+def test_two_processes_on_one_referral_both_take_effect_once(referral: str) -> None:
+    """A save on another's revision is repeated from the read."""
+    one = House()
+    two = House(store=one.store, publisher=one.publisher)
+    one.engine.start()
+    two.engine.start()
+
+    futures = [house.say(referral, f"{n}") for n in range(100) for house in (one, two)]
+    for future in futures:
+        future.result(10)
+
+    assert sorted(one.stored(referral)) == sorted([f"{n}" for n in range(100)] * 2)
+    ids = [record.headers[1][1] for record in one.publisher.on("own.v1")]
+    assert len(set(ids)) == 200
+    one.stop()
+    two.stop()
