@@ -7,6 +7,7 @@ import pytest
 
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.cli.local.stack import Stack
+from tests.integration.house import House, opened
 
 MakeTopic = Callable[..., str]
 
@@ -67,3 +68,9 @@ def make_topic(broker: Stack) -> MakeTopic:
 def group() -> str:
     """A consumer group that no other test has."""
     return f"group-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Every service, the broker, the store and the area's partners, once for a whole run."""
+    yield from opened(tmp_path_factory.mktemp("house"))
