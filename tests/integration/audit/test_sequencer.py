@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pymongo.database import Database
 
 from safeguarding.v1.audit_pb2 import TimelineEntry
 from services import topics
 from services.audit.entries import entry_of
+from services.chassis import kafka_headers
 from services.chassis.kafka_in.chunk import Record
 from services.cli.local import partners
 from services.cli.local.partners import Partner
@@ -68,6 +69,12 @@ def assert_kept_once(stack: Stack, index: Index) -> None:
     assert positions == ends
 
 
+@pytest.fixture(autouse=True)
+def _reads_all_headers() -> None:
+    """The test's own consumer reads what audit reads."""
+    kafka_headers.tolerate()
+
+
 def wait_for_some(index: Index, count: int) -> None:
     wait_until(lambda: index["entries"].count_documents({}) >= count, what=f"{count} entries")
 
@@ -87,6 +94,30 @@ def test_what_cannot_be_read_is_kept_too(audit: Stack, broker: Stack, index: Ind
     wait_for_all(audit, index)
 
     assert index["entries"].count_documents({"type": "unreadable", "topic": topics.INTAKE.name}) >= 3
+
+
+class NoUtf8(str):
+    """A header's name as a client that means harm would encode it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
+
+
+def test_a_header_name_that_is_no_text_stops_nothing(audit: Stack, broker: Stack, index: Index) -> None:
+    _, replies = topics.partner_topics(SCHOOL.id)
+    producer = KafkaProducer(**login(broker, "admin").producer("test-harm"))
+    try:
+        for _ in range(3):
+            producer.send(replies.name, key=b"k", value=b"v", headers=[(NoUtf8("x"), b"1")], partition=0).get(30)
+            producer.send(replies.name, key=b"k", value=b"v", headers=[("right", b"1")], partition=0).get(30)
+    finally:
+        producer.close()
+
+    wait_for_all(audit, index, 30)
+
+    assert all(readiness(audit).values())
 
 
 def test_kill_9_in_the_middle_neither_skips_nor_repeats(audit: Stack, broker: Stack, index: Index) -> None:
