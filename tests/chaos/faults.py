@@ -1,0 +1,77 @@
+"""Does what the schedule says, and measures with canary concerns how long the stack takes to recover, unattended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from services.topics import SERVICES
+from tests.chaos.ledger import Submission
+from tests.chaos.load import concerns
+from tests.chaos.schedule import FROZEN_SECONDS, Fault, Kind
+from tests.chaos.world import World
+
+STRIKE_SECONDS = 240.0
+"""How long a fault waits for its moment in the load."""
+GIVE_UP_AFTER = 120.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """How one fault went."""
+
+    fault: Fault
+    seconds: float
+    """From the moment at which the fault was over (a kill: at once) until a concern raised then had reached all of
+    its partners and what was struck was healthy again."""
+
+    @property
+    def in_time(self) -> bool:
+        """Within what is promised."""
+        return self.seconds <= self.fault.recovery
+
+
+def canary(number: int, run: str) -> Submission:
+    """A concern with several partners, each of whom reads Kafka or an inbox."""
+    among = [stated for stated in concerns() if len(stated.partners) > 1 and stated.ending.victim is None]
+    return Submission(f"canary-{run}-{number:05d}-of-the-load", among[number % len(among)])
+
+
+def strike(world: World, fault: Fault, number: int, run: str) -> Recovery:
+    """Wait for the fault's moment, do it, and wait until the stack works again."""
+    if not world.ledger.wait_for(fault.after, STRIKE_SECONDS):
+        raise TimeoutError(f"{fault}: only {world.ledger.count} were acknowledged in {STRIKE_SECONDS:.0f} s")
+    _do(world, fault)
+    began = time.monotonic()
+    submission = canary(number, run)
+    world.clients.raise_one(submission)
+    reached = world.ledger.wait_reached(submission.key, GIVE_UP_AFTER)
+    struck = SERVICES if fault.kind is Kind.ROLL else [fault.target]
+    world.stack.wait_ready(struck, GIVE_UP_AFTER)
+    healthy = time.monotonic()
+    return Recovery(fault, float("inf") if reached is None else max(reached, healthy) - began)
+
+
+def _do(world: World, fault: Fault) -> None:
+    match fault.kind:
+        case Kind.KILL:
+            world.stack.wait_ready([fault.target])  # an earlier fault may have left it starting
+            world.stack.kill(fault.target)
+        case Kind.FREEZE:
+            world.stack.freeze(fault.target)
+            try:
+                time.sleep(FROZEN_SECONDS)  # the fault itself is this long
+            finally:
+                world.stack.thaw(fault.target)
+        case Kind.ROLL:
+            for service in SERVICES:
+                world.stack.restart(service)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that `share` of all do not exceed; 0 of none."""
+    return sorted(values)[max(0, -int(-share * len(values) // 1) - 1)] if values else 0.0

@@ -1,0 +1,225 @@
+"""What clients were told and what partners' own consumers read; from the two alone comes the verdict."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from safeguarding.v1.intake_pb2 import RaiseConcernResponse
+from safeguarding.v1.partner_pb2 import Copy
+from services.cli.scenario import ScenarioConcern
+
+MOST_SAID = 20
+"""Troubles named one by one; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A concern that one client raises under one key, however often it has to repeat itself."""
+
+    key: str
+    stated: ScenarioConcern
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What a client was told of its concern."""
+
+    submission: Submission
+    answer: bytes
+    at: float
+    """Monotonic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The counts; `said` names what is wrong, by ids alone."""
+
+    acknowledged: int
+    lost: int
+    duplicated: int
+    repeated: int
+    out_of_order: int
+    said: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        """True where nothing is wrong. Repeats are no fault."""
+        return not (self.lost or self.duplicated or self.out_of_order or self.said)
+
+
+@dataclass
+class Ledger:
+    """Written by every player, thread-safe; read by whoever waits."""
+
+    on_answered: Callable[[str, Submission], None] = lambda referral_id, submission: None
+    """Called once for each referral: acknowledged, and all its partners have answered."""
+    _keys: dict[str, Acknowledged] = field(default_factory=dict)
+    _referrals: dict[str, Acknowledged] = field(default_factory=dict)
+    _closed: set[str] = field(default_factory=set)
+    _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    _offers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _reached: dict[str, dict[str, float]] = field(default_factory=dict)
+    _answered: dict[str, set[str]] = field(default_factory=dict)
+    _newest: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _counts: Counter[str] = field(default_factory=Counter)
+    _said: list[str] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    # -- what players write ----------------------------------------------------------------------------------------
+
+    def acknowledged(self, submission: Submission, answer: RaiseConcernResponse) -> None:
+        """A client was answered OK. Every further answer to the same key must be the same."""
+        raw = answer.SerializeToString(deterministic=True)
+        with self._changed:
+            known = self._keys.get(submission.key)
+            if known is not None:
+                if known.answer != raw:
+                    self._wrong("duplicated", f"key {submission.key} has two answers")
+                return
+            told = self._keys[submission.key] = Acknowledged(submission, raw, time.monotonic())
+            if answer.referral_id in self._referrals:
+                self._wrong("duplicated", f"referral {answer.referral_id} answers two keys")
+            self._referrals[answer.referral_id] = told
+            self._changed.notify_all()
+        self._look_answered(answer.referral_id)
+
+    def read(self, partner: str, event_id: str, value: bytes, copy: Copy) -> bool:
+        """A partner's own consumer read and opened a copy. False where it had it already."""
+        referral_id = copy.referral_id
+        with self._changed:
+            known = self._contents.get((partner, event_id))
+            if known is not None:
+                if known == value:
+                    self._counts["repeated"] += 1
+                else:
+                    self._wrong("duplicated", f"event {event_id} reached {partner} with two contents")
+                return False
+            self._contents[partner, event_id] = value
+            at = copy.occurred_at.ToDatetime(UTC)
+            if at < self._newest.get((partner, referral_id), at):
+                self._wrong("out_of_order", f"event {event_id} of referral {referral_id} reached {partner} too late")
+            self._newest[partner, referral_id] = at
+            if copy.WhichOneof("content") != "offer":
+                self._said.append(f"{partner} got a {copy.WhichOneof('content')} on referral {referral_id}")
+                return True
+            legs = self._offers.setdefault((referral_id, partner), {})
+            legs[copy.leg_id] = event_id
+            if len(legs) > 1:
+                self._wrong("duplicated", f"referral {referral_id} was offered to {partner} on {len(legs)} legs")
+            self._reached.setdefault(referral_id, {})[partner] = time.monotonic()
+            self._changed.notify_all()
+        return True
+
+    def answered(self, partner: str, referral_id: str) -> None:
+        """The partner's last answer on the referral was taken by the broker, or by the inbox."""
+        with self._changed:
+            self._answered.setdefault(referral_id, set()).add(partner)
+        self._look_answered(referral_id)
+
+    def closed(self, referral_id: str) -> None:
+        """The raiser was told, under their own identity, that the referral is closed."""
+        with self._changed:
+            self._closed.add(referral_id)
+            self._changed.notify_all()
+
+    def trouble(self, what: str) -> None:
+        """Something that must not happen; ids and codes only."""
+        with self._changed:
+            self._said.append(what)
+
+    def _wrong(self, count: str, what: str) -> None:
+        self._counts[count] += 1
+        self._said.append(what)
+
+    def _look_answered(self, referral_id: str) -> None:
+        with self._changed:
+            told = self._referrals.get(referral_id)
+            if told is None or not self._answered.get(referral_id, set()) >= set(told.submission.stated.partners):
+                return
+        self.on_answered(referral_id, told.submission)
+
+    # -- what others ask -------------------------------------------------------------------------------------------
+
+    @property
+    def count(self) -> int:
+        """Referrals acknowledged so far."""
+        return len(self._referrals)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Every referral that a client was told of."""
+        with self._changed:
+            return frozenset(self._referrals)
+
+    def is_closed(self, referral_id: str) -> bool:
+        """True once its raiser was told so."""
+        return referral_id in self._closed
+
+    def open(self, older: float) -> list[tuple[str, Submission]]:
+        """Referrals acknowledged more than `older` seconds ago, whose raisers were not told that they are closed."""
+        before = time.monotonic() - older
+        with self._changed:
+            return [
+                (referral_id, told.submission)
+                for referral_id, told in self._referrals.items()
+                if told.at < before and referral_id not in self._closed
+            ]
+
+    def wait_for(self, count: int, seconds: float) -> bool:
+        """Wait until so many are acknowledged; False when they are not in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._referrals) >= count, seconds)
+
+    def wait_reached(self, key: str, seconds: float) -> float | None:
+        """When (monotonic) the last of its partners had read the concern of `key`; None when not in time."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._reached_all(key), seconds):
+                return None
+            return max(self._reached[self._id_of(key)].values())
+
+    def wait_closed(self, seconds: float) -> bool:
+        """Wait until every acknowledged referral is told closed; False when they are not in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._closed >= set(self._referrals), seconds)
+
+    def _id_of(self, key: str) -> str:
+        return RaiseConcernResponse.FromString(self._keys[key].answer).referral_id
+
+    def _reached_all(self, key: str) -> bool:
+        if key not in self._keys:
+            return False
+        return set(self._reached.get(self._id_of(key), ())) >= set(self._keys[key].submission.stated.partners)
+
+    def verdict(self) -> Verdict:
+        """Compare the two sides, as they are now."""
+        with self._changed:
+            said = list(self._said)
+            lost = duplicated = 0
+            for referral_id, told in self._referrals.items():
+                demanded, reached = set(told.submission.stated.partners), set(self._reached.get(referral_id, ()))
+                if referral_id not in self._closed:
+                    lost += 1
+                    said.append(f"referral {referral_id} ({told.submission.stated.name}) was never told closed")
+                for partner in sorted(demanded - reached):
+                    lost += 1
+                    said.append(f"referral {referral_id} never reached {partner}")
+                for partner in sorted(reached - demanded):
+                    duplicated += 1
+                    said.append(f"referral {referral_id} reached {partner}, which nobody demanded")
+            for referral_id in sorted(set(self._reached) - set(self._referrals)):
+                duplicated += 1
+                said.append(f"referral {referral_id} reached partners, and no client was told of it")
+            more = [f"and {len(said) - MOST_SAID} more"] if len(said) > MOST_SAID else []
+            return Verdict(
+                acknowledged=len(self._referrals),
+                lost=lost,
+                duplicated=duplicated + self._counts["duplicated"],
+                repeated=self._counts["repeated"],
+                out_of_order=self._counts["out_of_order"],
+                said=tuple(said[:MOST_SAID] + more),
+            )

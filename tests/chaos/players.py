@@ -1,0 +1,185 @@
+"""Partners: each reads its own topic or inbox with its own keys, and does its part of every leg."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from kafka import KafkaConsumer, KafkaProducer
+from kafka.errors import KafkaError
+
+from safeguarding.v1 import partner_pb2, routing_pb2, routing_pb2_grpc
+from safeguarding.v1.partner_pb2 import OUTCOME_SUPPORTED, Copy, PartnerRecord, Reply
+from safeguarding.v1.routing_pb2 import LegState
+from services.chassis.sealing import copy_info, open_with
+from services.cli.local import home as files
+from services.cli.local import partners
+from services.cli.local.stack import Stack
+from tests.chaos.clients import CALL_SECONDS, REPEAT, Channels, Who
+from tests.chaos.ledger import Ledger
+
+POLL_MS = 300
+LOOK_EVERY = 1.0
+AGAIN = 0.3
+SEND_SECONDS = 15.0
+REPLIES = uuid.UUID("6f3c3f9a-5c7e-5f0e-8a43-5c8f8ce2d7d1")
+"""Namespace of reply ids: the same copy is always answered by the same ids, so a repeat is taken once."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What every player shares."""
+
+    stack: Stack
+    ledger: Ledger
+    channels: Channels
+    stopping: threading.Event
+
+
+class KafkaPartner:
+    """Reads its copies, decrypts them, keeps each once, answers on its replies topic, then commits."""
+
+    def __init__(self, table: Table, partner: str) -> None:
+        self._table = table
+        self._id = partner
+        self._file = files.read_json(partners.login_file(table.stack.home, partner))
+        self._key = bytes.fromhex(partners.private_key_file(table.stack.home, partner).read_text())
+        self._producer: KafkaProducer | None = None
+
+    def run(self) -> None:
+        """Play until told to stop; a broker that is away is waited for."""
+        consumer = self._connected()
+        while consumer is not None and not self._table.stopping.is_set():
+            try:
+                batches = consumer.poll(timeout_ms=POLL_MS)
+                if batches:
+                    self._take([record for records in batches.values() for record in records])
+                    consumer.commit(timeout_ms=5_000)
+            except KafkaError:  # away, or the commit was late: what was not committed is read again
+                self._table.stopping.wait(AGAIN)
+        if consumer is not None:
+            consumer.close(autocommit=False, timeout_ms=1_000)
+        if self._producer is not None:
+            self._producer.close(timeout=1)
+
+    def _connected(self) -> KafkaConsumer | None:
+        while not self._table.stopping.is_set():
+            try:
+                return KafkaConsumer(
+                    self._file["topic"],
+                    **self._file["login"],
+                    group_id=f"{self._file['group_prefix']}chaos",
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    reconnect_backoff_max_ms=1_000,
+                    bootstrap_timeout_ms=3_000,
+                )
+            except KafkaError:
+                self._table.stopping.wait(AGAIN)
+        return None
+
+    def _take(self, records: Sequence[Any]) -> None:
+        offers = []
+        for raw in records:
+            record = PartnerRecord.FromString(raw.value)
+            copy = Copy.FromString(
+                open_with(self._key, copy_info(self._id, record.leg_id, record.event_id), record.sealed_copy)
+            )
+            named = {value for name, value in raw.headers if name == "ce_id"}
+            if raw.key != copy.referral_id.encode() or named != {record.event_id.encode()}:
+                self._table.ledger.trouble(f"{self._id} got event {record.event_id} under another name")
+            self._table.ledger.read(self._id, record.event_id, raw.value, copy)
+            if copy.HasField("offer"):
+                offers.append(copy)
+        if self._send([reply for copy in offers for reply in replies_to(copy)]):
+            for copy in offers:
+                self._table.ledger.answered(self._id, copy.referral_id)
+
+    def _send(self, replies: Sequence[Reply]) -> bool:
+        """Send all, in order, until the broker has acknowledged all; False when told to stop before."""
+        while not self._table.stopping.is_set():
+            try:
+                if self._producer is None:
+                    self._producer = KafkaProducer(
+                        **self._file["login"],
+                        acks="all",
+                        enable_idempotence=True,
+                        reconnect_backoff_max_ms=1_000,
+                        bootstrap_timeout_ms=3_000,
+                        request_timeout_ms=5_000,
+                        delivery_timeout_ms=10_000,
+                        max_block_ms=5_000,
+                    )
+                sent = [
+                    self._producer.send(
+                        self._file["replies_topic"], key=reply.referral_id.encode(), value=reply.SerializeToString()
+                    )
+                    for reply in replies
+                ]
+                for future in sent:
+                    future.get(timeout=SEND_SECONDS)
+            except KafkaError:
+                if self._producer is not None:
+                    self._producer.close(timeout=0)
+                self._producer = None
+                self._table.stopping.wait(AGAIN)
+            else:
+                return True
+        return False
+
+
+def replies_to(copy: Copy) -> list[Reply]:
+    """What a partner answers to an offer: it takes the leg on, and supports the person."""
+    steps: list[dict[str, Any]] = [
+        {"accepted": partner_pb2.AcceptedReply()},
+        {"outcome": partner_pb2.OutcomeReply(outcome=OUTCOME_SUPPORTED)},
+    ]
+    return [
+        Reply(
+            reply_id=str(uuid.uuid5(REPLIES, f"{copy.event_id}/{number}")),
+            referral_id=copy.referral_id,
+            leg_id=copy.leg_id,
+            **step,
+        )
+        for number, step in enumerate(steps)
+    ]
+
+
+class InboxPartner:
+    """The same without Kafka: lists its open legs, opens each copy, and answers by gRPC."""
+
+    def __init__(self, table: Table, partner: str) -> None:
+        self._table = table
+        self._id = partner
+        channel = table.channels.to("partner-routing", Who("partner", partner))
+        self._stub = routing_pb2_grpc.PartnerInboxStub(channel)
+        self._opened: set[str] = set()
+
+    def run(self) -> None:
+        """Play until told to stop."""
+        while not self._table.stopping.wait(LOOK_EVERY):
+            try:
+                items = self._stub.List(routing_pb2.ListRequest(limit=500), timeout=CALL_SECONDS).items
+                for item in items:
+                    self._do(item)
+            except grpc.RpcError as error:
+                if error.code() not in REPEAT:
+                    self._table.ledger.trouble(f"inbox of {self._id}: {error.code().name}")
+
+    def _do(self, item: routing_pb2.InboxItem) -> None:
+        where = {"referral_id": item.referral_id, "leg_id": item.leg_id}
+        if item.leg_id not in self._opened:  # to open it again is our own doing, and no repeat
+            copy = self._stub.OpenCopy(routing_pb2.OpenCopyRequest(**where), timeout=CALL_SECONDS).copy
+            self._table.ledger.read(self._id, copy.event_id, copy.SerializeToString(deterministic=True), copy)
+            self._opened.add(item.leg_id)
+        if item.state == LegState.LEG_STATE_OFFERED:
+            accept = routing_pb2.InboxCommand(idempotency_key=f"accept-{item.leg_id}", **where)
+            self._stub.Accept(routing_pb2.AcceptRequest(command=accept), timeout=CALL_SECONDS)
+        complete = routing_pb2.InboxCommand(idempotency_key=f"complete-{item.leg_id}", **where)
+        request = routing_pb2.CompleteRequest(command=complete, outcome=OUTCOME_SUPPORTED)
+        self._stub.Complete(request, timeout=CALL_SECONDS)
+        self._table.ledger.answered(self._id, item.referral_id)

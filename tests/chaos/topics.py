@@ -1,0 +1,118 @@
+"""What the topics themselves say: each referral's facts in order, and audit's index without a hole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import Message
+from kafka import KafkaConsumer, TopicPartition
+from pymongo import MongoClient
+
+from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.routing_pb2 import RoutingFact
+from safeguarding.v1.triage_pb2 import TriageFact
+from services import topics
+from services.cli.local.stack import Stack
+
+FACTS: Mapping[str, type[Message]] = {
+    topics.INTAKE.name: IntakeFact,
+    topics.TRIAGE.name: TriageFact,
+    topics.ROUTING.name: RoutingFact,
+}
+INTERNAL = "__"
+
+
+@dataclass
+class Facts:
+    """Every fact of the three topics, read by the administrator."""
+
+    count: int = 0
+    repeated: int = 0
+    duplicated: list[str] = field(default_factory=list)
+    """Sequences that lie there with two contents, and event ids that lie there under two sequences."""
+    out_of_order: list[str] = field(default_factory=list)
+    """First occurrences that do not follow on the one before."""
+    referrals: set[str] = field(default_factory=set)
+    """Those that intake raised."""
+    kinds: dict[str, list[str]] = field(default_factory=dict)
+    """Each referral's facts, by writer, in order: `partner-routing:closed`."""
+
+
+def facts(stack: Stack) -> Facts:
+    """Read the three topics from their beginning to their present end."""
+    found = Facts()
+    seen: dict[tuple[str, str], dict[int, tuple[str, bytes]]] = {}
+    events: dict[str, tuple[str, str, int]] = {}
+    for record in _records(stack, list(FACTS)):
+        fact: Any = FACTS[record.topic].FromString(record.value)
+        header = fact.header
+        place = (record.topic, header.referral_id)
+        own = seen.setdefault(place, {})
+        named = f"{record.topic} {header.referral_id} fact {header.sequence}"
+        known = own.get(header.sequence)
+        if known is not None:
+            if known == (header.event_id, record.value):
+                found.repeated += 1
+            else:
+                found.duplicated.append(f"{named} has two contents")
+            continue
+        if header.sequence != len(own) + 1:
+            found.out_of_order.append(f"{named} follows {len(own)} others")
+        if header.event_id in events:
+            found.duplicated.append(f"event {header.event_id} is {named} and {events[header.event_id]}")
+        events[header.event_id] = (*place, header.sequence)
+        own[header.sequence] = (header.event_id, record.value)
+        found.count += 1
+        found.kinds.setdefault(header.referral_id, []).append(f"{record.topic}:{fact.WhichOneof('fact')}")
+        if record.topic == topics.INTAKE.name:
+            found.referrals.add(header.referral_id)
+    return found
+
+
+def parked(stack: Stack) -> int:
+    """How many records the services could not handle; this load has none such."""
+    return len(_records(stack, [topics.parked_topic(service).name for service in topics.SERVICES]))
+
+
+def timeline_holes(stack: Stack, seconds: float) -> list[str]:
+    """Offsets that audit's index lacks, of all partitions of all topics; waits until there are none, or `seconds`."""
+    ends = _ends(stack)
+    wanted = {f"{topic}/{partition}/{offset}" for (topic, partition), end in ends.items() for offset in range(end)}
+    deadline = time.monotonic() + seconds
+    with MongoClient[dict[str, Any]](stack.mongo_url) as client:
+        while True:
+            held = {document["_id"] for document in client["audit"]["entries"].find({}, {"_id": 1})}
+            missing = sorted(wanted - held)
+            if not missing or time.monotonic() > deadline:
+                return missing
+            time.sleep(1)
+
+
+def _ends(stack: Stack) -> dict[tuple[str, int], int]:
+    consumer = KafkaConsumer(**stack.kafka_login())
+    try:
+        names = [name for name in consumer.topics() if not name.startswith(INTERNAL)]
+        places = [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name)]
+        return {(place.topic, place.partition): end for place, end in consumer.end_offsets(places).items()}
+    finally:
+        consumer.close(autocommit=False)
+
+
+def _records(stack: Stack, names: list[str]) -> list[Any]:
+    consumer = KafkaConsumer(
+        **stack.kafka_login(), enable_auto_commit=False, auto_offset_reset="earliest", max_poll_records=5_000
+    )
+    read: list[Any] = []
+    try:
+        places = [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name)]
+        consumer.assign(places)
+        ends = consumer.end_offsets(places)
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            for batch in consumer.poll(timeout_ms=500).values():
+                read += batch
+    finally:
+        consumer.close(autocommit=False)
+    return read

@@ -1,0 +1,165 @@
+"""A whole local stack with everyone who uses it: raisers, partners and the desk, each with their own identity."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+import grpc
+
+from services.chassis.areas import load_areas
+from services.chassis.language import SERVICES
+from services.cli.local import environments, partners
+from services.cli.local.stack import Stack
+from tests.chaos.clients import Channels, Clients, GivenUp
+from tests.chaos.ledger import Ledger, Submission
+from tests.chaos.load import Gate, Work
+from tests.chaos.players import InboxPartner, KafkaPartner, Table
+
+RAISERS = 6
+READERS = 3
+LOOK_AGAIN = 1.0
+SWEEP_EVERY = 5.0
+SWEEP_AFTER = 15.0
+"""Seconds after which a raiser looks at an outcome although nobody hinted that there is one."""
+
+
+class World(AbstractContextManager["World"]):
+    """Starts the stack, makes identities and partners, and lets everyone play until the end of the `with`."""
+
+    def __init__(self, root: Path, *, progress: Callable[[str], None] = lambda line: None) -> None:
+        self.stack = Stack(root)
+        self._progress = progress
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._due: list[tuple[float, int, str, Submission]] = []
+        self._pushed = itertools.count()
+        self._due_changed = threading.Condition()
+
+    def __enter__(self) -> World:
+        try:
+            self.stack.start(progress=self._progress)
+            self._progress("making partners")
+            self._partners = _agreed(self.stack)
+            partners.add(self.stack, self._partners)
+        except BaseException:
+            self.stack.stop()
+            raise
+        self.channels = Channels(self.stack)
+        self.begin()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end()
+        self.channels.close()
+        self.stack.stop()
+
+    def begin(self) -> None:
+        """Open a new ledger, with players that write into it."""
+        self._stopping = threading.Event()
+        self.ledger = Ledger(on_answered=self._look_soon)
+        self.clients = Clients(self.channels, self.ledger, self._stopping)
+        table = Table(self.stack, self.ledger, self.channels, self._stopping)
+        for partner in self._partners:
+            player = KafkaPartner(table, partner.id) if partner.kafka else InboxPartner(table, partner.id)
+            self._play(f"partner {partner.id}", player.run)
+        for number in range(READERS):
+            self._play(f"reader {number}", self._read_outcomes)
+
+    def end(self) -> None:
+        """Let every player finish what it does."""
+        self._stopping.set()
+        with self._due_changed:
+            self._due_changed.notify_all()
+        for thread in self._threads:
+            thread.join(60)
+        self._threads.clear()
+        self._due.clear()
+
+    def raise_all(self, gate: Iterable[Work]) -> list[threading.Thread]:
+        """Begin to raise what comes through; the threads end when there is no more."""
+        shared = gate if isinstance(gate, Gate) else Gate(list(gate), 10**9)
+        return [self._play(f"raiser {number}", lambda: self.clients.do(shared)) for number in range(RAISERS)]
+
+    def _play(self, name: str, run: Callable[[], None]) -> threading.Thread:
+        def played() -> None:
+            try:
+                run()
+            except Exception as error:  # noqa: BLE001 - a player that breaks must be seen in the verdict
+                self.ledger.trouble(f"{name} broke: {type(error).__name__}: {error}")
+
+        thread = threading.Thread(target=played, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+        return thread
+
+    # -- outcomes --------------------------------------------------------------------------------------------------
+
+    def _look_soon(self, referral_id: str, submission: Submission) -> None:
+        self._look(referral_id, submission, 0.0)
+
+    def _look(self, referral_id: str, submission: Submission, after: float) -> None:
+        with self._due_changed:
+            heapq.heappush(self._due, (time.monotonic() + after, next(self._pushed), referral_id, submission))
+            self._due_changed.notify()
+
+    def sweep(self) -> None:
+        """Let raisers look at every outcome that they were not told yet, hint or none."""
+        for referral_id, told in self.ledger.open(SWEEP_AFTER):
+            self._look(referral_id, told, 0.0)
+
+    def _read_outcomes(self) -> None:
+        while not self._stopping.is_set():
+            with self._due_changed:
+                now = time.monotonic()
+                if not self._due or self._due[0][0] > now:
+                    self._due_changed.wait(min(LOOK_AGAIN, self._due[0][0] - now) if self._due else LOOK_AGAIN)
+                    continue
+                _, _, referral_id, submission = heapq.heappop(self._due)
+            if self.ledger.is_closed(referral_id):
+                continue
+            try:
+                self.clients.record_told(referral_id, submission)
+                told = self.clients.read_outcome(referral_id, submission)
+            except GivenUp as given_up:
+                if not self._stopping.is_set():
+                    self.ledger.trouble(str(given_up))
+                continue
+            except grpc.RpcError as error:
+                self.ledger.trouble(f"outcome of {referral_id}: {error.code().name}")
+                continue
+            if not told:
+                self._look(referral_id, submission, LOOK_AGAIN)
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until every raiser was told that their referral is closed; False when not in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.ledger.wait_closed(min(SWEEP_EVERY, max(0.1, deadline - time.monotonic()))):
+                return True
+            self.sweep()
+        return False
+
+
+def _agreed(stack: Stack) -> Sequence[partners.Partner]:
+    area = load_areas(environments.AREAS / stack.area)
+    return [
+        partners.Partner(
+            id=each.id,
+            name=each.name,
+            serves=tuple(SERVICES.word(service) for service in each.serves),
+            areas=tuple(each.areas),
+            kind=each.kind,
+            kafka=each.kafka,
+            lead=each.lead,
+        )
+        for each in area.partners
+    ]
