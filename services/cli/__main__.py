@@ -1,21 +1,38 @@
 """The command `referrals`: its sub-commands are the modules listed here, each with `register(app)`."""
 
 import importlib
+import json
 import sys
 
 import typer
 from rich.console import Console
 
+from services.chassis.areafile import FileRefused
+from services.cli.exits import Exit, Failed
 from services.cli.local.errors import StackError
 
-MODULES = ("services.cli.local.commands", "services.cli.local.doctor")
+MODULES = (
+    "services.cli.local.commands",
+    "services.cli.local.doctor",
+    "services.cli.person",
+    "services.cli.raising",
+    "services.cli.desk",
+    "services.cli.journey",
+    "services.cli.inbox",
+    "services.cli.partner",
+    "services.cli.tail",
+    "services.cli.parked",
+    "services.cli.audit",
+    "services.cli.rebuild",
+)
+EXITS = "Exit status: 0 done, 1 our fault or unavailable, 2 usage, 3 the stack is not up, 4 refused."
 
 
 def build() -> typer.Typer:
     """The application with every command."""
     app = typer.Typer(
         name="referrals",
-        help="Safeguarding referrals between partners.",
+        help=f"Safeguarding referrals between partners.\n\n{EXITS}",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
@@ -25,12 +42,23 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Run; an error that the person can mend is one line on standard error and exit status 1."""
+    """Run; what the person can mend is said on standard error, as JSON where they asked for it (see exits.py)."""
     try:
         build()()
-    except StackError as error:
-        Console(stderr=True, soft_wrap=True).print(f"referrals: {error}", style="red", markup=False, highlight=False)
-        sys.exit(1)
+    except Failed as failed:
+        _say(failed)
+        sys.exit(int(failed.status))
+    except (StackError, FileRefused) as error:
+        _say(Failed(Exit.FAULT, "STACK" if isinstance(error, StackError) else "FILE", str(error)))
+        sys.exit(int(Exit.FAULT))
+
+
+def _say(failed: Failed) -> None:
+    if "--json" in sys.argv[1:]:
+        sys.stderr.write(json.dumps(failed.as_dict(), ensure_ascii=False) + "\n")
+        return
+    text = failed.wrong if failed.code in ("STACK", "FILE") else str(failed)
+    Console(stderr=True, soft_wrap=True).print(f"referrals: {text}", style="red", markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,214 @@
+"""Asks for a concern one question at a time, as somebody on a doorstep can answer; each answer is checked at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from safeguarding.v1.common_pb2 import (
+    CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR,
+    CONCERN_KIND_DOMESTIC_ABUSE,
+    ConcernKind,
+    SubjectRole,
+)
+from safeguarding.v1.concern_pb2 import Concern, Signs, Subject
+from services.chassis import checking
+from services.chassis.areas import Areas
+from services.chassis.language import EnumWords
+from services.cli.exits import usage
+
+SIGNS = {
+    "child_lives_here": "A child lives in the household, there or not",
+    "child_under_five": "A child under five, or an unborn child, is affected",
+    "school_age_child": "A child of school age is affected",
+    "care_and_support_needs": "The adult has care and support needs",
+    "cannot_protect_self": "The adult cannot protect themselves because of those needs",
+    "judged_high_risk": "In your judgement the risk is high",
+    "exploitation_signs": "Signs of exploitation: unexplained money, going missing, older associates",
+    "weapon": "A weapon was seen or mentioned",
+    "rural": "It happened in the country",
+    "business_victim": "The victim is a business",
+    "leaving_prison": "The person left prison, or will within 28 days",
+    "no_settled_home": "The person has nowhere settled to live",
+    "substance_use": "Drugs or alcohol play a part",
+    "consents_to_support": "The person agrees to their details being shared for support",
+}
+PERSON = (
+    ("identity.given_names", "Given names"),
+    ("identity.family_name", "Family name, or name of the business"),
+    ("identity.date_of_birth", "Date of birth (YYYY-MM-DD)"),
+    ("contact.address", "Address without the postcode"),
+    ("contact.postcode", "Postcode"),
+    ("contact.telephone", "Telephone"),
+    ("contact.safe_contact", "When and how it is safe to make contact"),
+    ("circumstances.health", "Disability or health"),
+    ("circumstances.interpreter", "Language for which an interpreter is needed"),
+)
+RAISER = (
+    ("name", "Your name"),
+    ("contact.telephone", "Your telephone"),
+    ("contact.email", "Your e-mail"),
+    ("organisation", "Your organisation or scheme"),
+)
+PLACE = (
+    ("description", "Where it happened"),
+    ("postcode", "Postcode of the place"),
+    ("grid_reference", "Grid reference or three words"),
+)
+
+
+def concern(areas: Areas) -> Concern:
+    """Ask for all of it. Questions go to standard error, so that the answer can be piped."""
+    with _somebody_there():
+        return _concern(areas)
+
+
+def words(question: str) -> str:
+    """Some lines, ended by an empty one; asked again while there are none."""
+    with _somebody_there():
+        return _words(question)
+
+
+def _concern(areas: Areas) -> Concern:
+    found = Concern()
+    kinds = _choose_several("What is it about?", list(EnumWords(ConcernKind.DESCRIPTOR)), at_least=1)
+    found.kinds.extend(kinds)  # type: ignore[arg-type]  # ints of the enum
+    codes = [area.code for area in areas.areas]
+    found.area = codes[_choose("In which area?", [area.name for area in areas.areas])]
+    _ask_signs(found)
+    found.narrative.text = _words("What happened? In your own words; an empty line ends it.")
+    _ask_fields(found, "place", PLACE)
+    while typer.confirm("Add a person it is about?" if not found.subjects else "Another person?", err=True):
+        found.subjects.append(_subject())
+    found.anonymous = typer.confirm("Do you want to stay unknown, and not be told what comes of it?", err=True)
+    if not found.anonymous:
+        _ask_fields(found, "raiser", RAISER)
+    return found
+
+
+def _words(question: str) -> str:
+    while True:
+        typer.echo(question, err=True)
+        lines: list[str] = []
+        while line := typer.prompt(">", default="", show_default=False, prompt_suffix=" ", err=True):
+            lines.append(line)
+        if lines:
+            return "\n".join(lines)
+
+
+@contextmanager
+def _somebody_there() -> Generator[None]:
+    """Who ends the questions early gives up; where nobody sits at a terminal, the command line was wrong."""
+    try:
+        yield
+    except typer.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise usage("the answers ended too early", "answer every question, or give --file, or --file -") from None
+
+
+def _ask_signs(found: Concern) -> None:
+    found.signs.immediate_danger = typer.confirm("Is somebody in danger now?", err=True)
+    if found.signs.immediate_danger:
+        typer.echo("Call 999 first. This record does not call anybody.", err=True)
+    chosen = _choose_several("Which of these are so?", list(SIGNS.values()), at_least=0)
+    for number in chosen:
+        setattr(found.signs, list(SIGNS)[number - 1], True)
+    if CONCERN_KIND_DOMESTIC_ABUSE in found.kinds:
+        _ask_number(found.signs, "dash_score", "How many DASH questions were answered yes? (empty: not asked)")
+        _ask_number(found.signs, "abuse_events_in_twelve_months", "Events in twelve months, this one included")
+    if CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR in found.kinds:
+        _ask_number(found.signs, "complaints_in_six_months", "Complaints in six months, this one included")
+
+
+def _subject() -> Subject:
+    roles = EnumWords(SubjectRole.DESCRIPTOR)
+    role = _choose("What are they to the concern?", list(roles)) + 1
+    subject = Subject(role=role)  # type: ignore[arg-type]  # an int of the enum
+    for path, question in PERSON:
+        _ask_field(subject, path, question)
+    return subject
+
+
+def _ask_fields(holder: Any, name: str, questions: Sequence[tuple[str, str]]) -> None:
+    for path, question in questions:
+        _ask_field(holder, f"{name}.{path}", question)
+
+
+def _ask_field(holder: Any, path: str, question: str) -> None:
+    """One text; empty leaves it out. Asked again while it breaks the field's rule."""
+    *parents, last = path.split(".")
+
+    def take(answer: str) -> str:
+        if answer:
+            trial = type(holder)()
+            setattr(_inner(trial, parents), last, answer)
+            wrong = [found for found in checking.violations(trial) if found.field == path]
+            if wrong:
+                return wrong[0].right
+            setattr(_inner(holder, parents), last, answer)
+        return ""
+
+    _until_taken(question, take)
+
+
+def _ask_number(signs: Signs, name: str, question: str) -> None:
+    def take(answer: str) -> str:
+        if not answer:
+            return ""
+        if not answer.isdecimal() or len(answer) > 4:
+            return "a whole number from 0"
+        trial = Signs()
+        setattr(trial, name, int(answer))
+        wrong = checking.violations(trial)
+        if wrong:
+            return wrong[0].right
+        setattr(signs, name, int(answer))
+        return ""
+
+    _until_taken(question, take)
+
+
+def _until_taken(question: str, take: Callable[[str], str]) -> None:
+    """Ask until `take` finds nothing to say about the answer."""
+    while right := take(typer.prompt(question, default="", show_default=False, err=True).strip()):
+        typer.echo(f"  that is not right: {right}", err=True)
+
+
+def _inner(message: Any, parents: Sequence[str]) -> Any:
+    for name in parents:
+        message = getattr(message, name)
+    return message
+
+
+def _choose(question: str, choices: Sequence[str]) -> int:
+    return _choose_several(question, choices, at_least=1, at_most=1)[0] - 1
+
+
+def _choose_several(question: str, choices: Sequence[str], *, at_least: int, at_most: int = 5) -> list[int]:
+    """Numbers from 1; for an enum's words in their order, these are its numbers."""
+    most = min(len(choices), at_most) if at_least else len(choices)
+    typer.echo(question, err=True)
+    for number, choice in enumerate(choices, start=1):
+        typer.echo(f"  {number:2} {_said(choice)}", err=True)
+    found: list[int] = []
+
+    def take(answer: str) -> str:
+        parts = answer.replace(",", " ").split()
+        numbers = [int(part) for part in parts if part.isdecimal()]
+        fine = len(numbers) == len(parts) and all(1 <= number <= len(choices) for number in numbers)
+        if not fine or not at_least <= len(set(numbers)) <= most:
+            return f"{'one number' if most == 1 else 'numbers, such as 1 3'}, of 1 to {len(choices)}"
+        found[:] = sorted(set(numbers))
+        return ""
+
+    _until_taken("Number" if most == 1 else "Numbers, or nothing" if not at_least else "Numbers", take)
+    return found
+
+
+def _said(word: str) -> str:
+    return word.replace("_", " ")

@@ -1,0 +1,225 @@
+"""`referrals desk`: what a triage desk does. Words about people come from a file or an answer, never an option."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from safeguarding.v1 import triage_pb2 as triage
+from safeguarding.v1.common_pb2 import ConcernKind, Grade, LawfulBasis, ServiceKind
+from safeguarding.v1.partner_pb2 import NOT_TOLD_REASON_UNSPECIFIED, Audience, NotToldReason, ToldReply
+from safeguarding.v1.routing_pb2 import RecallRequest, RecordToldRequest
+from safeguarding.v1.routing_pb2_grpc import RoutingStub
+from safeguarding.v1.triage_pb2_grpc import TriageStub
+from services.cli import showing
+from services.cli.calling import As, Calls, Key, Rpc, new_key
+from services.cli.concerns import enum
+from services.cli.exits import usage
+from services.cli.raising import Referral, Seen, Text, words
+from services.cli.showing import Json
+
+Why = Annotated[str, typer.Option("--look", help="Why you look: a code for the access record.")]
+
+desk = typer.Typer(help="The triage desk.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """See __main__."""
+    app.add_typer(desk, name="desk")
+
+
+@desk.command(name="list")
+def list_(who: As, limit: Annotated[int, typer.Option(min=1, max=500)] = 50, *, as_json: Json = False) -> None:
+    """What waits for the desk, the most urgent first."""
+    with Calls(who) as calls:
+        found = calls.ask(_triage(calls).ListWork, triage.ListWorkRequest(limit=limit))
+    if as_json:
+        showing.print_json(found)
+        return
+    columns = ("referral", "grade", "about", "area", "raised", "decide by", "sequence", "waits for")
+    showing.table(columns, (_row(item) for item in found.items), title="waiting")
+
+
+@desk.command()
+def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = False) -> None:
+    """One referral with the rules that fired and what was written. Leaves an access record."""
+    with Calls(who) as calls:
+        found = _assessment(calls, referral, look)
+    if as_json:
+        showing.print_json(found)
+        return
+    item = found.item
+    showing.line(f"{item.referral_id}: {showing.word(item, 'grade')}, sequence {item.sequence}")
+    for rule in found.fired:
+        showing.line(f"  {rule.rule_id}: {rule.words} ({rule.source}{'' if rule.confirmed else '; not confirmed'})")
+    for number, narrative in enumerate(found.narratives, start=1):
+        showing.line(f"  {number}. {narrative}")
+
+
+@desk.command()
+def grade(
+    referral: Referral,
+    grade: Annotated[str, typer.Argument(help="red, amber or green.")],
+    who: As,
+    file: Text = None,
+    seen: Seen = 0,
+    key: Key = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Set the grade by judgement, with the reason."""
+    number = enum(Grade.DESCRIPTOR, grade, "grade")
+    with Calls(who) as calls:
+        command = _command(calls, referral, seen, key)
+        reason = words(file, "Why this grade? An empty line ends it.")
+        request = triage.OverrideGradeRequest(command=command, grade=number, reason=reason)
+        _do(calls, _triage(calls).OverrideGrade, request, f"grade {referral} {grade}", who, as_json=as_json)
+
+
+@desk.command()
+def ask(
+    referral: Referral, who: As, file: Text = None, seen: Seen = 0, key: Key = "", *, as_json: Json = False
+) -> None:
+    """Ask the raiser a question."""
+    with Calls(who) as calls:
+        command = _command(calls, referral, seen, key)
+        question = words(file, "What do you want to know? An empty line ends it.")
+        request = triage.RequestInformationRequest(command=command, question=question)
+        _do(calls, _triage(calls).RequestInformation, request, f"ask {referral}", who, as_json=as_json)
+
+
+@desk.command()
+def route(
+    referral: Referral,
+    who: As,
+    leg: Annotated[list[str], typer.Option(help="SERVICE:PURPOSE:BASIS:NECESSITY, words and codes; may be repeated.")],
+    seen: Seen = 0,
+    key: Key = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Decide who must know, by judgement."""
+    legs = [_leg(text) for text in leg]
+    with Calls(who) as calls:
+        request = triage.RouteRequest(command=_command(calls, referral, seen, key), legs=legs)
+        said = " ".join(f"--leg {text}" for text in leg)
+        _do(calls, _triage(calls).Route, request, f"route {referral} {said}", who, as_json=as_json)
+
+
+@desk.command(name="no-action")
+def no_action(
+    referral: Referral,
+    reason: Annotated[str, typer.Argument(help=f"One of {', '.join(showing.words_of(triage.NoFurtherActionReason))}.")],
+    who: As,
+    file: Text = None,
+    seen: Seen = 0,
+    key: Key = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take no further action. A RED referral needs a supervisor. --file adds a note."""
+    number = enum(triage.NoFurtherActionReason.DESCRIPTOR, reason, "reason")
+    with Calls(who) as calls:
+        command = _command(calls, referral, seen, key)
+        note = words(file, "") if file else ""
+        request = triage.TakeNoFurtherActionRequest(command=command, reason=number, note=note)
+        _do(calls, _triage(calls).TakeNoFurtherAction, request, f"no-action {referral} {reason}", who, as_json=as_json)
+
+
+@desk.command()
+def recall(
+    referral: Referral,
+    leg: Annotated[str, typer.Argument(help="The leg's id; see `referrals journey`.")],
+    who: As,
+    reason: Annotated[str, typer.Option(help="Why: a code, such as entered_in_error.")],
+    key: Key = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Take a leg back from its partner."""
+    with Calls(who) as calls:
+        request = RecallRequest(idempotency_key=key or new_key(), referral_id=referral, leg_id=leg, reason=reason)
+        again = f"referrals desk recall {referral} {leg} --as {who} --reason {reason} --key {request.idempotency_key}"
+        found = calls.tell(calls.stub(RoutingStub, "partner-routing").Recall, request, again)
+    _show_state(found, as_json=as_json)
+
+
+@desk.command()
+def told(
+    referral: Referral,
+    whom: Annotated[str, typer.Argument(help="raiser or victim.")],
+    who: As,
+    not_told: Annotated[str, typer.Option(help="Why not: anonymous, declined, unsafe or unreachable.")] = "",
+    key: Key = "",
+    *,
+    as_json: Json = False,
+) -> None:
+    """Record that the desk told somebody the outcome, or why not."""
+    said = told_reply(whom, not_told)
+    with Calls(who) as calls:
+        request = RecordToldRequest(idempotency_key=key or new_key(), referral_id=referral, told=said)
+        why_not = f" --not-told {not_told}" if not_told else ""
+        again = f"referrals desk told {referral} {whom} --as {who}{why_not} --key {request.idempotency_key}"
+        found = calls.tell(calls.stub(RoutingStub, "partner-routing").RecordTold, request, again)
+    _show_state(found, as_json=as_json)
+
+
+def told_reply(whom: str, not_told: str) -> ToldReply:
+    """Who was told, or why not, from their words."""
+    why_not = enum(NotToldReason.DESCRIPTOR, not_told, "--not-told") if not_told else NOT_TOLD_REASON_UNSPECIFIED
+    return ToldReply(audience=enum(Audience.DESCRIPTOR, whom, "whom"), not_told=why_not)
+
+
+def _triage(calls: Calls) -> TriageStub:
+    return calls.stub(TriageStub, "triage")
+
+
+def _assessment(calls: Calls, referral: str, reason: str) -> triage.GetAssessmentResponse:
+    request = triage.GetAssessmentRequest(referral_id=referral, reason=reason)
+    found: triage.GetAssessmentResponse = calls.ask(_triage(calls).GetAssessment, request)
+    return found
+
+
+def _command(calls: Calls, referral: str, seen: int, key: str) -> triage.DeskCommand:
+    """Names what was seen: given, or as it is now."""
+    sequence = seen or _assessment(calls, referral, "triage").item.sequence
+    return triage.DeskCommand(idempotency_key=key or new_key(), referral_id=referral, seen_sequence=sequence)
+
+
+def _do(calls: Calls, rpc: Rpc, request: Any, said: str, who: str, *, as_json: bool) -> None:
+    repeat = f"--key {request.command.idempotency_key} --seen {request.command.seen_sequence}"
+    found = calls.tell(rpc, request, f"referrals desk {said} --as {who} {repeat}")
+    if as_json:
+        showing.print_json(found)
+    else:
+        showing.line(f"recorded: sequence {found.sequence}")
+
+
+def _leg(text: str) -> triage.DeskLeg:
+    parts = text.split(":")
+    if len(parts) != 4:
+        raise usage(
+            f"--leg has {len(parts)} parts", "SERVICE:PURPOSE:BASIS:NECESSITY, such as housing:support:consent:no_home"
+        )
+    service, purpose, basis, necessity = parts
+    return triage.DeskLeg(
+        service=enum(ServiceKind.DESCRIPTOR, service, "--leg SERVICE"),
+        purpose=purpose,
+        basis=enum(LawfulBasis.DESCRIPTOR, basis, "--leg BASIS"),
+        necessity=necessity,
+    )
+
+
+def _show_state(found: Any, *, as_json: bool) -> None:
+    if as_json:
+        showing.print_json(found)
+    else:
+        showing.line(f"recorded: {showing.word(found, 'state')}")
+
+
+def _row(item: triage.WorkItem) -> tuple[Any, ...]:
+    kinds = [showing.enum_word(ConcernKind.DESCRIPTOR, kind) for kind in item.kinds]
+    waits = "the raiser's answer" if item.awaiting_information else "the desk"
+    times = showing.moment(item.raised_at), showing.deadline(item.decide_by)
+    return item.referral_id, showing.word(item, "grade"), kinds, item.area, *times, item.sequence, waits

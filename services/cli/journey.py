@@ -1,0 +1,62 @@
+"""`referrals journey`: one referral from raised to closed, with its legs, what each was given, and its clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+from safeguarding.v1.access_control_pb2 import Role
+from safeguarding.v1.common_pb2 import FieldGroup
+from safeguarding.v1.routing_pb2 import GetJourneyRequest, GetJourneyResponse, JourneyLeg, JourneyStep
+from safeguarding.v1.routing_pb2_grpc import RoutingStub
+from services.cli import showing
+from services.cli.calling import As, Calls
+from services.cli.raising import Referral
+from services.cli.showing import Json
+
+
+def register(app: typer.Typer) -> None:
+    """See __main__."""
+    app.command()(journey)
+
+
+def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
+    """The whole journey of a referral, without personal data. Leaves an access record."""
+    with Calls(who) as calls:
+        rpc = calls.stub(RoutingStub, "partner-routing").GetJourney
+        found: GetJourneyResponse = calls.ask(rpc, GetJourneyRequest(referral_id=referral))
+    if as_json:
+        showing.print_json(found)
+        return
+    showing.line(f"{referral}: {showing.word(found, 'state')}, {showing.word(found, 'grade') or 'not graded'}")
+    showing.table(
+        ("when", "who wrote", "what", "by", "leg"), (_step(found, step) for step in found.steps), title="facts"
+    )
+    columns = ("leg", "partner", "asked for", "stands", "answer by", "basis", "given", "withheld")
+    showing.table(columns, (_leg(leg) for leg in found.legs), title="legs")
+    showing.table(
+        ("clock", "until"), ((clock.clock, showing.moment(clock.at)) for clock in found.clocks), title="clocks"
+    )
+
+
+def _step(found: GetJourneyResponse, step: JourneyStep) -> tuple[str, ...]:
+    partners = {leg.leg_id: leg.partner_id for leg in found.legs}
+    by = f"{showing.enum_word(Role.DESCRIPTOR, step.actor.role)}/{step.actor.id}" if step.actor.id else ""
+    return showing.moment(step.at), step.writer, step.kind, by, partners.get(step.leg_id, step.leg_id)
+
+
+def _leg(leg: JourneyLeg) -> tuple[Any, ...]:
+    stands = showing.word(leg, "state") + (" (escalated)" if leg.escalated else "")
+    asked, until = showing.word(leg, "service"), showing.deadline(leg.respond_by)
+    basis = showing.word(leg, "basis")
+    return leg.leg_id, leg.partner_id, asked, stands, until, basis, _groups(leg.given), _groups(leg.withheld)
+
+
+def _groups(found: Iterable[Any]) -> list[str]:
+    """Field groups, with the subject's number where a group is a subject's."""
+    return [
+        showing.enum_word(FieldGroup.DESCRIPTOR, each.group) + (f" of {each.subject}" if each.subject else "")
+        for each in found
+    ]

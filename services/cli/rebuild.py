@@ -1,0 +1,109 @@
+"""`referrals rebuild`: makes the store of a service again from the topics, while the service is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+from kafka.errors import KafkaError
+from pymongo import MongoClient
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from services import topics
+from services.chassis.deciding import Decider
+from services.chassis.kafka_settings import KafkaAccess
+from services.chassis.rebuild import CannotRebuild, Rebuilt, Sources, rebuild
+from services.cli import showing
+from services.cli.exits import Exit, Failed, not_up
+from services.cli.local import supervisor
+from services.cli.local.stack import Stack
+from services.cli.parked import Deciding, Service
+from services.cli.showing import Json
+from services.intake.domain import IntakeDecider
+from services.partner_routing.domain import RoutingDecider
+from services.triage.domain import TriageDecider
+
+DECIDERS: Mapping[str, Decider[Any]] = {
+    decider.writer: decider for decider in (IntakeDecider(), TriageDecider(), RoutingDecider())
+}
+FACTS = {topic.writer: topic for topic in (topics.INTAKE, topics.TRIAGE, topics.ROUTING)}
+ANSWER_MS = 10_000
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a service's topics and store are, as itself is told."""
+
+    kafka: KafkaAccess
+    mongo_url: str
+    database: str
+
+
+def register(app: typer.Typer) -> None:
+    """See __main__."""
+    app.command(name="rebuild")(rebuild_)
+
+
+def rebuild_(service: Service, *, as_json: Json = False) -> None:
+    """Make a service's store again from the topics: same facts, same views. The service is stopped meanwhile.
+
+    Intake's keys are never touched: no topic has them. Rebuilding twice changes nothing.
+    """
+    stack = Stack()
+    if stack.supervisor() is None:
+        raise not_up()
+    place = _place(stack, service)
+    with showing.working(f"stopping {service}"):
+        stack.hold(service)
+    done, without_keys = _rebuilt(stack, place, service)
+    with showing.working(f"starting {service}"):
+        stack.start([service])
+    if as_json:
+        showing.print_json({"service": str(service), **asdict(done), "without_keys": without_keys})
+        return
+    showing.line(
+        f"{service}: {done.referrals} referrals from {done.records} records; "
+        f"{done.inserted} were missing, {done.updated} were there"
+    )
+    if without_keys:
+        showing.line(
+            f"{without_keys} of them have no keys: their personal parts cannot be opened until the keys are put "
+            "back from a backup"
+        )
+
+
+def _rebuilt(stack: Stack, place: _Place, service: Deciding) -> tuple[Rebuilt, int]:
+    """Rebuild; where that fails the service stays stopped, since it could not go on by itself."""
+    decider = DECIDERS[service]
+    sources = Sources(decider, FACTS[service], {writer: FACTS[writer] for writer in decider.upstream_types})
+    again = f"referrals rebuild {service}; referrals up starts the service as it is"
+    client = MongoClient[dict[str, Any]](place.mongo_url, tz_aware=True, serverSelectionTimeoutMS=ANSWER_MS)
+    try:
+        collection = client[place.database]["referrals"]
+        with showing.progress() as tell:
+            done = rebuild(sources, place.kafka, collection, folder=stack.home.root, progress=tell)
+        return done, _without_keys(collection) if service is Deciding.INTAKE else 0
+    except CannotRebuild as error:
+        raise Failed(Exit.REFUSED, "CANNOT_REBUILD", str(error), "", again) from None
+    except (KafkaError, PyMongoError) as error:
+        wrong = f"{'the broker' if isinstance(error, KafkaError) else 'the store'} failed: {type(error).__name__}"
+        raise Failed(Exit.FAULT, "UNAVAILABLE", wrong, "rebuild again when it answers", again) from None
+    finally:
+        client.close()
+
+
+def _without_keys(collection: Collection[dict[str, Any]]) -> int:
+    return collection.count_documents({"keys": {"$exists": False}})
+
+
+def _place(stack: Stack, service: str) -> _Place:
+    prefix = service.replace("-", "_").upper()
+    told = supervisor.read_environment(stack.home.environment(service))
+    found = {name.removeprefix(f"{prefix}_"): value for name, value in told.items()}
+    kafka = KafkaAccess(
+        found["KAFKA_SERVERS"], found["KAFKA_USERNAME"], found["KAFKA_PASSWORD"], found["KAFKA_SECURITY"]
+    )
+    return _Place(kafka, found["MONGO_URL"], found["MONGO_DATABASE"])
