@@ -4,6 +4,7 @@ from safeguarding.v1 import intake_pb2_grpc
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
 from services.chassis import service
+from services.chassis.areas import load_areas
 from services.chassis.grpc_server import Servicer
 from services.chassis.sealing import KeyWrapper
 from services.chassis.service import Parts, Recipe
@@ -16,10 +17,11 @@ def main() -> None:
     """Run intake until it is told to stop."""
     settings = service.begin(INTAKE, Settings)
     wrapper = KeyWrapper(bytes.fromhex(settings.key_encryption_key.get_secret_value()))
+    areas = load_areas(settings.area).codes
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [
-            (intake_pb2_grpc.add_IntakeServicer_to_server, IntakeApi(parts, wrapper)),
+            (intake_pb2_grpc.add_IntakeServicer_to_server, IntakeApi(parts, wrapper, areas)),
             (intake_pb2_grpc.add_KeysServicer_to_server, KeysApi(parts, wrapper)),
         ]
 

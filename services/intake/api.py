@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -18,7 +18,7 @@ from services.chassis.commanding import answered
 from services.chassis.deciding import Command, Refused, Why
 from services.chassis.engine import Answer
 from services.chassis.engine.document import Document
-from services.chassis.errors import STATUS_OF
+from services.chassis.errors import STATUS_OF, Violation
 from services.chassis.identity import Identity
 from services.chassis.sealing import KeyWrapper, unseal
 from services.chassis.service import Parts
@@ -28,6 +28,8 @@ from services.intake.views import Referrals
 
 REFERRALS = uuid.UUID("0d3f1f0e-53f5-5d0f-9a3e-7a4f1b6f4f0a")
 """Namespace of referral ids."""
+MOST_TOGETHER = 100
+"""Concerns of one message, as RaiseConcernsRequest states."""
 MOST_IN_FLIGHT = 1_000
 """Concerns of one stream that may wait for the engine."""
 
@@ -35,15 +37,20 @@ MOST_IN_FLIGHT = 1_000
 class IntakeApi(intake_pb2_grpc.IntakeServicer):
     """Raisers' front door."""
 
-    def __init__(self, parts: Parts[State], wrapper: KeyWrapper) -> None:
+    def __init__(self, parts: Parts[State], wrapper: KeyWrapper, areas: Collection[str]) -> None:
+        """`areas` are the codes of the coarse areas that a concern may name."""
         self._parts = parts
         self._wrapper = wrapper
+        self._areas = areas
         self._referrals = Referrals(parts.collection)
 
     def RaiseConcern(  # noqa: N802 - the RPC's name
         self, request: intake_pb2.RaiseConcernRequest, context: grpc.ServicerContext
     ) -> intake_pb2.RaiseConcernResponse:
         """Record a concern."""
+        wrong = self._wrong_area(request)
+        if wrong is not None:
+            raise Refused(Why.INVALID, "there is no such area", wrong.right, field=wrong.field)
         [future] = self._parts.engine.submit([self._raising(caller(), request)])
         return _raised(answered(future, context))
 
@@ -57,13 +64,13 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
         for message in request_iterator:
             right: list[intake_pb2.RaiseConcernRequest] = []
             for request in message.concerns:
-                wrong = checking.violations(request)
-                if wrong:
+                wrong = self._wrong(request, len(message.concerns))
+                if wrong is not None:
                     response.refused.add(
                         idempotency_key=request.idempotency_key[:100],
                         code=grpc.StatusCode.INVALID_ARGUMENT.value[0],
-                        message=wrong[0].right,
-                        field=wrong[0].field,
+                        message=wrong.right,
+                        field=wrong.field,
                     )
                 else:
                     right.append(request)
@@ -143,6 +150,18 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
             if state.stand.answer_by is not None:
                 response.answer_by.CopyFrom(state.stand.answer_by)
         return response
+
+    def _wrong(self, request: intake_pb2.RaiseConcernRequest, together: int) -> Violation | None:
+        """What is wrong with one concern of a message of so many, which was not checked before."""
+        if together > MOST_TOGETHER:
+            return Violation("concerns", f"send at most {MOST_TOGETHER} concerns in one message")
+        found = checking.violations(request)
+        return found[0] if found else self._wrong_area(request)
+
+    def _wrong_area(self, request: intake_pb2.RaiseConcernRequest) -> Violation | None:
+        if request.concern.area in self._areas:
+            return None
+        return Violation("concern.area", f"name one of {', '.join(sorted(self._areas))}")
 
     def _raising(self, identity: Identity, request: intake_pb2.RaiseConcernRequest) -> Command:
         referral_id = referral_id_of(identity, request.idempotency_key)
@@ -231,7 +250,7 @@ def _raised(answer: Answer[State]) -> intake_pb2.RaiseConcernResponse:
         referral_id=fact.header.referral_id,
         reference=reference(fact.header.referral_id),
         event_id=fact.header.event_id,
-        sequence=answer.sequence,
+        sequence=fact.header.sequence,
         recorded_at=fact.header.occurred_at,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -20,6 +21,7 @@ from services.chassis.service import Parts
 from services.partner_routing.copies import offer_of
 from services.partner_routing.domain import State
 from services.partner_routing.domain.replies import own_leg
+from services.partner_routing.domain.state import STATE_OF_FACT
 from services.partner_routing.gather import NARRATIVE_KEY, NOTE_VERSION
 from services.partner_routing.views import Referrals, inbox
 
@@ -130,8 +132,8 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
             caller(), said.idempotency_key, request, said.referral_id, sealed=self._sealed(said)
         )
         [future] = self._parts.engine.submit([command])
-        state = answered(future, context).state
-        return state.legs[said.leg_id].state  # type: ignore[return-value]  # an int of the enum
+        answer = answered(future, context)
+        return _state_after(answer.facts, said.leg_id) or answer.state.legs[said.leg_id].state  # type: ignore[return-value]
 
     def _sealed(self, said: routing_pb2.InboxCommand) -> Sealed | None:
         """The partner's words, sealed before anything else sees them."""
@@ -152,6 +154,15 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
         if document is None:
             raise Refused(Why.UNKNOWN, "foreign_leg", "name a leg that was offered to you", field="leg_id")
         return document
+
+
+def _state_after(facts: Sequence[Any], leg_id: str) -> int:
+    """Where these facts brought the leg, so that a repeat has the first answer; 0 where they did not move it."""
+    kinds = ((fact, fact.WhichOneof("fact")) for fact in facts)
+    moves = [
+        STATE_OF_FACT[kind] for fact, kind in kinds if kind in STATE_OF_FACT and getattr(fact, kind).leg_id == leg_id
+    ]
+    return moves[-1] if moves else 0
 
 
 def _offered_event_id(document: Document[State], leg_id: str) -> str:

@@ -13,7 +13,6 @@ from google.protobuf.message import Message
 from safeguarding.v1 import intake_pb2, triage_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_SUPERVISOR
 from safeguarding.v1.common_pb2 import (
-    CONCERN_KIND_DOMESTIC_ABUSE,
     GRADE_RED,
     GRADE_UNSPECIFIED,
     Actor,
@@ -27,7 +26,6 @@ from services.known import NOTHING, Known, learned
 
 TRIAGE = "triage"
 INTAKE = "intake"
-DASH_HIGH_RISK = 14
 LEGS = uuid.UUID("7f0e7d5a-9f6b-5f0a-8c57-0a0f5e9f6d11")
 """Namespace of leg ids."""
 GRADE_WORDS: Mapping[int, str] = {number: name.removeprefix("GRADE_").lower() for name, number in Grade.items()}
@@ -58,6 +56,12 @@ class Assessed(Protocol):
     grade: Any
     fired: Sequence[Fired]
     legs: Sequence[AskedLeg]
+    floor: Any
+    """The lowest grade that a person may set; unspecified where any may be."""
+
+    def regraded(self, grade: Any) -> Assessed:
+        """The same under a grade that a person set."""
+        ...
 
 
 class AreaRules(Protocol):
@@ -185,6 +189,8 @@ def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]
         fired = [rule.as_fired() for rule in assessed.fired]
         decide_by = _clock(rules, f"decide_{GRADE_WORDS[assessed.grade]}", context.now)
         facts.append(TriageFact(graded=triage_pb2.Graded(grade=assessed.grade, fired=fired, decide_by=decide_by)))
+    if state.grade > assessed.grade:
+        assessed = assessed.regraded(state.grade)
     legs = [leg for leg in assessed.legs if leg.service not in state.services]
     if legs:
         facts.append(TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs))))
@@ -212,23 +218,24 @@ def _override(
     if body.grade == state.grade:
         raise Refused(Why.ILLEGAL, "the referral has this grade", "name another grade", field="grade")
     if body.grade < state.grade:
-        _may_lower(state, given, body)
+        _may_lower(state, given, body, context.rules)
     decide_by = _clock(context.rules, f"decide_{GRADE_WORDS[body.grade]}", context.now)
     graded = triage_pb2.Graded(grade=body.grade, overridden=True, reason=given.sealed, decide_by=decide_by)
     return [TriageFact(graded=graded)]
 
 
-def _may_lower(state: State, given: Command, body: triage_pb2.OverrideGradeRequest) -> None:
+def _may_lower(state: State, given: Command, body: triage_pb2.OverrideGradeRequest, rules: AreaRules) -> None:
     if not body.reason.strip():
         raise Refused(Why.INVALID, "a lower grade without a reason", "say why it is less urgent", field="reason")
     if state.grade == GRADE_RED and given.actor.role != ROLE_SUPERVISOR:
         raise Refused(Why.FORBIDDEN, "only a supervisor lowers a RED grade", "ask a supervisor")
-    raised = state.known.raised
-    if raised and CONCERN_KIND_DOMESTIC_ABUSE in raised.kinds and raised.signs.dash_score >= DASH_HIGH_RISK:
+    known = state.known
+    floor = rules.assess(known.raised, known.raiser).floor if known.raised and known.raiser else GRADE_UNSPECIFIED
+    if body.grade < floor:
         raise Refused(
             Why.ILLEGAL,
-            f"domestic abuse with a DASH of {DASH_HIGH_RISK} or more stays RED",
-            "judgement may raise a grade, and never lowers this one",
+            f"a rule that fired holds this referral at {GRADE_WORDS[floor].upper()}",
+            "judgement may raise this grade, and never lowers it",
             field="grade",
         )
 

@@ -1,0 +1,421 @@
+"""What partner-routing decides: offers, replies, silence, and when all is told and closed."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from safeguarding.v1 import partner_pb2, routing_pb2, triage_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
+from safeguarding.v1.common_pb2 import (
+    CONCERN_KIND_CHILD_AT_RISK,
+    FIELD_GROUP_CONTACT,
+    FIELD_GROUP_IDENTITY,
+    FIELD_GROUP_NARRATIVE,
+    SERVICE_KIND_CHILDRENS_SOCIAL_CARE,
+    SERVICE_KIND_HOUSING,
+    SUBJECT_ROLE_CHILD,
+    SUBJECT_ROLE_VICTIM,
+    Actor,
+)
+from safeguarding.v1.intake_pb2 import ReferralState
+from safeguarding.v1.partner_pb2 import (
+    AUDIENCE_RAISER,
+    AUDIENCE_VICTIM,
+    DECLINE_REASON_ALREADY_KNOWN,
+    DECLINE_REASON_NO_CAPACITY,
+    NOT_TOLD_REASON_UNSAFE,
+    OUTCOME_SUPPORTED,
+)
+from safeguarding.v1.routing_pb2 import LegState
+from safeguarding.v1.triage_pb2 import RequestedLeg, TriageFact
+from services.chassis.deciding import PartnerReply, Refused, Why
+from services.chassis.engine.document import fold
+from services.known import Known
+from services.partner_routing.domain import RoutingDecider
+from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.domain.replies import MOVES
+from tests.unit.domains import DESK, NOON, OFFICER, REFERRAL, VOLUNTEER, Life, kinds_of, raised
+
+LEG = "11111111-1111-4111-8111-111111111111"
+OTHER_LEG = "22222222-2222-4222-8222-222222222222"
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A partner, as a decision sees it."""
+
+    id: str
+    serves: int
+    lead: bool = False
+
+
+@dataclass(frozen=True)
+class Disclosed:
+    """What an agreement gives."""
+
+    given: tuple[tuple[Any, int, str], ...]
+    withheld: tuple[tuple[Any, int, str], ...]
+
+
+@dataclass
+class Area:
+    """Two councils, one housing association, and the lead agency."""
+
+    partners: list[Partner] = field(
+        default_factory=lambda: [
+            Partner("council-a", SERVICE_KIND_CHILDRENS_SOCIAL_CARE),
+            Partner("council-b", SERVICE_KIND_CHILDRENS_SOCIAL_CARE),
+            Partner("homes", SERVICE_KIND_HOUSING),
+            Partner("lead", 0, lead=True),
+        ]
+    )
+
+    def choose(self, service: int, purpose: str, area: str, excluding: Collection[str], now: datetime) -> Any:
+        """The first that serves."""
+        return next((p for p in self.partners if p.serves == service and p.id not in excluding), None)
+
+    def lead(self, area: str) -> Any:
+        """The lead agency."""
+        return next((p for p in self.partners if p.lead), None)
+
+    def disclose(self, partner_id: str, request: RequestedLeg, known: Known, now: datetime) -> Disclosed:
+        """Identity and account; never contact."""
+        who = tuple((FIELD_GROUP_IDENTITY, n, "who") for n in known.subjects)
+        given = (*who, (FIELD_GROUP_NARRATIVE, 0, "what"))
+        return Disclosed(given, tuple((FIELD_GROUP_CONTACT, n, "default") for n in known.subjects))
+
+    def agreement(self, partner_id: str) -> tuple[str, str | None]:
+        """Its name."""
+        return f"{partner_id}@1", None
+
+    def deadline(self, clock: str, start: datetime) -> datetime:
+        """An hour for everything."""
+        return start + HOUR
+
+
+def request(leg_id: str = LEG, service: Any = SERVICE_KIND_CHILDRENS_SOCIAL_CARE) -> RequestedLeg:
+    """A leg that triage asks for."""
+    return RequestedLeg(leg_id=leg_id, service=service, purpose="protect", necessity="must act", respond_clock="soon")
+
+
+def routed(*requests: RequestedLeg) -> TriageFact:
+    """Triage routed."""
+    return TriageFact(routed=triage_pb2.Routed(legs=requests))
+
+
+def life_of(*requests: RequestedLeg, roles: Any = (SUBJECT_ROLE_CHILD,), anonymous: bool = False) -> Life:
+    """A referral that was raised and routed."""
+    life = Life(RoutingDecider(), Area())
+    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=roles, anonymous=anonymous))
+    life.hear("triage", routed(*requests), DESK)
+    return life
+
+
+def reply(life: Life, step: dict[str, Any], partner: str = "council-a", leg: str = LEG, key: str = "") -> list[Any]:
+    """A partner's record on its replies topic."""
+    body = partner_pb2.Reply(reply_id=key or str(uuid.uuid4()), referral_id=REFERRAL, leg_id=leg, **step)
+    actor = Actor(role=ROLE_PARTNER, id=partner)
+    return life.give(PartnerReply(REFERRAL, body.reply_id, actor, partner, body))
+
+
+ACCEPTED = {"accepted": partner_pb2.AcceptedReply()}
+RECEIVED = {"received": partner_pb2.ReceivedReply()}
+PROGRESS = {"progress": partner_pb2.ProgressReply()}
+ON_HOLD = {"progress": partner_pb2.ProgressReply(on_hold=True)}
+SUPPORTED = {"outcome": partner_pb2.OutcomeReply(outcome=OUTCOME_SUPPORTED)}
+FULL = {"declined": partner_pb2.DeclinedReply(reason=DECLINE_REASON_NO_CAPACITY)}
+KNOWN_ALREADY = {"declined": partner_pb2.DeclinedReply(reason=DECLINE_REASON_ALREADY_KNOWN)}
+FAILED = {"failed": partner_pb2.FailedReply(reason=1)}  # type: ignore[arg-type]  # a number of the enum
+
+
+def told(audience: Any, not_told: Any = 0) -> dict[str, Any]:
+    """The partner told someone."""
+    return {"told": partner_pb2.ToldReply(audience=audience, not_told=not_told)}
+
+
+def read_outcome(life: Life, actor: Actor = OFFICER) -> list[Any]:
+    """The raiser reads."""
+    return life.say(routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL), actor)
+
+
+def test_each_leg_is_offered_to_its_partner_with_what_its_agreement_gives() -> None:
+    """And what it withholds, each with its rule."""
+    life = life_of(request(), request(OTHER_LEG, SERVICE_KIND_HOUSING))
+
+    first, second = (leg.offered for leg in life.state.legs.values())
+    assert (first.partner_id, second.partner_id) == ("council-a", "homes")
+    assert [(g.group, g.subject, g.rule) for g in first.given] == [
+        (FIELD_GROUP_IDENTITY, 1, "who"),
+        (FIELD_GROUP_NARRATIVE, 0, "what"),
+    ]
+    assert [(w.group, w.subject, w.rule) for w in first.withheld] == [(FIELD_GROUP_CONTACT, 1, "default")]
+    assert first.agreement == "council-a@1"
+    assert first.respond_by.at.ToDatetime(UTC) == NOON + HOUR
+    assert (first.lead, second.lead) == (True, False)
+
+
+def test_it_does_not_matter_whether_the_concern_or_the_routing_comes_first() -> None:
+    """They lie on two topics."""
+    life = Life(RoutingDecider(), Area())
+    assert life.hear("triage", routed(request()), DESK) == []
+
+    facts = life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=[SUBJECT_ROLE_CHILD]))
+
+    assert kinds_of(facts) == ["offered"]
+
+
+def test_where_nobody_serves_the_lead_agency_is_asked() -> None:
+    """So that the leg is somebody's."""
+    life = Life(RoutingDecider(), Area([Partner("lead", 0, lead=True)]))
+    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK]))
+
+    [fact] = life.hear("triage", routed(request()), DESK)
+
+    assert (fact.offered.partner_id, fact.offered.escalated) == ("lead", True)
+
+
+def test_a_leg_goes_from_offer_to_outcome_and_closes_when_its_raiser_has_read() -> None:
+    """The whole path of one leg."""
+    life = life_of(request())
+    steps = [kinds_of(reply(life, step)) for step in (RECEIVED, ACCEPTED, PROGRESS, ON_HOLD, PROGRESS, SUPPORTED)]
+
+    assert steps == [
+        ["received"],
+        ["accepted"],
+        ["in_progress"],
+        ["on_hold"],
+        ["in_progress"],
+        ["completed", "outcome_known"],
+    ]
+    assert life.state.where == ReferralState.REFERRAL_STATE_ROUTED
+    assert kinds_of(read_outcome(life)) == ["outcome_told", "closed"]
+    assert life.state.where == ReferralState.REFERRAL_STATE_CLOSED
+    assert read_outcome(life) == []
+
+
+@pytest.mark.parametrize("state", sorted(MOVES))
+def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(state: int) -> None:
+    """By Kafka as a fact, by the inbox with the legal steps named."""
+    ways = {
+        LegState.LEG_STATE_OFFERED: [],
+        LegState.LEG_STATE_RECEIVED: [RECEIVED],
+        LegState.LEG_STATE_ACCEPTED: [ACCEPTED],
+        LegState.LEG_STATE_IN_PROGRESS: [ACCEPTED, PROGRESS],
+        LegState.LEG_STATE_ON_HOLD: [ACCEPTED, ON_HOLD],
+        LegState.LEG_STATE_COMPLETED: [ACCEPTED, SUPPORTED],
+        LegState.LEG_STATE_FAILED: [ACCEPTED, FAILED],
+    }
+    life = life_of(request())
+    if state == LegState.LEG_STATE_RECALLED:
+        life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)
+    for step in ways.get(state, []):  # type: ignore[call-overload]  # an int of the enum
+        reply(life, step)
+    assert life.state.legs[LEG].state == state
+    steps = {"received": RECEIVED, "accepted": ACCEPTED, "declined": FULL, "outcome": SUPPORTED, "failed": FAILED}
+    for name, step in steps.items():
+        if name in MOVES[state]:
+            continue
+        [fact] = reply(life, step)
+        assert (fact.reply_refused.why, fact.reply_refused.partner_id) == ("illegal", "council-a")
+        assert life.state.legs[LEG].state == state
+
+    command = routing_pb2.InboxCommand(leg_id=LEG, referral_id=REFERRAL)
+    actor = Actor(role=ROLE_PARTNER, id="council-a")
+    if "received" not in MOVES[state]:
+        with pytest.raises(Refused) as refused:
+            life.say(routing_pb2.AcknowledgeRequest(command=command), actor)
+        assert refused.value.why is Why.ILLEGAL
+        assert set(refused.value.legal) <= MOVES[state]
+
+
+def test_a_foreign_leg_and_an_absent_one_answer_alike() -> None:
+    """No partner learns of another's leg."""
+    life = life_of(request())
+
+    answers = []
+    for leg in (LEG, OTHER_LEG):
+        with pytest.raises(Refused) as refused:
+            reply(life, ACCEPTED, partner="homes", leg=leg)
+        answers.append((refused.value.why, refused.value.wrong))
+
+    assert answers == [(Why.UNKNOWN, "foreign_leg")] * 2
+
+
+def test_a_full_partner_leads_to_the_next_and_then_to_the_lead_agency() -> None:
+    """Never twice to the same."""
+    life = life_of(request())
+
+    first = reply(life, FULL)
+    second_leg = first[1].offered.leg_id
+    second = reply(life, FULL, partner="council-b", leg=second_leg)
+    third_leg = second[1].offered.leg_id
+
+    assert kinds_of(first) == ["declined", "offered"]
+    assert first[1].offered.partner_id == "council-b"
+    assert first[1].offered.replaces_leg_id == LEG
+    assert first[1].offered.lead
+    assert (second[1].offered.partner_id, second[1].offered.escalated) == ("lead", True)
+    assert kinds_of(reply(life, FULL, partner="lead", leg=third_leg)) == ["declined"]
+    assert not life.state.outcome_known
+
+
+def test_a_partner_that_knows_the_person_already_joins_and_the_referral_may_close() -> None:
+    """The leg is joined to work that goes on."""
+    life = life_of(request())
+
+    assert kinds_of(reply(life, KNOWN_ALREADY)) == ["declined", "outcome_known"]
+
+
+def test_silence_expires_the_leg_and_escalates_to_the_lead_agency_once() -> None:
+    """An expiry is decided once, however many processes watch."""
+    life = life_of(request())
+
+    assert life.run_out("soon", NOON + HOUR - timedelta(seconds=1)) == []
+    facts = life.run_out("soon", NOON + HOUR)
+    again = life.run_out("soon", NOON + HOUR)
+
+    assert kinds_of(facts) == ["expired", "offered"]
+    assert (facts[1].offered.partner_id, facts[1].offered.escalated) == ("lead", True)
+    assert again == []
+
+
+def test_a_leg_that_was_answered_has_no_clock() -> None:
+    """Only the unanswered expire."""
+    life = life_of(request())
+    reply(life, ACCEPTED)
+
+    assert life.decider.view(life.state)["clocks"] == []
+    assert life.run_out("soon", NOON + 2 * HOUR) == []
+
+
+def test_a_recalled_leg_is_over_and_its_partner_acknowledges() -> None:
+    """Only the desk recalls."""
+    life = life_of(request())
+
+    assert kinds_of(life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)) == ["recalled"]
+    step = {"recall_acknowledged": partner_pb2.RecallAcknowledgedReply()}
+    assert kinds_of(reply(life, step)) == ["recall_acknowledged"]
+    with pytest.raises(Refused) as refused:
+        life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="again"), DESK)
+    assert refused.value.why is Why.ILLEGAL
+
+
+def test_a_partner_that_leaves_frees_its_legs_for_another() -> None:
+    """Its open legs expire and reroute."""
+    life = life_of(request())
+    life.rules.partners = [p for p in life.rules.partners if p.id != "council-a"]
+
+    facts = life.say(routing_pb2.ReleasePartnerRequest(partner_id="council-a"), DESK)
+
+    assert kinds_of(facts) == ["expired", "offered"]
+    assert facts[0].expired.clock == "partner_removed"
+
+
+def test_where_there_is_a_victim_the_referral_closes_only_when_they_were_told_too() -> None:
+    """By the lead, or with a reason why not."""
+    life = life_of(request(), roles=[SUBJECT_ROLE_VICTIM])
+    reply(life, ACCEPTED)
+    reply(life, SUPPORTED)
+
+    assert kinds_of(read_outcome(life)) == ["outcome_told"]
+    assert kinds_of(reply(life, told(AUDIENCE_VICTIM, NOT_TOLD_REASON_UNSAFE))) == ["outcome_told", "closed"]
+
+
+def test_an_anonymous_raiser_cannot_be_told_and_the_reason_is_recorded() -> None:
+    """Not their silence, ours."""
+    life = life_of(request(), anonymous=True)
+    reply(life, ACCEPTED)
+
+    facts = reply(life, SUPPORTED)
+
+    assert kinds_of(facts) == ["completed", "outcome_known", "outcome_told", "closed"]
+    assert facts[2].outcome_told.not_told == partner_pb2.NOT_TOLD_REASON_ANONYMOUS
+
+
+def test_no_further_action_is_told_and_closed_too() -> None:
+    """Routing closes every referral, also one without legs."""
+    life = Life(RoutingDecider(), Area())
+    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK]))
+    facts = life.hear("triage", TriageFact(no_further_action=triage_pb2.NoFurtherActionTaken(reason=1)), DESK)  # type: ignore[arg-type]
+
+    assert kinds_of(facts) == ["outcome_known"]
+    assert kinds_of(read_outcome(life)) == ["outcome_told", "closed"]
+
+
+def test_an_outcome_that_nobody_told_in_time_is_recorded_once_as_overdue() -> None:
+    """Untold escalates."""
+    life = life_of(request())
+    reply(life, ACCEPTED)
+    reply(life, SUPPORTED)
+    [clock] = life.decider.view(life.state)["clocks"]
+
+    facts = life.run_out("tell", clock["at"])
+
+    assert kinds_of(facts) == ["telling_overdue"]
+    assert facts[0].telling_overdue.audience == AUDIENCE_RAISER
+    assert life.decider.view(life.state)["clocks"] == []
+
+
+def test_only_the_raiser_reads_the_outcome() -> None:
+    """Foreign and absent answer alike."""
+    for life in (life_of(request()), Life(RoutingDecider(), Area())):
+        with pytest.raises(Refused) as refused:
+            read_outcome(life, VOLUNTEER)
+        assert refused.value.why is Why.UNKNOWN
+
+
+def test_a_volunteer_learns_that_it_was_acted_on_and_an_officer_how() -> None:
+    """Plain words, fit for the role."""
+    life = life_of(request())
+    assert outcome_words(life.state, OFFICER.role) == ""
+    reply(life, ACCEPTED)
+    reply(life, SUPPORTED)
+
+    assert "supported" in outcome_words(life.state, OFFICER.role)
+    assert "acted on" in outcome_words(life.state, VOLUNTEER.role)
+    assert "supported" not in outcome_words(life.state, VOLUNTEER.role)
+
+
+def test_the_desk_tells_only_whom_there_is_to_tell_and_only_once() -> None:
+    """And not before there is an outcome."""
+    life = life_of(request())
+    raiser = routing_pb2.RecordToldRequest(told=partner_pb2.ToldReply(audience=AUDIENCE_RAISER))
+    with pytest.raises(Refused):
+        life.say(raiser, DESK)
+    reply(life, ACCEPTED)
+    reply(life, SUPPORTED)
+    victim = routing_pb2.RecordToldRequest(told=partner_pb2.ToldReply(audience=AUDIENCE_VICTIM))
+    with pytest.raises(Refused):
+        life.say(victim, DESK)
+
+    assert kinds_of(life.say(raiser, DESK)) == ["outcome_told", "closed"]
+    with pytest.raises(Refused):
+        life.say(raiser, DESK)
+
+
+def test_the_state_is_the_same_in_whatever_order_the_writers_facts_are_folded() -> None:
+    """Facts of different writers touch different parts of the state."""
+    life = life_of(request(), request(OTHER_LEG, SERVICE_KIND_HOUSING))
+    for step in (RECEIVED, ACCEPTED, SUPPORTED):
+        reply(life, step)
+    decider = RoutingDecider()
+    facts = {writer: list(raws) for writer, raws in life.document.facts.items()}
+    stored = {"_id": REFERRAL, "revision": "r", "published": 0, "facts": facts}
+    once = fold(decider, stored).state
+    chance = random.Random(7)
+    for _ in range(50):
+        lanes = {writer: list(raws) for writer, raws in facts.items()}
+        state = decider.initial()
+        while any(lanes.values()):
+            writer = chance.choice([name for name, raws in lanes.items() if raws])
+            kind = decider.fact_type if writer == decider.writer else decider.upstream_types[writer]
+            state = decider.evolve(state, writer, kind.FromString(lanes[writer].pop(0)))
+        assert state == once
