@@ -64,7 +64,7 @@ def test_a_message_that_is_no_protobuf_is_refused_without_quoting_it(rig: Rig) -
     )
     error = failure(bare, CANARY.encode())
 
-    assert error.code() is grpc.StatusCode.INTERNAL
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert CANARY not in str(error)
 
 
