@@ -216,8 +216,8 @@ def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(state: i
     life = life_of(request())
     if state == LegState.LEG_STATE_RECALLED:
         life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)
-    for step in ways.get(state, []):  # type: ignore[call-overload]  # an int of the enum
-        reply(life, step)
+    for way in ways.get(state, []):  # type: ignore[call-overload]  # an int of the enum
+        reply(life, way)
     assert life.state.legs[LEG].state == state
     steps = {"received": RECEIVED, "accepted": ACCEPTED, "declined": FULL, "outcome": SUPPORTED, "failed": FAILED}
     for name, step in steps.items():
