@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import grpc
 
 from services.chassis import tracing
-from services.chassis.grpc_server import LARGEST_MESSAGE
+
+LARGEST_MESSAGE = 4 * 1024 * 1024
+"""Bytes that either side takes."""
 
 
 class TlsFiles(NamedTuple):

@@ -10,11 +10,11 @@ from grpc_reflection.v1alpha import reflection
 
 from services.chassis.calls import CallInterceptor
 from services.chassis.directory import Directory
+from services.chassis.grpc_client import LARGEST_MESSAGE
 from services.chassis.health import Health
 from services.chassis.metrics import METRICS, Metrics
 from services.chassis.settings import ServiceSettings
 
-LARGEST_MESSAGE = 4 * 1024 * 1024
 THREADS = 32
 # Handlers wait for the engine's turn, so more calls than threads may queue; beyond this they are turned away.
 MOST_CALLS = 512

@@ -14,8 +14,8 @@ from safeguarding.v1 import intake_pb2 as intake
 from safeguarding.v1.intake_pb2_grpc import add_IntakeServicer_to_server
 from services.chassis.deciding import Refused, Why
 from services.chassis.errors import MOST_VIOLATIONS, Unavailable
-from services.chassis.grpc_client import channel
-from services.chassis.grpc_server import LARGEST_MESSAGE, build_server
+from services.chassis.grpc_client import LARGEST_MESSAGE, channel
+from services.chassis.grpc_server import build_server
 from services.chassis.health import Health
 from services.chassis.metrics import Metrics
 from tests.unit.chassis.certificates import make_authority
