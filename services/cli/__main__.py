@@ -24,6 +24,7 @@ MODULES = (
     "services.cli.parked",
     "services.cli.audit",
     "services.cli.rebuild",
+    "services.cli.demo.command",
 )
 EXITS = "Exit status: 0 done, 1 our fault or unavailable, 2 usage, 3 the stack is not up, 4 refused."
 

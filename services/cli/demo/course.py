@@ -1,0 +1,198 @@
+"""One referral from its raiser's side and the desk's, step by step: what each does, and what each waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+from safeguarding.v1 import intake_pb2, routing_pb2, triage_pb2
+from safeguarding.v1.access_control_pb2 import Role
+from safeguarding.v1.concern_pb2 import Narrative, Signs
+from safeguarding.v1.intake_pb2 import REFERRAL_STATE_CLOSED
+from safeguarding.v1.partner_pb2 import AUDIENCE_VICTIM, ToldReply
+from services.chassis.identity import ROLE_NAMES
+from services.cli.demo.people import DESK, SUPERVISOR, People
+from services.cli.demo.play import Course, Play
+from services.cli.scenario import Raising
+from services.cli.scenario_file import Ask, Override, Recall, Route, TakeNoFurtherAction
+from tests.e2e.checker import OutcomeRead, RecordedUntold
+
+CALL_SECONDS = 10.0
+MOST = 500
+UNKNOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+"""It may have happened: the same request is sent again, with its key."""
+LEG_TAKEN_ON = (routing_pb2.LEG_STATE_ACCEPTED, routing_pb2.LEG_STATE_IN_PROGRESS, routing_pb2.LEG_STATE_ON_HOLD)
+
+Rpc = Callable[..., Any]
+
+
+class Follower:
+    """Plays the raiser and the desk of one referral after another; thread-safe, one thread for each referral."""
+
+    def __init__(self, people: People, play: Play) -> None:
+        self._people = people
+        self._play = play
+
+    def follow(self, raising: Raising) -> Course:
+        """From raised to closed. Raises Stuck where it does not come on, grpc.RpcError where it is refused."""
+        course = self._raise(raising)
+        self.go_on(course)
+        return course
+
+    def go_on(self, course: Course) -> None:
+        """From acknowledged to closed."""
+        for action in course.stated.desk:
+            self._act(course, action)
+        answering = {partner.id for partner in course.stated.partners.values() if not partner.is_silent}
+        self._play.wait_for_answers(course, answering)
+        victim = course.stated.ending.victim
+        if victim is not None and victim.told_by == "desk":
+            self._tell_victim(course, ToldReply(audience=AUDIENCE_VICTIM, not_told=victim.not_told))
+        if course.stated.concern.anonymous:
+            self._see_closed(course)
+        else:
+            self._play.until("the raiser to read that it is closed", lambda: self._read_outcome(course))
+        self._play.ended(course)
+
+    def journey(self, referral_id: str) -> routing_pb2.GetJourneyResponse:
+        """The whole journey, as the desk's supervisor sees it; empty until routing has heard of the referral."""
+        request = routing_pb2.GetJourneyRequest(referral_id=referral_id)
+        try:
+            found: routing_pb2.GetJourneyResponse = self._call(self._people.routing(*SUPERVISOR).GetJourney, request)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return routing_pb2.GetJourneyResponse()
+            raise
+        return found
+
+    def _raise(self, raising: Raising) -> Course:
+        who = _who(raising)
+        request = intake_pb2.RaiseConcernRequest(
+            idempotency_key=raising.idempotency_key, concern=raising.stated.concern
+        )
+        answer: intake_pb2.RaiseConcernResponse = self._call(self._people.intake(*who).RaiseConcern, request)
+        course = Course(raising, answer.referral_id, answer.reference, answer.sequence)
+        self._play.acknowledged(course, answer.event_id)
+        return course
+
+    def _act(self, course: Course, action: Ask | Override | Route | TakeNoFurtherAction | Recall) -> None:
+        match action:
+            case Ask():
+                self._ask(course, action)
+            case Override():
+                request = triage_pb2.OverrideGradeRequest(grade=action.grade, reason=action.reason)
+                self._decide(course, "override", "OverrideGrade", request)
+            case Route():
+                legs = [
+                    triage_pb2.DeskLeg(
+                        service=leg.service, purpose=leg.purpose, basis=leg.basis, necessity=leg.necessity
+                    )
+                    for leg in action.leg
+                ]
+                self._decide(course, "route", "Route", triage_pb2.RouteRequest(legs=legs))
+            case TakeNoFurtherAction():
+                nothing = triage_pb2.TakeNoFurtherActionRequest(reason=action.reason, note=action.note)
+                by = SUPERVISOR if action.by == "supervisor" else DESK
+                self._decide(course, "nothing", "TakeNoFurtherAction", nothing, by)
+            case Recall():
+                self._recall(course, action)
+
+    def _ask(self, course: Course, action: Ask) -> None:
+        request = triage_pb2.RequestInformationRequest(question=action.question)
+        self._decide(course, "ask", "RequestInformation", request)
+        intake = self._people.intake(*_who(course.raising))
+        mine = intake_pb2.GetReferralRequest(referral_id=course.referral_id)
+
+        def asked() -> intake_pb2.GetReferralResponse | None:
+            found: intake_pb2.GetReferralResponse = self._call(intake.GetReferral, mine)
+            return found if found.question else None
+
+        found = self._play.until("the question to reach its raiser", asked)
+        answer = intake_pb2.SupplyInformationRequest(
+            idempotency_key=f"{course.raising.idempotency_key}-answer"[-100:],
+            referral_id=course.referral_id,
+            seen_sequence=found.sequence,
+            information=Narrative(text=action.answer),
+            signs=Signs(**action.signs),  # type: ignore[arg-type]  # names and values that the scenario checked
+        )
+        self._call(intake.SupplyInformation, answer)
+        self._play.tell(f"{course.title}: the desk asked, and the raiser answered")
+
+    def _decide(self, course: Course, key: str, rpc: str, request: Any, by: tuple[str, str] = DESK) -> None:
+        """One command of the desk, once the referral lies on its worklist."""
+        triage = self._people.triage(*by)
+
+        def listed() -> triage_pb2.WorkItem | None:
+            work: triage_pb2.ListWorkResponse = self._call(triage.ListWork, triage_pb2.ListWorkRequest(limit=MOST))
+            return next((item for item in work.items if item.referral_id == course.referral_id), None)
+
+        item = self._play.until("the referral to reach the desk's worklist", listed)
+        request.command.idempotency_key = f"{course.raising.idempotency_key}-{key}"[-100:]
+        request.command.referral_id = course.referral_id
+        request.command.seen_sequence = item.sequence
+        self._call(getattr(triage, rpc), request)
+        self._play.tell(f"{course.title}: {_WORDS[rpc]}")
+
+    def _recall(self, course: Course, action: Recall) -> None:
+        def taken_on() -> routing_pb2.JourneyLeg | None:
+            legs = self.journey(course.referral_id).legs
+            return next((leg for leg in legs if leg.partner_id == action.partner and leg.state in LEG_TAKEN_ON), None)
+
+        leg = self._play.until(f"{action.partner} to take its leg on", taken_on)
+        request = routing_pb2.RecallRequest(
+            idempotency_key=f"{course.raising.idempotency_key}-recall"[-100:],
+            referral_id=course.referral_id,
+            leg_id=leg.leg_id,
+            reason=action.reason,
+        )
+        self._call(self._people.routing(*DESK).Recall, request)
+        self._play.tell(f"{course.title}: the desk took {action.partner}'s leg back ({action.reason})")
+
+    def _tell_victim(self, course: Course, told: ToldReply) -> None:
+        def known() -> bool | None:
+            return any(step.kind == "outcome_known" for step in self.journey(course.referral_id).steps) or None
+
+        self._play.until("the outcome to be known", known)
+        key = f"{course.raising.idempotency_key}-told"[-100:]
+        request = routing_pb2.RecordToldRequest(idempotency_key=key, referral_id=course.referral_id, told=told)
+        self._call(self._people.routing(*DESK).RecordTold, request)
+
+    def _see_closed(self, course: Course) -> None:
+        def closed() -> routing_pb2.GetJourneyResponse | None:
+            found = self.journey(course.referral_id)
+            return found if found.state == REFERRAL_STATE_CLOSED else None
+
+        found = self._play.until("it to be closed", closed)
+        if any(step.kind == "outcome_told" for step in found.steps):
+            self._play.recorded(RecordedUntold(course.referral_id, "anonymous"))
+
+    def _read_outcome(self, course: Course) -> bool | None:
+        request = routing_pb2.ReadOutcomeRequest(referral_id=course.referral_id)
+        found = self._call(self._people.routing(*_who(course.raising)).ReadOutcome, request)
+        self._play.told(course, OutcomeRead(course.referral_id, found.state, found.words))
+        return found.state == REFERRAL_STATE_CLOSED or None
+
+    def _call(self, rpc: Rpc, request: Any) -> Any:
+        """Call, and again with the same key while the outcome is unknown; no longer than patience lasts."""
+        while True:
+            try:
+                return rpc(request, timeout=CALL_SECONDS)
+            except grpc.RpcError as error:
+                if error.code() not in UNKNOWN or not self._play.seconds_left():
+                    raise
+
+
+_WORDS = {
+    "OverrideGrade": "the desk judged the grade itself",
+    "Route": "the desk chose who must know",
+    "TakeNoFurtherAction": "the desk took no further action",
+    "RequestInformation": "the desk asked the raiser",
+}
+
+
+def _who(raising: Raising) -> tuple[str, str]:
+    raiser = raising.stated.raiser
+    role: Role.ValueType = raiser.role
+    return ROLE_NAMES[role], raiser.id

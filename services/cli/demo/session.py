@@ -1,0 +1,101 @@
+"""The demo from start to end: a fresh stack, the play, what is shown of it, and the count as the last line."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from services.cli import showing
+from services.cli.demo import run, show
+from services.cli.demo.people import People
+from services.cli.demo.play import Play
+from services.cli.demo.run import Played
+from services.cli.local.stack import Stack
+from services.cli.scenario import raisings
+from tests.e2e.checker import Verdict, check
+
+PATIENCE, PATIENCE_EACH = 45.0, 0.25
+"""Seconds that a run may take from the first concern, and those that each concern adds."""
+WIDTH = 140
+"""Columns where nobody watches."""
+
+
+def hold(*, keep: bool, concerns: int, as_json: bool) -> bool:
+    """Hold one demo; true where nothing was wrong."""
+    # Ended from outside, it still stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    console = _console(stderr=as_json)
+    began = time.monotonic()
+    stack = run.new_stack(Path(tempfile.mkdtemp(prefix="referrals-demo-")))
+    watching = show.Watching(console)
+    right = False
+    try:
+        people = People(stack)
+        run.start(stack, people, watching.tell)
+        patience = PATIENCE + PATIENCE_EACH * concerns
+        play = Play(raisings(run.scenario(), concerns, uuid.uuid4().hex[:8]), patience, watching.tell)
+        with watching.counting(play):
+            played = run.play(stack, people, play)
+        people.close()
+        verdict = check(play.raisings, play.seen)
+        right = not played.troubles and not verdict.faults()
+        if as_json:
+            showing.print_json(_document(verdict, played, stack, time.monotonic() - began))
+        else:
+            _show(console, play, played, verdict)
+    finally:
+        _leave(console, stack, keep=keep, right=right)
+    if not as_json:
+        console.print(f"took {time.monotonic() - began:.0f} s in all")
+        typer.echo(verdict.line("demo"))
+    return right
+
+
+def _show(console: Console, play: Play, played: Played, verdict: Verdict) -> None:
+    console.print(show.summary(play))
+    if played.shown is not None:
+        console.print(show.journey(*played.shown))
+    show.result(console, verdict, played.troubles)
+
+
+def _leave(console: Console, stack: Stack, *, keep: bool, right: bool) -> None:
+    """Stop what was started; a home is kept where somebody wants it, or may want to see what went wrong."""
+    home = stack.home.root
+    if keep:
+        console.print(f"left running: REFERRALS_HOME={home} referrals status, and at the end … referrals down")
+        return
+    stack.stop()
+    if right:
+        run.remove(stack)
+    else:
+        console.print(f"logs and data: {home}")
+
+
+def _document(verdict: Verdict, played: Played, stack: Stack, seconds: float) -> dict[str, object]:
+    return {
+        "line": verdict.line("demo"),
+        "raised": verdict.raised,
+        "demanded": len(verdict.demanded),
+        "received": len(verdict.received),
+        "closed": len(verdict.closed),
+        "lost": verdict.lost,
+        "duplicated": verdict.duplicated,
+        "repeated": verdict.repeated,
+        "faults": [*played.troubles, *map(str, verdict.faults())],
+        "seconds": round(seconds, 1),
+        "home": str(stack.home.root),
+    }
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False)
+    if console.is_terminal:
+        return console
+    return Console(stderr=stderr, highlight=False, markup=False, width=WIDTH)
