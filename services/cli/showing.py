@@ -40,13 +40,15 @@ def line(text: str) -> None:
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str = "") -> None:
     """A table; one that has no rows is said to be empty."""
-    shown = Table(*columns, title=title or None, title_justify="left")
+    shown = Table(title=title or None, title_justify="left")
+    for column in columns:  # what is copied into the next command stands whole on one line
+        shown.add_column(column, overflow="fold", no_wrap=column in ("referral", "leg", "where"))
     for row in rows:
         shown.add_row(*(_cell(value) for value in row))
     # Not a terminal: as wide as it needs, so that nothing is cut off.
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=220)
+        console = Console(highlight=False, markup=False, width=260)
     console.print(shown if shown.row_count else f"{title or 'here'}: nothing")
 
 

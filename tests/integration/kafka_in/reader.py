@@ -13,7 +13,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from services.chassis.kafka_in import Chunk, Held, KafkaIn
+from services.chassis.kafka_in import Chunk, Held
+from services.chassis.kafka_in.consumer import KafkaIn
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 
 

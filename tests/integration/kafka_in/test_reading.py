@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from kafka import KafkaProducer
 
-from services.chassis.kafka_in import Chunk, Held, KafkaIn, Record
+from services.chassis.kafka_in import Chunk, Held, Record
+from services.chassis.kafka_in.consumer import KafkaIn
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.chassis.watchdog import Watchdog
 from tests.integration.kafka_in.support import commits_of, produce, send, wait_until
