@@ -26,12 +26,12 @@ from services.chassis.commanding import Commands
 from services.chassis.deciding import Decider
 from services.chassis.directory import Directory
 from services.chassis.engine import Away, Engine
-from services.chassis.engine.engine import Wiring
 from services.chassis.engine.judge import Copier
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.publisher import KafkaPublisher
 from services.chassis.engine.reading import Reader, facts_of
 from services.chassis.engine.store import MongoStore
+from services.chassis.engine.wiring import Wiring
 from services.chassis.grpc_server import Servicer, build_server
 from services.chassis.health import Health
 from services.chassis.http import HttpServer

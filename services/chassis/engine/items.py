@@ -67,3 +67,8 @@ class Item:
         """Where the record lies; only for records."""
         assert self.record is not None  # noqa: S101 - a record's item always has it
         return self.record.position
+
+
+def replay_item(record: Record, tell: Callable[[bool], None]) -> Item:
+    """A parked record that is handled again; `tell` learns whether it took effect."""
+    return Item("replay", len(record.value or b"") + CLOCK_SIZE, record=record, replay=tell)

@@ -18,9 +18,9 @@ from safeguarding.v1.intake_pb2 import IntakeFact, Withdrawn
 from safeguarding.v1.triage_pb2 import Linked, TriageFact
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Engine
-from services.chassis.engine.engine import Wiring
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.reading import facts_of
+from services.chassis.engine.wiring import Wiring
 from services.chassis.kafka_in.chunk import Chunk, Held, Position, Record
 from services.chassis.parked import ParkedRecords
 from tests.fakes.decider import LinkingDecider, State

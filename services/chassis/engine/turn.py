@@ -1,0 +1,185 @@
+"""One turn: read, load, judge, save, publish; one round trip each, however many inputs."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from safeguarding.v1.parked_pb2 import ParkedClass
+from services.chassis.deciding import Command, Context, Upstream
+from services.chassis.engine.away import Away
+from services.chassis.engine.clockwatch import ClockWatch
+from services.chassis.engine.document import Document, fold, new, view_of
+from services.chassis.engine.items import Item
+from services.chassis.engine.judge import Judge, Kind, Verdict
+from services.chassis.engine.reading import Unreadable
+from services.chassis.engine.standing import Standing
+from services.chassis.engine.wiring import Wiring
+
+S = TypeVar("S")
+
+PUBLISH_TIMEOUT = 5.0
+LONGEST_WAIT_FOR_BROKER = 2.0
+
+
+@dataclass(slots=True)
+class Parking:
+    """A record that this turn parks, and why."""
+
+    item: Item
+    kind: int
+    error: str
+
+
+@dataclass(slots=True)
+class Done(Generic[S]):
+    """What a turn came to."""
+
+    settled: list[tuple[Item, Verdict, Document[S]]] = field(default_factory=list)
+    parked: list[Parking] = field(default_factory=list)
+    again: list[Item] = field(default_factory=list)
+    """Inputs whose documents someone else saved first."""
+
+
+class Turns(Generic[S]):
+    """Takes turns, on the engine's thread."""
+
+    def __init__(self, wiring: Wiring[S], clocks: ClockWatch, standing: Standing, counts: Counter[str]) -> None:
+        self._w = wiring
+        self._judge = Judge(wiring.decider, wiring.copier)
+        self._clocks = clocks
+        self._standing = standing
+        self._counts = counts
+
+    def take(self, items: list[Item]) -> Done[S]:
+        """One turn. Raises Away where load, gather or save met something that does not answer.
+
+        Once the turn is saved a broker that is away is waited for here: its commands are told that the outcome is
+        unknown, its records keep waiting.
+        """
+        self._counts["turns"] += 1
+        done: Done[S] = Done()
+        readable = [item for item in items if self._read(item, done.parked)]
+        documents = self._load(readable)
+        work = [(documents[item.referral_id].state, item.given) for item in readable if item.given is not None]
+        context = Context(self._w.clock(), self._w.rules(), self._w.gather(work) if work else {})
+        verdicts = [self._judge.judge(item, documents[item.referral_id], context) for item in readable]
+        self._park_behind(readable, verdicts, done.parked)
+        lost = self._save(documents)
+        for item, verdict in zip(readable, verdicts, strict=True):
+            if item.referral_id in lost:
+                item.must_load = True
+                done.again.append(item)
+            elif item.record is not None and verdict.kind in (Kind.PARKED, Kind.FAILED):
+                error = type(verdict.error).__name__ if verdict.error else ""
+                done.parked.append(Parking(item, verdict.parked, error))
+            else:
+                done.settled.append((item, verdict, documents[item.referral_id]))
+        self.publish([document for document in documents.values() if document.id not in lost], items, done.parked)
+        return done
+
+    def publish(
+        self, documents: Sequence[Document[S]] = (), items: Sequence[Item] = (), parked: Sequence[Parking] = ()
+    ) -> None:
+        """Publish what is past `published`, what is parked and what was replayed, in order, and wait for all."""
+        now = self._w.clock()
+        fresh = [(parking, parking.item.record) for parking in parked if parking.item.replay is None]
+        markers = self._w.parked.markers()
+        records = [record for document in documents for record in self._w.outbox.unsent(document)]
+        records += [self._w.parked.parking(record, p.kind, p.error, now) for p, record in fresh if record is not None]
+        records += markers
+        waits = self._standing.waits(LONGEST_WAIT_FOR_BROKER)
+        while records:
+            try:
+                self._counts["publications"] += 1
+                self._w.publisher.publish(records, PUBLISH_TIMEOUT)
+                break
+            except Away as away:
+                self._standing.lost(away)
+                for item in items:
+                    if item.answer is not None and not item.answer.done():
+                        item.answer.set_exception(away)
+                next(waits)
+        self._standing.found("broker")
+        self._w.parked.published(markers)
+        for document in documents:
+            self._w.outbox.acknowledged(document)
+        for parking, record in fresh:
+            if record is not None:
+                self._w.parked.took(record, parking.kind, parking.error, now)
+
+    def flush(self) -> None:
+        """Raise `published` in the store for what Kafka has acknowledged."""
+        self._w.store.save((), {}, self._w.outbox.raises(()))
+        self._w.outbox.raised((), time.monotonic())
+
+    def _read(self, item: Item, parked: list[Parking]) -> bool:
+        """Give a record its input; False where it is parked instead."""
+        record = item.record
+        if record is None or item.given is not None:
+            return True
+        try:
+            if item.replay is None and self._w.parked.forked(record):
+                raise Unreadable(ParkedClass.PARKED_CLASS_BEHIND, "Behind")
+            item.given, item.fact = self._w.readers[record.topic](record)
+        except Unreadable as unreadable:
+            parked.append(Parking(item, unreadable.parked, unreadable.error))
+            return False
+        item.referral_id = item.given.referral_id
+        return True
+
+    def _load(self, items: Sequence[Item]) -> dict[str, Document[S]]:
+        documents: dict[str, Document[S]] = {}
+        wanted: list[str] = []
+        for item in items:
+            if item.referral_id not in documents:
+                documents[item.referral_id] = new(self._w.decider, item.referral_id)
+                if not self._may_be_first(item):
+                    wanted.append(item.referral_id)
+        if wanted:
+            self._counts["loads"] += 1
+            for stored in self._w.store.load(wanted):
+                document = fold(self._w.decider, stored)
+                self._w.outbox.recall(document)
+                documents[document.id] = document
+        return documents
+
+    def _may_be_first(self, item: Item) -> bool:
+        """A referral's first input needs no read; should it not be the first, the insert meets a conflict."""
+        if item.must_load:
+            return False
+        if isinstance(item.given, Command):
+            return item.given.creates
+        if not isinstance(item.given, Upstream):
+            return False
+        return item.fact.header.sequence == 1 and item.given.writer == self._w.decider.opened_by
+
+    def _park_behind(self, items: Sequence[Item], verdicts: list[Verdict], parked: Sequence[Parking]) -> None:
+        """A gap is held, unless what is missing is parked, or was waited for too long: then it is parked too."""
+        lanes = {parking.item.record.lane for parking in parked if parking.item.record}
+        for place, (item, verdict) in enumerate(zip(items, verdicts, strict=True)):
+            if item.record is None:
+                continue
+            if verdict.kind in (Kind.PARKED, Kind.FAILED):
+                lanes.add(item.record.lane)
+            elif verdict.kind is Kind.HELD and (item.record.lane in lanes or self._w.parked.blocks(item.record)):
+                verdicts[place] = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_BEHIND)
+            elif verdict.kind is Kind.HELD and (item.overdue or item.replay):
+                verdicts[place] = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_GAP)
+
+    def _save(self, documents: Mapping[str, Document[S]]) -> set[str]:
+        """Save what changed, and raise `published` of earlier turns on the way; the ids that others saved first."""
+        changed = [document for document in documents.values() if document.changed]
+        if not changed and not self._w.outbox.raise_due(time.monotonic()):
+            return set()
+        views = {document.id: view_of(self._w.decider, document.state) for document in changed}
+        self._counts["saves"] += 1
+        lost = self._w.store.save(changed, views, self._w.outbox.raises({document.id for document in changed}))
+        self._w.outbox.raised(lost, time.monotonic())
+        for document in changed:
+            if document.id not in lost:
+                self._clocks.watch(document.id, views[document.id].get("clocks", ()))
+        return lost
