@@ -176,9 +176,12 @@ def _raisings(stated: Mapping[str, ScenarioConcern], acknowledged: Sequence[Ackn
     for key, different in answers.items():
         if len(different) > 1:
             yield Fault("duplicated", key, f"one key, {len(different)} answers")
-    for referral_id, count in Counter(one for different in answers.values() for one, _ in different).items():
-        if count > 1:
-            yield Fault("duplicated", referral_id, f"the answer to {count} raisings")
+    keys = defaultdict(set)
+    for told in acknowledged:
+        keys[told.referral_id].add(told.idempotency_key)
+    for referral_id, several in keys.items():
+        if len(several) > 1:
+            yield Fault("duplicated", referral_id, f"the answer to {len(several)} raisings")
 
 
 def _lost(stated: Mapping[str, ScenarioConcern], missing: Iterable[Pair], closed: frozenset[str]) -> Iterator[Fault]:
