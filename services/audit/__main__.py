@@ -11,7 +11,7 @@ from services.audit.index import Index
 from services.audit.sequencer import Sequencer
 from services.audit.settings import Settings
 from services.audit.views import Views
-from services.chassis import logs, service
+from services.chassis import logs, starting
 from services.chassis.access import Access
 from services.chassis.grpc_server import build_server
 from services.chassis.health import Health
@@ -24,15 +24,15 @@ log = logs.get(__name__)
 
 def main() -> None:
     """Run audit until it is told to stop; what was fetched is kept before it ends."""
-    settings = service.begin(AUDIT, Settings)
+    settings = starting.begin(AUDIT, Settings)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     health = Health(["store", "broker", "stream"])
     http = HttpServer(settings.http_address, health)
-    mongo = service.connect_store(settings)
+    mongo = starting.connect_store(settings)
     database = mongo[settings.mongo_database]
-    publisher = service.publisher(settings, f"{AUDIT}-access")
+    publisher = starting.publisher(settings, f"{AUDIT}-access")
     access = Access(publisher.publish, AUDIT, partial(datetime.now, UTC))
     sequencer = Sequencer(settings.kafka, Index(database), lambda what, ready: health.set(what, ready=ready))
     api = AuditApi(Views(database), access)

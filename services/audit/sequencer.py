@@ -13,7 +13,7 @@ from kafka.errors import KafkaError, OffsetOutOfRangeError
 
 from services.audit.entries import entry_of
 from services.audit.index import Index, Place
-from services.chassis import kafka_headers, logs
+from services.chassis import logs
 from services.chassis.engine.away import Away
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.kafka_settings import KafkaAccess
@@ -67,7 +67,6 @@ class Sequencer:
         on_fatal: Callable[[BaseException], None] = end_process,
         metrics: Metrics = METRICS,
     ) -> None:
-        kafka_headers.tolerate()
         # Nothing may be skipped in silence: an offset that the broker does not have is an error to look at.
         self._settings = {**access.consumer("audit-sequencer"), "auto_offset_reset": "none"}
         self._index = index

@@ -11,24 +11,21 @@ from functools import partial
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
-from kafka import KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka import KafkaConsumer
 from pymongo import MongoClient
 from pymongo.collection import Collection as MongoCollection
-from pymongo.errors import PyMongoError
 
 from safeguarding.v1 import parked_pb2_grpc
 from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
 from safeguarding.v1.common_pb2 import Actor
-from services.chassis import logs, tail, tracing
+from services.chassis import logs, tail
 from services.chassis.access import Access
 from services.chassis.commanding import Commands
 from services.chassis.deciding import Decider
 from services.chassis.directory import Directory
-from services.chassis.engine import Away, Engine
+from services.chassis.engine import Engine
 from services.chassis.engine.judge import Copier
 from services.chassis.engine.outbox import Outbox
-from services.chassis.engine.publisher import KafkaPublisher
 from services.chassis.engine.reading import Reader, facts_of
 from services.chassis.engine.store import MongoStore
 from services.chassis.engine.wiring import Wiring
@@ -39,7 +36,8 @@ from services.chassis.kafka_in.consumer import KafkaIn
 from services.chassis.parked import ParkedRecords
 from services.chassis.parked_api import ParkedApi
 from services.chassis.replies_in import RepliesIn
-from services.chassis.settings import ServiceSettings, WrongSettings, read
+from services.chassis.settings import ServiceSettings
+from services.chassis.starting import connect_store, is_away, publisher
 from services.chassis.watchdog import Watchdog
 from services.topics import Topic, parked_topic
 
@@ -47,7 +45,6 @@ S = TypeVar("S")
 log = logs.get(__name__)
 
 STOP_SECONDS = 15.0
-STORE_TIMEOUT_MS = 5_000
 CONNECT_EVERY = 0.5
 
 Upstreams = Mapping[str, tuple[str, type[Message]]]
@@ -226,40 +223,3 @@ class _Readers(dict[str, Reader]):
         if self._replies is None:
             raise KeyError(topic)
         return self._replies
-
-
-def connect_store(settings: ServiceSettings) -> MongoClient[dict[str, Any]]:
-    """A client of the store; connects when first used. The engine repeats writes, since it knows what they mean."""
-    return MongoClient(
-        settings.mongo_url.get_secret_value(),
-        retryWrites=False,
-        tz_aware=True,
-        serverSelectionTimeoutMS=STORE_TIMEOUT_MS,
-        connectTimeoutMS=STORE_TIMEOUT_MS,
-        socketTimeoutMS=STORE_TIMEOUT_MS * 2,
-        appname="referrals",
-    )
-
-
-def publisher(settings: ServiceSettings, client_id: str) -> KafkaPublisher:
-    """A publisher of the service's own."""
-    return KafkaPublisher(lambda: KafkaProducer(**settings.kafka.producer(client_id)))
-
-
-def is_away(error: Exception) -> bool:
-    """True for a store or a broker that does not answer yet."""
-    return isinstance(error, Away | PyMongoError | KafkaError)
-
-
-K = TypeVar("K", bound=ServiceSettings)
-
-
-def begin(service_id: str, kind: type[K]) -> K:
-    """Read the settings and set up logs and traces; ends the process with the wrong settings named."""
-    try:
-        settings = read(kind)
-    except WrongSettings as wrong:
-        raise SystemExit(f"{service_id} cannot start:\n{wrong}") from None
-    logs.configure(service_id, settings.log_level)
-    tracing.configure(service_id, settings.trace_file, settings.trace_ratio)
-    return settings

@@ -3,11 +3,11 @@
 from safeguarding.v1 import intake_pb2_grpc
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
-from services.chassis import service
 from services.chassis.areas import load_areas
 from services.chassis.grpc_server import Servicer
 from services.chassis.sealing import KeyWrapper
-from services.chassis.service import Parts, Recipe
+from services.chassis.service import Parts, Recipe, Service
+from services.chassis.starting import begin
 from services.intake.api import IntakeApi, KeysApi
 from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
 from services.intake.settings import Settings
@@ -15,7 +15,7 @@ from services.intake.settings import Settings
 
 def main() -> None:
     """Run intake until it is told to stop."""
-    settings = service.begin(INTAKE, Settings)
+    settings = begin(INTAKE, Settings)
     wrapper = KeyWrapper(bytes.fromhex(settings.key_encryption_key.get_secret_value()))
     areas = load_areas(settings.area).codes
 
@@ -33,7 +33,7 @@ def main() -> None:
         servicers=servicers,
         checked_by_handler=("/safeguarding.v1.Intake/RaiseConcerns",),
     )
-    service.Service(settings, recipe).run()
+    Service(settings, recipe).run()
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from safeguarding.v1 import routing_pb2_grpc
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
-from services.chassis import service
 from services.chassis.directory import Directory
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import Servicer
 from services.chassis.keys import Keys
-from services.chassis.service import Parts, Recipe
+from services.chassis.service import Parts, Recipe, Service
+from services.chassis.starting import begin
 from services.partner_routing.api import RoutingApi
 from services.partner_routing.area import Area
 from services.partner_routing.copies import RoutingCopier
@@ -22,7 +22,7 @@ from services.partner_routing.stream import ReplyReader
 
 def main() -> None:
     """Run partner-routing until it is told to stop."""
-    settings = service.begin(ROUTING, Settings)
+    settings = begin(ROUTING, Settings)
     area = Area(settings.area, Directory(settings.directory))
     tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
     keys = Keys(channel(settings.intake_address, tls), "copies")
@@ -44,7 +44,7 @@ def main() -> None:
         copier=RoutingCopier(),
         read_reply=ReplyReader(bytes.fromhex(settings.hpke_private_key.read_text().strip())),
     )
-    service.Service(settings, recipe).run()
+    Service(settings, recipe).run()
 
 
 if __name__ == "__main__":

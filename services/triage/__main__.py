@@ -3,11 +3,11 @@
 from safeguarding.v1 import triage_pb2_grpc
 from safeguarding.v1.intake_pb2 import IntakeFact
 from services import topics
-from services.chassis import service
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import Servicer
 from services.chassis.keys import Keys
-from services.chassis.service import Parts, Recipe
+from services.chassis.service import Parts, Recipe, Service
+from services.chassis.starting import begin
 from services.triage.api import TriageApi
 from services.triage.area import Area
 from services.triage.domain import INTAKE, TRIAGE, State, TriageDecider
@@ -16,7 +16,7 @@ from services.triage.settings import Settings
 
 def main() -> None:
     """Run triage until it is told to stop."""
-    settings = service.begin(TRIAGE, Settings)
+    settings = begin(TRIAGE, Settings)
     area = Area(settings.area)
     tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
     keys = Keys(channel(settings.intake_address, tls), "triage")
@@ -32,7 +32,7 @@ def main() -> None:
         servicers=servicers,
         rules=lambda: area,
     )
-    service.Service(settings, recipe).run()
+    Service(settings, recipe).run()
 
 
 if __name__ == "__main__":

@@ -216,7 +216,9 @@ def _override(
     state: State, given: Command, body: triage_pb2.OverrideGradeRequest, context: Context
 ) -> list[TriageFact]:
     if body.grade == state.grade:
-        raise Refused(Why.ILLEGAL, "the referral has this grade", "name another grade", field="grade")
+        raise Refused(
+            Why.ILLEGAL, "the referral has this grade", "name another grade", field="grade", legal=_legal(state)
+        )
     if body.grade < state.grade:
         _may_lower(state, given, body, context.rules)
     decide_by = _clock(context.rules, f"decide_{GRADE_WORDS[body.grade]}", context.now)
@@ -264,7 +266,11 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[
     wanted = [leg.service for leg in body.legs]
     if len(set(wanted)) < len(wanted) or state.services.intersection(wanted):
         raise Refused(
-            Why.ILLEGAL, "a leg for this kind of partner exists", "name kinds that were not asked yet", field="legs"
+            Why.ILLEGAL,
+            "a leg for this kind of partner exists",
+            "name kinds that were not asked yet",
+            field="legs",
+            legal=_legal(state),
         )
     legs = [
         triage_pb2.RequestedLeg(

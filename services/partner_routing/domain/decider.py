@@ -179,13 +179,16 @@ def _record_told(state: State, body: routing_pb2.RecordToldRequest) -> list[Rout
         raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
     audience = body.told.audience
     if not state.outcome_known:
-        raise Refused(Why.ILLEGAL, "there is no outcome to tell yet", "wait until every leg has ended")
+        raise Refused(
+            Why.ILLEGAL, "there is no outcome to tell yet", "wait until every leg has ended", legal=_legal(state)
+        )
     if audience not in state.audiences or audience in state.told:
         raise Refused(
             Why.ILLEGAL,
             "they were told, or there is no such person",
             "name who is still to be told",
             field="told.audience",
+            legal=_legal(state),
         )
     return [RoutingFact(outcome_told=routing_pb2.OutcomeTold(audience=audience, not_told=body.told.not_told))]
 
@@ -196,5 +199,11 @@ def _recall(state: State, body: routing_pb2.RecallRequest) -> list[RoutingFact]:
         raise Refused(Why.UNKNOWN, "no such leg", "name a leg of this referral", field="leg_id")
     if not leg.is_open:
         word = LegState.Name(leg.state).removeprefix("LEG_STATE_").lower()  # type: ignore[arg-type]  # an int of the enum
-        raise Refused(Why.ILLEGAL, f"the leg is {word}", "recall an open leg", field="leg_id")
+        raise Refused(Why.ILLEGAL, f"the leg is {word}", "recall an open leg", field="leg_id", legal=_legal(state))
     return [RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=body.reason))]
+
+
+def _legal(state: State) -> list[str]:
+    """What the desk may do about this referral's legs and outcome now."""
+    moves = ["Recall"] if any(open_legs(state)) else []
+    return [*moves, "RecordTold"] if state.outcome_known and not state.audiences <= state.told else moves

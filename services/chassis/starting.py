@@ -1,0 +1,53 @@
+"""What every service's process begins with: its settings, logs and traces, and clients of store and broker."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from services.chassis import kafka_headers, logs, tracing
+from services.chassis.engine.away import Away
+from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.settings import ServiceSettings, WrongSettings, read
+
+STORE_TIMEOUT_MS = 5_000
+K = TypeVar("K", bound=ServiceSettings)
+
+
+def begin(service_id: str, kind: type[K]) -> K:
+    """Read the settings and set up logs and traces; ends the process with the wrong settings named."""
+    try:
+        settings = read(kind)
+    except WrongSettings as wrong:
+        raise SystemExit(f"{service_id} cannot start:\n{wrong}") from None
+    logs.configure(service_id, settings.log_level)
+    kafka_headers.tolerate()
+    tracing.configure(service_id, settings.trace_file, settings.trace_ratio)
+    return settings
+
+
+def connect_store(settings: ServiceSettings) -> MongoClient[dict[str, Any]]:
+    """A client of the store; connects when first used. The engine repeats writes, since it knows what they mean."""
+    return MongoClient(
+        settings.mongo_url.get_secret_value(),
+        retryWrites=False,
+        tz_aware=True,
+        serverSelectionTimeoutMS=STORE_TIMEOUT_MS,
+        connectTimeoutMS=STORE_TIMEOUT_MS,
+        socketTimeoutMS=STORE_TIMEOUT_MS * 2,
+        appname="referrals",
+    )
+
+
+def publisher(settings: ServiceSettings, client_id: str) -> KafkaPublisher:
+    """A publisher of the service's own."""
+    return KafkaPublisher(lambda: KafkaProducer(**settings.kafka.producer(client_id)))
+
+
+def is_away(error: Exception) -> bool:
+    """True for a store or a broker that does not answer yet."""
+    return isinstance(error, Away | PyMongoError | KafkaError)
