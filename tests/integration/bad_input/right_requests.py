@@ -1,0 +1,167 @@
+"""One right request for every RPC, each of its fields filled: what tests break, one field at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from google.protobuf.message import Message
+
+from safeguarding.v1 import audit_pb2, common_pb2, concern_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2
+from safeguarding.v1 import triage_pb2 as triage
+
+REFERRAL = "00000000-0000-4000-8000-000000000001"
+LEG = "00000000-0000-4000-8000-000000000002"
+KEY = "a-key-of-at-least-16"
+
+
+def contact() -> concern_pb2.Contact:
+    """A contact with everything in it."""
+    return concern_pb2.Contact(
+        address="1 Test Row", postcode="BS1 1AA", telephone="0117", email="a@b.invalid", safe_contact="never at home"
+    )
+
+
+def subject(role: int = common_pb2.SUBJECT_ROLE_CHILD) -> concern_pb2.Subject:
+    """A subject with everything in it."""
+    return concern_pb2.Subject(
+        role=role,  # type: ignore[arg-type]  # an int of the enum
+        identity=concern_pb2.Identity(given_names="Ann", family_name="Example", date_of_birth="2015-02-03"),
+        identifiers=concern_pb2.Identifiers(nhs_number="9999999999", upn="A12345678901B", prison_number="A1234BC"),
+        contact=contact(),
+        circumstances=concern_pb2.Circumstances(health="asthma", interpreter="Welsh", accessibility="large print"),
+    )
+
+
+def signs() -> concern_pb2.Signs:
+    """Signs with each number in it."""
+    return concern_pb2.Signs(dash_score=3, complaints_in_six_months=1, abuse_events_in_twelve_months=1)
+
+
+def place() -> concern_pb2.Place:
+    """A place with everything in it."""
+    return concern_pb2.Place(description="behind the shop", postcode="BS1 1AA", grid_reference="ST 58 72")
+
+
+def concern() -> concern_pb2.Concern:
+    """A concern with everything in it."""
+    return concern_pb2.Concern(
+        kinds=[common_pb2.CONCERN_KIND_CHILD_AT_RISK],
+        signs=signs(),
+        area="bristol",
+        subjects=[subject()],
+        narrative=concern_pb2.Narrative(text="what happened"),
+        place=place(),
+        vehicle=concern_pb2.Vehicle(registration="AB12 CDE", description="a van", livestock="40 ewes"),
+        raiser=concern_pb2.RaiserDetails(name="PC Example", contact=contact(), organisation="Police"),
+    )
+
+
+def desk(seen: int = 1, referral_id: str = REFERRAL) -> triage.DeskCommand:
+    """What each command of the desk names."""
+    return triage.DeskCommand(idempotency_key=KEY, referral_id=referral_id, seen_sequence=seen)
+
+
+def inbox() -> routing_pb2.InboxCommand:
+    """What each answer of a partner names."""
+    return routing_pb2.InboxCommand(idempotency_key=KEY, referral_id=REFERRAL, leg_id=LEG, note="a note")
+
+
+def told() -> partner_pb2.ToldReply:
+    """Whom, and why not."""
+    return partner_pb2.ToldReply(audience=partner_pb2.AUDIENCE_RAISER, not_told=partner_pb2.NOT_TOLD_REASON_UNREACHABLE)
+
+
+_OWN = {"idempotency_key": KEY, "referral_id": REFERRAL}
+_SEEN = {"idempotency_key": KEY, "referral_id": REFERRAL, "seen_sequence": 1}
+
+RIGHT: Mapping[str, tuple[str, Message]] = {
+    "Intake/RaiseConcern": ("officer", intake_pb2.RaiseConcernRequest(idempotency_key=KEY, concern=concern())),
+    "Intake/RaiseConcerns": (
+        "system",
+        intake_pb2.RaiseConcernsRequest(
+            concerns=[intake_pb2.RaiseConcernRequest(idempotency_key=KEY, concern=concern())]
+        ),
+    ),
+    "Intake/SupplyInformation": (
+        "officer",
+        intake_pb2.SupplyInformationRequest(**_SEEN, information=concern_pb2.Narrative(text="more"), signs=signs()),  # type: ignore[arg-type]
+    ),
+    "Intake/Amend": (
+        "officer",
+        intake_pb2.AmendRequest(
+            **_SEEN,  # type: ignore[arg-type]
+            kinds=[common_pb2.CONCERN_KIND_DOMESTIC_ABUSE],
+            signs=signs(),
+            narrative=concern_pb2.Narrative(text="rather"),
+            place=place(),
+            further_subjects=[subject()],
+        ),
+    ),
+    "Intake/Withdraw": ("officer", intake_pb2.WithdrawRequest(**_SEEN, reason=intake_pb2.WITHDRAWAL_REASON_MISTAKE)),  # type: ignore[arg-type]
+    "Intake/GetReferral": ("officer", intake_pb2.GetReferralRequest(referral_id=REFERRAL)),
+    "Keys/Open": ("service", intake_pb2.OpenRequest(referral_ids=[REFERRAL], purpose="copies")),
+    "Triage/OverrideGrade": (
+        "triage",
+        triage.OverrideGradeRequest(command=desk(), grade=common_pb2.GRADE_RED, reason="worse than it looks"),
+    ),
+    "Triage/RequestInformation": ("triage", triage.RequestInformationRequest(command=desk(), question="where?")),
+    "Triage/TakeNoFurtherAction": (
+        "triage",
+        triage.TakeNoFurtherActionRequest(
+            command=desk(), reason=triage.NO_FURTHER_ACTION_REASON_BELOW_THRESHOLD, note="advice given"
+        ),
+    ),
+    "Triage/Route": (
+        "triage",
+        triage.RouteRequest(
+            command=desk(),
+            legs=[
+                triage.DeskLeg(
+                    service=common_pb2.SERVICE_KIND_HOUSING,
+                    purpose="settled_home",
+                    basis=common_pb2.LAWFUL_BASIS_PUBLIC_TASK,
+                    necessity="needs_a_home",
+                )
+            ],
+        ),
+    ),
+    "Triage/ListWork": ("triage", triage.ListWorkRequest(limit=10)),
+    "Triage/GetAssessment": ("triage", triage.GetAssessmentRequest(referral_id=REFERRAL, reason="triage")),
+    "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),
+    "Routing/RecordTold": ("triage", routing_pb2.RecordToldRequest(**_OWN, told=told())),
+    "Routing/Recall": ("triage", routing_pb2.RecallRequest(**_OWN, leg_id=LEG, reason="raised_in_error")),
+    "Routing/GetJourney": ("triage", routing_pb2.GetJourneyRequest(referral_id=REFERRAL)),
+    "Routing/ReleasePartner": ("operator", routing_pb2.ReleasePartnerRequest(partner_id="nobody")),
+    "PartnerInbox/List": ("partner", routing_pb2.ListRequest(limit=10)),
+    "PartnerInbox/OpenCopy": ("partner", routing_pb2.OpenCopyRequest(referral_id=REFERRAL, leg_id=LEG)),
+    "PartnerInbox/Acknowledge": ("partner", routing_pb2.AcknowledgeRequest(command=inbox())),
+    "PartnerInbox/Accept": ("partner", routing_pb2.AcceptRequest(command=inbox())),
+    "PartnerInbox/Decline": (
+        "partner",
+        routing_pb2.DeclineRequest(command=inbox(), reason=partner_pb2.DECLINE_REASON_NO_CAPACITY),
+    ),
+    "PartnerInbox/Progress": ("partner", routing_pb2.ProgressRequest(command=inbox(), on_hold=True)),
+    "PartnerInbox/Complete": (
+        "partner",
+        routing_pb2.CompleteRequest(command=inbox(), outcome=partner_pb2.OUTCOME_SUPPORTED),
+    ),
+    "PartnerInbox/Fail": (
+        "partner",
+        routing_pb2.FailRequest(command=inbox(), reason=partner_pb2.FAILURE_REASON_UNREACHABLE),
+    ),
+    "PartnerInbox/Tell": ("partner", routing_pb2.TellRequest(command=inbox(), told=told())),
+    "PartnerInbox/AcknowledgeRecall": ("partner", routing_pb2.AcknowledgeRecallRequest(command=inbox())),
+    "ParkedRecords/ListParked": ("operator", parked_pb2.ListParkedRequest()),
+    "ParkedRecords/ReplayParked": (
+        "operator",
+        parked_pb2.ReplayParkedRequest(topic="no.such.topic", partition=1, offset=1),
+    ),
+    "Audit/Timeline": ("auditor", audit_pb2.TimelineRequest(referral_id=REFERRAL, reason="review")),
+    "Audit/Search": (
+        "auditor",
+        audit_pb2.SearchRequest(
+            actor_id="nobody", partner_id="nobody", type="none", topic="no.such.topic", limit=10, reason="review"
+        ),
+    ),
+}
+"""By Service/Method: the role that calls, and the request."""
