@@ -25,6 +25,7 @@ from services.chassis.deciding import Decider
 from services.chassis.directory import Directory
 from services.chassis.engine import Engine
 from services.chassis.engine.judge import Copier
+from services.chassis.engine.observing import EngineCollector, MetricsObserver
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.reading import Reader, facts_of
 from services.chassis.engine.store import MongoStore
@@ -33,6 +34,7 @@ from services.chassis.grpc_server import Servicer, build_server
 from services.chassis.health import Health
 from services.chassis.http import HttpServer
 from services.chassis.kafka_in.consumer import KafkaIn
+from services.chassis.metrics import METRICS
 from services.chassis.parked import ParkedRecords
 from services.chassis.parked_api import ParkedApi
 from services.chassis.replies_in import RepliesIn
@@ -124,9 +126,11 @@ class Service(Generic[S]):
                 gather=recipe.gather,
                 rules=recipe.rules,
                 release=lambda position: kafka_in.release(*position) if kafka_in else None,
+                observer=MetricsObserver(METRICS),
                 standing=lambda what, ready: self._health.set(what, ready=ready),
             )
         )
+        METRICS.registry.register(EngineCollector(engine, parked))
         engine.start()
         for condition in ("store", "broker", "engine", "keys"):
             self._health.set(condition, ready=True)

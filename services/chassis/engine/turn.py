@@ -61,6 +61,7 @@ class Turns(Generic[S]):
         unknown, its records keep waiting.
         """
         self._counts["turns"] += 1
+        began = time.perf_counter()
         done: Done[S] = Done()
         readable = [item for item in items if self._read(item, done.parked)]
         documents = self._load(readable)
@@ -79,6 +80,7 @@ class Turns(Generic[S]):
             else:
                 done.settled.append((item, verdict, documents[item.referral_id]))
         self.publish([document for document in documents.values() if document.id not in lost], items, done.parked)
+        self._w.observer.turned(len(items), time.perf_counter() - began)
         return done
 
     def publish(
@@ -95,7 +97,9 @@ class Turns(Generic[S]):
         while records:
             try:
                 self._counts["publications"] += 1
+                began = time.perf_counter()
                 self._w.publisher.publish(records, PUBLISH_TIMEOUT)
+                self._w.observer.published(len(records), time.perf_counter() - began)
                 break
             except Away as away:
                 self._standing.lost(away)
@@ -141,7 +145,10 @@ class Turns(Generic[S]):
                     wanted.append(item.referral_id)
         if wanted:
             self._counts["loads"] += 1
-            for stored in self._w.store.load(wanted):
+            began = time.perf_counter()
+            found = self._w.store.load(wanted)
+            self._w.observer.stored("load", time.perf_counter() - began)
+            for stored in found:
                 document = fold(self._w.decider, stored)
                 self._w.outbox.recall(document)
                 documents[document.id] = document
@@ -177,7 +184,9 @@ class Turns(Generic[S]):
             return set()
         views = {document.id: view_of(self._w.decider, document.state) for document in changed}
         self._counts["saves"] += 1
+        began = time.perf_counter()
         lost = self._w.store.save(changed, views, self._w.outbox.raises({document.id for document in changed}))
+        self._w.observer.stored("save", time.perf_counter() - began)
         self._w.outbox.raised(lost, time.monotonic())
         for document in changed:
             if document.id not in lost:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from safeguarding.v1.common_pb2 import Actor
 from services.chassis.deciding import Decider
 from services.chassis.engine.judge import Copier
+from services.chassis.engine.observing import UNOBSERVED, Observer
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.publisher import Publisher
 from services.chassis.engine.reading import Reader
@@ -56,4 +57,6 @@ class Wiring(Generic[S]):
     """Tells Kafka in that a held record is done."""
     standing: Callable[[str, bool], None] = lambda what, ready: None
     """Tells health whether the store, the broker and the keys answer."""
+    observer: Observer = UNOBSERVED
+    """Hears how long turns, loads, saves and publications took."""
     fatal: Callable[[], None] = lambda: os._exit(UNMENDABLE)

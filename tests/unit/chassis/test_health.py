@@ -85,7 +85,7 @@ def test_metrics_are_served(server: HttpServer) -> None:
     status, body = get(server, "/metrics")
 
     assert status == 200
-    for name in ("referrals_engine_turns", "referrals_forks", "referrals_gaps", "referrals_engine_queue_depth"):
+    for name in ("referrals_engine_turn_seconds", "referrals_publish_wait_seconds", "referrals_rpc_seconds"):
         assert name in body
 
 
