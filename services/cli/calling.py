@@ -16,7 +16,8 @@ from grpc_status import rpc_status
 
 from services.chassis.grpc_client import TlsFiles, channel
 from services.cli import showing
-from services.cli.exits import Exit, Failed, not_up, usage
+from services.cli.exits import Exit, Failed, usage
+from services.cli.installed import installed
 from services.cli.local import authority, directory
 from services.cli.local.stack import Stack
 
@@ -53,9 +54,7 @@ class Calls(AbstractContextManager["Calls"]):
     """
 
     def __init__(self, who: str, stack: Stack | None = None) -> None:
-        self.stack = stack or Stack()
-        if self.stack.supervisor() is None:
-            raise not_up()
+        self.stack = stack or installed()
         self.role, self.id = _role_and_id(who)
         self._tls = _identity(self.stack, self.role, self.id)
         self._open = ExitStack()

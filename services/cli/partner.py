@@ -15,7 +15,8 @@ from services.chassis.language import SERVICES
 from services.cli import showing
 from services.cli.calling import LOCAL_OPERATOR, Calls, OperatorAs
 from services.cli.concerns import enum
-from services.cli.exits import Exit, Failed, not_up, usage
+from services.cli.exits import Exit, Failed, usage
+from services.cli.installed import installed
 from services.cli.local import directory, environments, partners
 from services.cli.local.partners import Partner
 from services.cli.local.stack import Stack
@@ -46,7 +47,7 @@ def add(  # each option is one thing that is agreed about a partner
     as_json: Json = False,
 ) -> None:
     """Make everything that a partner needs. Adding twice changes nothing."""
-    stack = _up()
+    stack = installed()
     if planned or all_planned:
         if id:
             raise usage("an id beside --planned", "one or the other")
@@ -119,10 +120,3 @@ def _planned(stack: Stack, ids: Sequence[str] | None, *, everyone: bool) -> list
 def _partner(planned: PlannedPartner) -> Partner:
     serves = tuple(SERVICES.word(number) for number in planned.serves)
     return Partner(planned.id, planned.name, serves, tuple(planned.areas), planned.kind, planned.kafka, planned.lead)
-
-
-def _up() -> Stack:
-    stack = Stack()
-    if stack.supervisor() is None:
-        raise not_up()
-    return stack

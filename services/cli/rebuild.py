@@ -17,8 +17,8 @@ from services.chassis.deciding import Decider
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.rebuild import CannotRebuild, Rebuilt, Sources, rebuild
 from services.cli import showing
-from services.cli.exits import Exit, Failed, not_up
-from services.cli.local import supervisor
+from services.cli.exits import Exit, Failed
+from services.cli.installed import installed, told
 from services.cli.local.stack import Stack
 from services.cli.parked import Deciding, Service
 from services.cli.showing import Json
@@ -52,9 +52,7 @@ def rebuild_(service: Service, *, as_json: Json = False) -> None:
 
     Intake's keys are never touched: no topic has them. Rebuilding twice changes nothing.
     """
-    stack = Stack()
-    if stack.supervisor() is None:
-        raise not_up()
+    stack = installed()
     place = _place(stack, service)
     with showing.working(f"stopping {service}"):
         stack.hold(service)
@@ -100,9 +98,7 @@ def _without_keys(collection: Collection[dict[str, Any]]) -> int:
 
 
 def _place(stack: Stack, service: str) -> _Place:
-    prefix = service.replace("-", "_").upper()
-    told = supervisor.read_environment(stack.home.environment(service))
-    found = {name.removeprefix(f"{prefix}_"): value for name, value in told.items()}
+    found = told(stack.home, service)
     kafka = KafkaAccess(
         found["KAFKA_SERVERS"], found["KAFKA_USERNAME"], found["KAFKA_PASSWORD"], found["KAFKA_SECURITY"]
     )
