@@ -1,0 +1,76 @@
+"""Every RPC is either known to read personal data, and then which look it leaves, or known to read none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
+
+from safeguarding.v1 import audit_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2
+from safeguarding.v1.access_pb2 import AccessKind
+
+LOOKS = {
+    "Intake/GetReferral": AccessKind.ACCESS_KIND_VIEWED,
+    "Keys/Open": AccessKind.ACCESS_KIND_KEYS_OPENED,
+    "Triage/ListWork": AccessKind.ACCESS_KIND_SEARCHED,
+    "Triage/GetAssessment": AccessKind.ACCESS_KIND_VIEWED,
+    "Routing/ReadOutcome": AccessKind.ACCESS_KIND_VIEWED,
+    "Routing/GetJourney": AccessKind.ACCESS_KIND_VIEWED,
+    "PartnerInbox/List": AccessKind.ACCESS_KIND_SEARCHED,
+    "PartnerInbox/OpenCopy": AccessKind.ACCESS_KIND_DISCLOSED,
+    "Audit/Timeline": AccessKind.ACCESS_KIND_VIEWED,
+    "Audit/Search": AccessKind.ACCESS_KIND_SEARCHED,
+}
+"""What reads personal or pseudonymous data of people; tests/integration/privacy holds the running services to it."""
+
+LOOKS_AT_NOTHING = {
+    # Commands: their facts say who did what, and their answers hold ids, sequences and states only.
+    "Intake/RaiseConcern", "Intake/RaiseConcerns", "Intake/SupplyInformation", "Intake/Amend", "Intake/Withdraw",
+    "Triage/OverrideGrade", "Triage/RequestInformation", "Triage/TakeNoFurtherAction", "Triage/Route",
+    "Routing/RecordTold", "Routing/Recall", "Routing/ReleasePartner",
+    "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
+    "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",
+    # Operators see positions and classes of errors, never content.
+    "ParkedRecords/ListParked", "ParkedRecords/ReplayParked",
+}  # fmt: skip
+
+
+def methods() -> Iterator[MethodDescriptor]:
+    for file in (audit_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2):
+        for service in descriptor_pool.Default().FindFileByName(file.DESCRIPTOR.name).services_by_name.values():
+            yield from service.methods
+
+
+def named(method: MethodDescriptor) -> str:
+    return f"{method.containing_service.name}/{method.name}"
+
+
+def holds_personal_data(message: Descriptor, above: frozenset[str] = frozenset()) -> bool:
+    """Whether a marked field lies in the message, however deep."""
+    if message.full_name in above:
+        return False
+    inside = above | {message.full_name}
+    return any(
+        field.GetOptions().debug_redact
+        or (field.message_type is not None and holds_personal_data(field.message_type, inside))
+        for field in message.fields
+    )
+
+
+def test_every_rpc_is_in_one_of_the_two_tables() -> None:
+    assert {named(method) for method in methods()} == set(LOOKS) | LOOKS_AT_NOTHING
+    assert not set(LOOKS) & LOOKS_AT_NOTHING
+
+
+def test_every_rpc_whose_answer_can_hold_personal_data_leaves_a_look() -> None:
+    personal = {named(method) for method in methods() if holds_personal_data(method.output_type)}
+
+    assert personal
+    assert personal <= set(LOOKS)
+
+
+def test_every_kind_of_look_that_a_call_can_leave_is_in_the_table() -> None:
+    unused = {AccessKind.ACCESS_KIND_UNSPECIFIED, AccessKind.ACCESS_KIND_EXPORTED}
+
+    assert set(LOOKS.values()) == set(AccessKind.values()) - unused
