@@ -111,6 +111,8 @@ class Context:
     now: datetime
     rules: Any
     gathered: Mapping[str, Any]
+    service: Actor = field(default_factory=Actor)
+    """The deciding service itself: the actor of what follows by rule and not by anybody's act."""
 
 
 S = TypeVar("S")
@@ -137,7 +139,10 @@ class Decider(Protocol, Generic[S]):
         ...
 
     def decide(self, state: S, given: Input, context: Context) -> Sequence[Message]:
-        """The service's facts that follow, headers empty, or raise Refused."""
+        """The service's facts that follow, or raise Refused.
+
+        Headers are empty, but for an actor where it is not whoever gave the input.
+        """
         ...
 
     def view(self, state: S) -> dict[str, Any]:

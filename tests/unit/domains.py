@@ -86,10 +86,11 @@ class Life:
         return self._decide(given)
 
     def _decide(self, given: Input) -> list[Any]:
-        context = Context(self.now, self.rules, self.gathered)
+        context = Context(self.now, self.rules, self.gathered, SYSTEM)
         decided = self.decider.decide(self.state, given, context)
         after = self.document.length(self.decider.writer)
-        facts = stamp(decided, REFERRAL, after, self.now, given.actor, given.cause_id)
+        actor = SYSTEM if isinstance(given, Upstream) else given.actor
+        facts = stamp(decided, REFERRAL, after, self.now, actor, given.cause_id)
         for fact in facts:
             state = self.decider.evolve(self.state, self.decider.writer, fact)
             self.document.append(self.decider, self.decider.writer, fact, serialized(fact), state)

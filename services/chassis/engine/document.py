@@ -124,7 +124,8 @@ def stamp(
         header.referral_id = referral_id
         header.sequence = number
         header.occurred_at.FromDatetime(now)
-        header.actor.CopyFrom(actor)
+        if not header.HasField("actor"):
+            header.actor.CopyFrom(actor)
         header.cause_id = cause_id
         header.request_hmac = hmac
     return list(facts)

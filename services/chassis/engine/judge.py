@@ -146,7 +146,8 @@ class Judge(Generic[S]):
             document.id,
             document.length(self._decider.writer),
             context.now,
-            given.actor,
+            # Nobody's act leads to what follows from a fact: the service decided it by its rules.
+            context.service if isinstance(given, Upstream) else given.actor,
             given.cause_id,
             hmac,
         )

@@ -66,7 +66,8 @@ class Turns(Generic[S]):
         readable = [item for item in items if self._read(item, done.parked)]
         documents = self._load(readable)
         work = [(documents[item.referral_id].state, item.given) for item in readable if item.given is not None]
-        context = Context(self._w.clock(), self._w.rules(), self._w.gather(work) if work else {})
+        gathered = self._w.gather(work) if work else {}
+        context = Context(self._w.clock(), self._w.rules(), gathered, self._w.actor)
         verdicts = [self._judge.judge(item, documents[item.referral_id], context) for item in readable]
         self._park_behind(readable, verdicts, done.parked)
         lost = self._save(documents)

@@ -56,7 +56,7 @@ class RoutingDecider:
         after = self._after(state, first, context)
         then = [] if state.closed else offers(after, rules, context.now)
         after = self._after(after, then, context)
-        return [*first, *then, *closing(after, rules, context.now)]
+        return [*first, *_by_rule([*then, *closing(after, rules, context.now)], context)]
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes and clocks need."""
@@ -114,7 +114,7 @@ class RoutingDecider:
         if fact.WhichOneof("fact") != "declined" or fact.declined.reason == ALREADY_KNOWN:
             return []
         ended = state.legs[fact.declined.leg_id]
-        return rerouted(state, ended, context.rules, context.now, to_lead=False)
+        return _by_rule(rerouted(state, ended, context.rules, context.now, to_lead=False), context)
 
     def _after(self, state: State, facts: list[RoutingFact], context: Context) -> State:
         """The state once these facts, whose headers are still empty, have happened."""
@@ -150,7 +150,15 @@ def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[Routing
 def _expired(state: State, leg_id: str, clock: str, context: Context) -> list[RoutingFact]:
     """The leg is over; the lead agency is asked in its place, so that silence is somebody's."""
     expired = RoutingFact(expired=routing_pb2.Expired(leg_id=leg_id, clock=clock))
-    return [expired, *rerouted(state, state.legs[leg_id], context.rules, context.now, to_lead=True)]
+    then = rerouted(state, state.legs[leg_id], context.rules, context.now, to_lead=True)
+    return _by_rule([expired, *then], context)
+
+
+def _by_rule(facts: list[RoutingFact], context: Context) -> list[RoutingFact]:
+    """Facts that routing decided by its rules, and nobody else did."""
+    for fact in facts:
+        fact.header.actor.CopyFrom(context.service)
+    return facts
 
 
 def _refused(given: PartnerReply, why: str) -> RoutingFact:

@@ -259,6 +259,7 @@ def test_a_full_partner_leads_to_the_next_and_then_to_the_lead_agency() -> None:
     third_leg = second[1].offered.leg_id
 
     assert kinds_of(first) == ["declined", "offered"]
+    assert [fact.header.actor.id for fact in first] == ["council-a", "partner-routing"]
     assert first[1].offered.partner_id == "council-b"
     assert first[1].offered.replaces_leg_id == LEG
     assert first[1].offered.lead
