@@ -7,11 +7,14 @@ from uuid import UUID, uuid4, uuid5
 from safeguarding.v1.access_pb2 import AccessFact, AccessKind
 from safeguarding.v1.common_pb2 import FactHeader, FieldGroup
 from services.chassis import tracing
+from services.chassis.calls import seconds_to_answer
 from services.chassis.engine.away import Away
 from services.chassis.errors import Unavailable
 from services.chassis.identity import Identity
 from services.chassis.records import OutRecord, ce_headers
 from services.topics import access_topic
+
+ACKNOWLEDGED_WITHIN = 10.0
 
 Send = Callable[[list[OutRecord], float], None]
 """Sends records and waits for the broker's acknowledgement, at most so many seconds; raises Away without it."""
@@ -38,13 +41,14 @@ class Access:
         referral_ids: Sequence[str],
         groups: Sequence[FieldGroup.ValueType] = (),
         leg_id: str = "",
-        timeout: float = 10.0,
+        timeout: float | None = None,
     ) -> str:
         """Return the event id once the broker holds the fact; only then may the data leave.
 
         `reason` is a code, or the role's standing purpose. With one referral the fact is about that referral; with
         several, or none, about the search itself, which gets an id of its own.
-        Raises Unavailable where the broker does not acknowledge in time.
+        Raises Unavailable where the broker does not acknowledge within `timeout` seconds, by default before the
+        present call's deadline.
         """
         look = str(uuid4())  # every look is one of its own, also where it repeats
         alone = referral_ids[0] if len(referral_ids) == 1 else ""
@@ -63,8 +67,9 @@ class Access:
             leg_id=leg_id,
         )
         fact.header.occurred_at.FromDatetime(self._clock())
+        within = seconds_to_answer(at_most=ACKNOWLEDGED_WITHIN) if timeout is None else timeout
         try:
-            self._send([self._record_of(fact)], timeout)
+            self._send([self._record_of(fact)], within)
         except (Away, TimeoutError) as error:
             raise Unavailable("broker") from error
         return fact.header.event_id

@@ -29,7 +29,11 @@ REFLECTION = frozenset({"/grpc.reflection.v1alpha.ServerReflection/ServerReflect
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 
+MARGIN = 0.25
+"""Seconds before the caller's deadline at which we answer that something is away, so that it hears it from us."""
+
 _CALLER: ContextVar[Identity] = ContextVar("caller")
+_CONTEXT: ContextVar[grpc.ServicerContext | None] = ContextVar("context", default=None)
 _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 _log = logs.get(__name__)
 
@@ -43,6 +47,13 @@ def seconds_left(context: grpc.ServicerContext, *, at_most: float = 30.0) -> flo
     """How long the caller still waits; `at_most` where they set no deadline or a longer one."""
     left: float | None = context.time_remaining()
     return at_most if left is None else min(left, at_most)
+
+
+def seconds_to_answer(*, at_most: float) -> float:
+    """How long the present call may still wait and be answered before its caller gives up; `at_most` outside one."""
+    context = _CONTEXT.get()
+    left = seconds_left(context, at_most=at_most) if context is not None else at_most
+    return max(0.0, left - min(MARGIN, left / 10))
 
 
 class InvalidRequest(Exception):
@@ -151,11 +162,12 @@ class CallInterceptor(grpc.ServerInterceptor):
             raise TimedOut
         read = _parsed if method.checked_by_handler else _checked
         request = (read(method, raw) for raw in request) if isinstance(request, Iterator) else read(method, request)
-        token = _CALLER.set(identity)
+        token, call = _CALLER.set(identity), _CONTEXT.set(context)
         try:
             return behaviour(request, context)
         finally:
             _CALLER.reset(token)
+            _CONTEXT.reset(call)
 
     def _admitted(self, method: _Method, context: grpc.ServicerContext) -> Identity:
         name = name_of(context.auth_context(), self._domain)  # type: ignore[arg-type]  # the stub says bytes for a list of them

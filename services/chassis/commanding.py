@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from services.chassis.calls import seconds_left
+from services.chassis.calls import MARGIN, seconds_left
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Away
 from services.chassis.identity import Identity
@@ -21,8 +21,6 @@ S = TypeVar("S")
 
 CAUSES = uuid.UUID("4c1c2f1e-3a53-58a3-8cb8-4ab6fbc1c1d5")
 """Namespace of the ids of commands."""
-MARGIN = 0.25
-"""Seconds before the caller's deadline at which we say that the outcome is unknown, so that it hears it from us."""
 
 
 class Commands:

@@ -30,8 +30,12 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
     ) -> routing_pb2.ReadOutcomeResponse:
         """Read the outcome of one's own referral; reading it is being told."""
         identity = caller()
-        answer = self._submit(request.referral_id, "read-outcome", request, context)
-        state = answer.state
+        document = self._referrals.find(request.referral_id)
+        if document is None or not document.state.known.raised_by(identity.actor()):
+            raise Refused(
+                Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id"
+            )
+        # First the look, then the fact that they were told: where the broker is away, nobody counts as told.
         self._parts.access.record(
             identity,
             access_pb2.ACCESS_KIND_VIEWED,
@@ -39,6 +43,7 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
             reason="own_concern",
             referral_ids=[request.referral_id],
         )
+        state = self._submit(request.referral_id, "read-outcome", request, context).state
         return routing_pb2.ReadOutcomeResponse(
             state=_where(state),
             outcome_known=state.outcome_known,
