@@ -24,7 +24,7 @@ from services.cli.local.credentials import ADMIN
 from services.cli.local.errors import NotReady, StackError
 from services.topics import Acl, Resource, Topic
 
-EFFECTIVE_SECONDS = 15
+EFFECTIVE_SECONDS = 60
 BROKER_DEFAULT = -1
 NO_ERROR, TOPIC_EXISTS = 0, TopicAlreadyExistsError.errno
 
