@@ -6,12 +6,15 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from safeguarding.v1.common_pb2 import Actor
 from services.chassis.deciding import Decider
+from services.chassis.ids import named
 
 S = TypeVar("S")
 EVENTS = uuid.UUID("9b6c7c0e-5d0f-5c53-8f60-0a8a54f5a3c1")
@@ -44,6 +47,8 @@ class Document(Generic[S]):
     """The service's own facts by what caused them, so that a repeated cause has its first answer."""
     added: dict[str, list[bytes]] = field(default_factory=dict)
     """Facts of this turn, by writer, not yet stored."""
+    fresh: list[Any] = field(default_factory=list)
+    """The service's own facts of this turn as messages, so that nobody reads their bytes again to publish them."""
     keeps: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -62,6 +67,7 @@ class Document(Generic[S]):
         self.event_ids.setdefault(writer, []).append(fact.header.event_id)
         self.added.setdefault(writer, []).append(raw)
         if writer == decider.writer:
+            self.fresh.append(fact)
             self.causes.setdefault(fact.header.cause_id, []).append(fact)
 
 
@@ -115,6 +121,7 @@ def stamp(
 ) -> list[Any]:
     """Fill the headers of decided facts: sequence from `after`, and the event id that this cause always gives."""
     seen: dict[str, int] = {}
+    at = _timestamp(now)
     for number, fact in enumerate(facts, start=after + 1):
         kind = fact.WhichOneof("fact")
         step = f"{kind}/{getattr(getattr(fact, kind), 'leg_id', '')}"
@@ -123,7 +130,7 @@ def stamp(
         header.event_id = event_id(referral_id, cause_id, f"{step}/{seen[step]}")
         header.referral_id = referral_id
         header.sequence = number
-        header.occurred_at.FromDatetime(now)
+        header.occurred_at.CopyFrom(at)
         if not header.HasField("actor"):
             header.actor.CopyFrom(actor)
         header.cause_id = cause_id
@@ -131,9 +138,17 @@ def stamp(
     return list(facts)
 
 
+@lru_cache(maxsize=8)
+def _timestamp(now: datetime) -> Timestamp:
+    """The time of a turn, which all its facts share; nobody changes it."""
+    at = Timestamp()
+    at.FromDatetime(now)
+    return at
+
+
 def event_id(referral_id: str, cause_id: str, step: str) -> str:
     """UUIDv5: the same cause and step of a referral give the same id, however often they are decided."""
-    return str(uuid.uuid5(EVENTS, f"{referral_id}/{cause_id}/{step}"))
+    return named(EVENTS, f"{referral_id}/{cause_id}/{step}")
 
 
 def serialized(fact: Message) -> bytes:

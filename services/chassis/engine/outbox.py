@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -60,8 +59,9 @@ class Outbox:
         for copy in document.copies:
             copies.setdefault(copy.event_id, []).append(copy)
         records = []
-        for raw in facts[document.published :]:
-            fact: Any = self._parse(raw)
+        unsent = facts[document.published :]
+        earlier: list[Any] = [self._parse(raw) for raw in unsent[: len(unsent) - len(document.fresh)]]
+        for raw, fact in zip(unsent, [*earlier, *document.fresh], strict=True):
             header = fact.header
             kind = getattr(fact, fact.WhichOneof("fact")).DESCRIPTOR.full_name
             records.append(OutRecord(self._topic, document.id.encode(), raw, self._headers(header, kind, self._schema)))
@@ -109,4 +109,8 @@ class Outbox:
 
 def traceparent(referral_id: str, event_id: str) -> str:
     """W3C trace context in which the referral is the trace and the fact the span, so that a repeat is identical."""
-    return f"00-{uuid.UUID(referral_id).hex}-{uuid.UUID(event_id).hex[:16]}-01"
+    return f"00-{_hex(referral_id)}-{_hex(event_id)[:16]}-01"
+
+
+def _hex(uuid: str) -> str:
+    return uuid.replace("-", "").lower()
