@@ -53,6 +53,8 @@ class Rebuilt:
 
     records: int
     """Read from the topics."""
+    unreadable: int
+    """Of them on the service's own topic, and no facts: somebody else wrote them."""
     referrals: int
     inserted: int
     updated: int
@@ -91,7 +93,7 @@ def rebuild(
     """
     _require_stopped(sources.service, kafka)
     with Spool(folder) as spool:
-        records = _read(sources, kafka, spool, progress)
+        records, unreadable = _read(sources, kafka, spool, progress)
         faults = spool.faults()
         if faults:
             raise CannotRebuild("the topics hold what no service may have written: " + "; ".join(map(str, faults)))
@@ -100,7 +102,7 @@ def rebuild(
             inserted += _put(sources.decider, collection, batch)
             done += len(batch)
             progress("writing referrals", done, referrals)
-    return Rebuilt(records, referrals, inserted, done - inserted)
+    return Rebuilt(records, unreadable, referrals, inserted, done - inserted)
 
 
 def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[bytes]], stored: Stored | None) -> Stored:
@@ -162,8 +164,8 @@ def _put(
     return result.inserted_count
 
 
-def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progress) -> int:
-    """Everything that the documents are made of; returns how many records that were."""
+def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progress) -> tuple[int, int]:
+    """Everything that the documents are made of; returns how many records that were, and how many no facts."""
     service = sources.service
     parked = ParkedRecords(parked_topic(service).name, service, [topic.name for topic in sources.upstreams.values()])
     parked.restore(lambda: KafkaConsumer(**kafka.consumer(f"{service}-rebuild")))
@@ -175,6 +177,7 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
         writers = {sources.own.name: service} | {topic.name: writer for writer, topic in sources.upstreams.items()}
         types: dict[str, type[Message]] = {service: sources.decider.fact_type, **sources.decider.upstream_types}
         readers = {topic: facts_of(writer, types[writer]) for topic, writer in writers.items()}
+        unreadable = 0
         for record in _records(consumer, ends):
             done += 1
             if done % 1_000 == 0 or done == total:
@@ -183,11 +186,14 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
                 continue
             try:
                 _, fact = readers[record.topic](record)
-            except Unreadable as unreadable:
+            except Unreadable as error:
+                if record.topic == sources.own.name:  # a damaged fact of ours leaves a gap, which is refused
+                    unreadable += 1
+                    continue
                 where = f"{record.topic}, partition {record.partition}, offset {record.offset}"
-                raise CannotRebuild(f"{where}: {unreadable.error}, and it is not parked") from unreadable
+                raise CannotRebuild(f"{where}: {error.error}, and it is not parked") from error
             spool.add(writers[record.topic], fact.header, record.value or b"")
-        return done
+        return done, unreadable
     finally:
         consumer.close(autocommit=False)
 

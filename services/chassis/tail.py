@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from kafka import KafkaConsumer, TopicPartition
 
+from services.chassis import logs
 from services.chassis.engine.store import Store
+
+log = logs.get(__name__)
 
 TAIL = 50
 """Records looked at, at the end of each partition."""
@@ -54,7 +58,11 @@ def _newest_sequences(
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
             for records in consumer.poll(timeout_ms=1_000).values():
                 for record in records:
-                    header = parse(record.value).header
+                    try:
+                        header = parse(record.value).header
+                    except DecodeError:  # readers park it; it is no fact of ours, and no reason to stay down
+                        log.error("own_record_unreadable", topic=topic, offset=record.offset)
+                        continue
                     newest[header.referral_id] = max(newest.get(header.referral_id, 0), header.sequence)
     finally:
         consumer.close(autocommit=False)

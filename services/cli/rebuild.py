@@ -66,6 +66,8 @@ def rebuild_(service: Service, *, as_json: Json = False) -> None:
         f"{service}: {done.referrals} referrals from {done.records} records; "
         f"{done.inserted} were missing, {done.updated} were there"
     )
+    if done.unreadable:
+        showing.line(f"{done.unreadable} records on its own topic are no facts: who wrote them?")
     if without_keys:
         showing.line(
             f"{without_keys} of them have no keys: their personal parts cannot be opened until the keys are put "
