@@ -46,7 +46,8 @@ class Progress:
         """Keep it; only between full bundles."""
         if self._path is None:
             return
-        levels, size = [], self.edge.size
+        levels: list[list[str]] = []
+        size = self.edge.size
         while size:
             levels.append([hashed.hex() for hashed in self.edge.partial(len(levels))])
             size //= TILE_WIDTH

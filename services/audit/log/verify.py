@@ -40,15 +40,20 @@ def verify(
     log: Verifier,
     *,
     topics: Topics | None = None,
+    seen: Sequence[Tree] = (),
     progress: Callable[[int, int], None] = lambda done, of: None,
     state: Path | None = None,
 ) -> Verified:
-    """Verify the log in the folder; with `topics` also that every leaf has its record and every record its leaf.
+    """Verify the log in the folder; with `topics` also that every leaf has its record and every record its leaf; with
+    `seen`, trees that it had before, also that it grew from each of them: nothing else shows that it went back whole.
 
     `progress(done, of)` hears of entries. With `state`, a file that is not there yet or one that an earlier run left,
     a run that was stopped is gone on with. Raises Diverged at the first thing that is wrong, with its place.
     """
-    return _Verification(folder, log, topics, state).run(progress)
+    verification = _Verification(folder, log, topics, state)
+    verified = verification.run(progress)
+    verification.grew_from(seen)
+    return verified
 
 
 class _Verification:
@@ -82,6 +87,21 @@ class _Verification:
         if self._comparison is not None:
             self._comparison.finish(self._follower.positions())
         return Verified(tree, resumed_at, done.records, done.expired)
+
+    def grew_from(self, seen: Sequence[Tree]) -> None:
+        """Once its tiles are verified: that each of these trees is its beginning."""
+        for tree in seen:
+            if tree.size > self._tree.size:
+                raise Diverged(tiles.CHECKPOINT, f"the log went back: it was {tree}, and now is {self._tree}")
+            if self._root(tree.size) != tree.root:
+                raise Diverged(tiles.CHECKPOINT, f"the log was forked: {tree} was seen, which is not its beginning")
+
+    def _root(self, size: int) -> bytes:
+        try:
+            return LogReader(self._folder, self._tree.size).root(size)
+        except LogBroken as error:
+            path, _, what = str(error).partition(": ")
+            raise Diverged(path, what) from None
 
     def _reached(self, progress: Callable[[int, int], None], *, last: bool = False) -> None:
         if self._comparison is not None:
@@ -128,15 +148,19 @@ class _Verification:
         self._follow(number * TILE_WIDTH, entries)
 
     def _follow(self, first: int, entries: Sequence[bytes]) -> None:
-        follow, index = self._follower.follow, first
         self._check_earlier_positions(first, entries)
-        try:
-            for index, entry in enumerate(entries, first):
-                follow(entry)
-        except (NoLeaf, Skipped) as error:
-            raise Diverged(f"entry {index}", str(error)) from None
+        self._advance(self._follower, first, entries)
         if self._comparison is not None:
             self._comparison.add(first, entries)
+
+    def _advance(self, follower: Follower, first: int, entries: Sequence[bytes]) -> None:
+        follow, index = follower.follow, first
+        try:
+            for entry in entries:
+                follow(entry)
+                index += 1
+        except (NoLeaf, Skipped) as error:
+            raise Diverged(f"entry {index}", str(error)) from None
 
     def _same_tile(self, level: int, number: int, hashes: Sequence[bytes]) -> None:
         path = tiles.tile_path(level, number, len(hashes))
@@ -155,45 +179,38 @@ class _Verification:
             if level and width:
                 self._same_tile(level, full, self._done.edge.partial(level))
         for path in older:
-            placed = tiles.parse_path(path)
-            if placed is None:
-                continue
-            level, number, width = placed
-            if path.startswith(f"{tiles.TILES}/{tiles.ENTRIES}/"):
-                newest = self._read(tiles.bundle_path(number, tiles.width_at(self._tree.size, 0, number)))
-                whole = tiles.pack(tiles.unpack(newest)[:width])
-            else:
-                whole = b"".join(self._done.edge.partial(level)[:width])
-            if self._read(path) != whole:
+            if self._live and not (self._folder / path).exists():
+                continue  # its full tile is there by now
+            if self._read(path) != self._beginning(path):
                 raise Diverged(path, "not the beginning of the partial that followed it")
+
+    def _beginning(self, path: str) -> bytes:
+        level, number, width = tiles.parse_path(path) or (0, 0, 0)
+        if not path.startswith(f"{tiles.TILES}/{tiles.ENTRIES}/"):
+            return b"".join(self._done.edge.partial(level)[:width])
+        newest = tiles.bundle_path(number, tiles.width_at(self._tree.size, 0, number))
+        return tiles.pack(tiles.unpack(self._read(newest, tiles.bundle_path(number)))[:width])
 
     def _check_earlier_positions(self, first: int, entries: Sequence[bytes]) -> None:
         """The file also holds the positions of the tree before, somewhere in these entries."""
-        for state in self._states[1:]:
+        for state in self._states:
             if first <= state.tree.size < first + len(entries):
                 follower = Follower(self._follower.positions())
-                for entry in entries[: state.tree.size - first]:
-                    follower.follow(entry)
+                self._advance(follower, first, entries[: state.tree.size - first])
                 self._same_positions(state, follower)
 
     def _check_positions(self) -> None:
         newest = self._states[0] if self._states else None
-        if newest is None or (self._live and newest.tree.size > self._tree.size):
+        if newest is None or (self._live and newest.tree.size != self._tree.size):
             return
         if newest.tree != self._tree:
             raise Diverged(positions.FILE, f"it is of {newest.tree}, the checkpoint of {self._tree}")
         self._same_positions(newest, self._follower)
 
     def _same_positions(self, state: positions.Positions, follower: Follower) -> None:
-        reader = LogReader(self._folder, self._tree.size)
         if dict(state.next) != follower.positions():
             raise Diverged(positions.FILE, f"at {state.tree.size} entries it does not say what the log says")
-        try:
-            root = reader.root(state.tree.size)
-        except LogBroken as error:
-            path, _, what = str(error).partition(": ")
-            raise Diverged(path, what) from None
-        if root != state.tree.root:
+        if self._root(state.tree.size) != state.tree.root:
             raise Diverged(positions.FILE, f"its root at {state.tree.size} entries is not the log's")
 
     def _read(self, path: str, instead: str = "") -> bytes:
@@ -211,7 +228,8 @@ def _positions(folder: Path) -> list[positions.Positions]:
     except FileNotFoundError:
         return []  # a copy of what is served has none
     states = positions.parse(data)
-    if not states:
+    sizes = [state.tree.size for state in states]
+    if not states or sizes != sorted(set(sizes), reverse=True):
         raise Diverged(positions.FILE, "not as it was written")
     return states
 
