@@ -59,13 +59,8 @@ class Follower:
     def journey(self, referral_id: str) -> routing_pb2.GetJourneyResponse:
         """The whole journey, as the desk's supervisor sees it; empty until routing has heard of the referral."""
         request = routing_pb2.GetJourneyRequest(referral_id=referral_id)
-        try:
-            found: routing_pb2.GetJourneyResponse = self._call(self._people.routing(*SUPERVISOR).GetJourney, request)
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.NOT_FOUND:
-                return routing_pb2.GetJourneyResponse()
-            raise
-        return found
+        found = self._look(self._people.routing(*SUPERVISOR).GetJourney, request)
+        return found or routing_pb2.GetJourneyResponse()
 
     def _raise(self, raising: Raising) -> Course:
         who = _who(raising)
@@ -170,9 +165,20 @@ class Follower:
 
     def _read_outcome(self, course: Course) -> bool | None:
         request = routing_pb2.ReadOutcomeRequest(referral_id=course.referral_id)
-        found = self._call(self._people.routing(*_who(course.raising)).ReadOutcome, request)
+        found = self._look(self._people.routing(*_who(course.raising)).ReadOutcome, request)
+        if found is None:
+            return None
         self._play.told(course, OutcomeRead(course.referral_id, found.state, found.words))
         return found.state == REFERRAL_STATE_CLOSED or None
+
+    def _look(self, rpc: Rpc, request: Any) -> Any | None:
+        """Ask routing; None while it has not yet read what intake acknowledged."""
+        try:
+            return self._call(rpc, request)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise
 
     def _call(self, rpc: Rpc, request: Any) -> Any:
         """Call, and again with the same key while the outcome is unknown; no longer than patience lasts."""

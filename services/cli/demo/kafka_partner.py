@@ -19,7 +19,8 @@ from services.cli.local import partners
 from services.cli.local.home import Home
 from tests.e2e.checker import CopyRead, Unreadable
 
-POLL_MS = 100
+POLL_MS, POLL_SOON_MS = 500, 50
+"""How long a look waits for records; soon where a copy waits for its story. What arrives ends the wait."""
 ANSWERED_WITHIN = 30.0
 CLIENT = {"reconnect_backoff_max_ms": 1_000, "allow_auto_create_topics": False}
 
@@ -74,7 +75,7 @@ class KafkaPartner:
 
     def _read(self, consumer: Any) -> None:
         while not (self._finishing.is_set() and _at_end(consumer)):
-            fetched = consumer.poll(timeout_ms=POLL_MS)
+            fetched = consumer.poll(timeout_ms=POLL_SOON_MS if self._waiting else POLL_MS)
             for record in (record for records in fetched.values() for record in records):
                 self._take(record)
             sent = [future for copy in self._take_waiting() for future in self._answer(copy)]
