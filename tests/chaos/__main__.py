@@ -38,6 +38,7 @@ def main() -> int:
 
 
 def _run(world: World, wanted: argparse.Namespace, faults: list[schedule.Fault]) -> int:
+    world.begin()
     work = load.planned(wanted.seed, wanted.referrals)
     gate = Gate(work, wanted.referrals if not faults else 0)
     raisers = world.raise_all(gate)

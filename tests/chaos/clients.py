@@ -165,18 +165,21 @@ class Clients:
             self._ledger.closed(referral_id)
         return told
 
-    def record_told(self, referral_id: str, submission: Submission) -> None:
-        """The desk records that the victim was told, or why not, where there is a victim."""
+    def record_told(self, referral_id: str, submission: Submission) -> bool:
+        """The desk records that the victim was told, or why not, where there is a victim. False: it is too early."""
         victim = submission.stated.ending.victim
         if victim is None:
-            return
+            return True
         stub = routing_pb2_grpc.RoutingStub(self._channels.to("partner-routing", DESK))
         request = routing_pb2.RecordToldRequest(
             idempotency_key=f"told-{submission.key}"[:100],
             referral_id=referral_id,
             told=ToldReply(audience=AUDIENCE_VICTIM, not_told=victim.not_told),
         )
-        self.insist(submission.key, lambda: stub.RecordTold(request, timeout=CALL_SECONDS))
+        code = self.insist(submission.key, lambda: _code_of(lambda: stub.RecordTold(request, timeout=CALL_SECONDS)))
+        if code not in (grpc.StatusCode.OK, grpc.StatusCode.FAILED_PRECONDITION):
+            self._ledger.trouble(f"telling the victim of {referral_id}: {code.name}")
+        return code is grpc.StatusCode.OK
 
     def insist(self, key: str, call: Callable[[], T]) -> T:
         """Repeat until it is answered. Raises what no repeat will mend, and GivenUp."""

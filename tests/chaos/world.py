@@ -24,6 +24,7 @@ from tests.chaos.players import InboxPartner, KafkaPartner, Table
 
 RAISERS = 6
 READERS = 3
+STOP_SECONDS = 60.0
 LOOK_AGAIN = 1.0
 SWEEP_EVERY = 5.0
 SWEEP_AFTER = 15.0
@@ -31,7 +32,7 @@ SWEEP_AFTER = 15.0
 
 
 class World(AbstractContextManager["World"]):
-    """Starts the stack, makes identities and partners, and lets everyone play until the end of the `with`."""
+    """Starts the stack and makes identities and partners; everyone plays between `begin` and `end`."""
 
     def __init__(self, root: Path, *, progress: Callable[[str], None] = lambda line: None) -> None:
         self.stack = Stack(root)
@@ -52,18 +53,20 @@ class World(AbstractContextManager["World"]):
             self.stack.stop()
             raise
         self.channels = Channels(self.stack)
-        self.begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.end()
+        if self._threads:
+            self.end()
         self.channels.close()
         self.stack.stop()
 
     def begin(self) -> None:
-        """Open a new ledger, with players that write into it."""
+        """Open a new ledger, with players that write into it until `end`."""
+        if self._threads:
+            raise RuntimeError("everyone plays already, into another ledger")
         self._stopping = threading.Event()
         self.ledger = Ledger(on_answered=self._look_soon)
         self.clients = Clients(self.channels, self.ledger, self._stopping)
@@ -80,8 +83,11 @@ class World(AbstractContextManager["World"]):
         with self._due_changed:
             self._due_changed.notify_all()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(STOP_SECONDS)
+        stuck = [thread.name for thread in self._threads if thread.is_alive()]
         self._threads.clear()
+        if stuck:
+            raise TimeoutError(f"still playing {STOP_SECONDS:.0f} s after the end: {', '.join(stuck)}")
         self._due.clear()
 
     def raise_all(self, gate: Iterable[Work]) -> list[threading.Thread]:
@@ -127,8 +133,8 @@ class World(AbstractContextManager["World"]):
             if self.ledger.is_closed(referral_id):
                 continue
             try:
-                self.clients.record_told(referral_id, submission)
-                told = self.clients.read_outcome(referral_id, submission)
+                told = self.clients.record_told(referral_id, submission)
+                told = told and self.clients.read_outcome(referral_id, submission)
             except GivenUp as given_up:
                 if not self._stopping.is_set():
                     self.ledger.trouble(str(given_up))
