@@ -7,10 +7,8 @@ import grpc
 from safeguarding.v1 import access_pb2, audit_pb2, audit_pb2_grpc
 from services.audit.views import Views
 from services.chassis.access import Access
-from services.chassis.calls import caller, seconds_left
+from services.chassis.calls import caller
 from services.chassis.deciding import Refused, Why
-
-ACKNOWLEDGED_WITHIN = 10.0
 
 
 class AuditApi(audit_pb2_grpc.AuditServicer):
@@ -36,7 +34,6 @@ class AuditApi(audit_pb2_grpc.AuditServicer):
             "Audit/Timeline",
             reason=request.reason,
             referral_ids=[referral_id],
-            timeout=seconds_left(context, at_most=ACKNOWLEDGED_WITHIN),
         )
         return audit_pb2.TimelineResponse(entries=entries)
 
@@ -51,6 +48,5 @@ class AuditApi(audit_pb2_grpc.AuditServicer):
             "Audit/Search",
             reason=request.reason,
             referral_ids=sorted({entry.referral_id for entry in entries if entry.referral_id}),
-            timeout=seconds_left(context, at_most=ACKNOWLEDGED_WITHIN),
         )
         return audit_pb2.SearchResponse(entries=entries, more=more)

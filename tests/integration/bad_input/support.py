@@ -27,6 +27,16 @@ def ask(call: Any, request: Any) -> Any:
     return call(request, timeout=CALL_SECONDS)
 
 
+def ask_if_known(call: Any, request: Any) -> Any:
+    """What a call answers, or None where the service does not know of the referral yet."""
+    try:
+        return ask(call, request)
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
+        return None
+
+
 def code_of(call: Any, request: Any) -> grpc.StatusCode:
     """How a call is refused."""
     code: grpc.StatusCode = refused(lambda: ask(call, request)).code()
