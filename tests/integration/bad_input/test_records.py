@@ -85,11 +85,10 @@ def comes_to_be_parked(house: House, reader: str, place: Place) -> str:
     return class_of(happens(f"{reader} parks {place}", lambda: parked(house, reader).get(place)))
 
 
-def kept(house: House, reader: str, place: Place) -> parked_pb2.Parked:
-    """The record as it lies on the reader's parked topic."""
+def kept(house: House, reader: str) -> dict[Place, parked_pb2.Parked]:
+    """The records as they lie on the reader's parked topic, by place."""
     records = (ParkedRecord.FromString(found.value) for found in house.records([f"referrals.parked.{reader}.v1"]))
-    [one] = [each.parked for each in records if (each.parked.topic, each.parked.partition, each.parked.offset) == place]
-    return one
+    return {(each.parked.topic, each.parked.partition, each.parked.offset): each.parked for each in records}
 
 
 def flows(house: House, callers: dict[str, Who]) -> None:
@@ -135,8 +134,9 @@ def test_what_is_no_fact_is_parked_whole_by_each_reader_and_others_flow_on(
 
     for reader in READERS:
         assert {name: comes_to_be_parked(house, reader, place) for name, (place, _) in places.items()} == wanted
+        found = kept(house, reader)
         for name, (place, own) in places.items():
-            whole = kept(house, reader, place)
+            whole = found[place]
             value = cases[name][0]
             assert whole.HasField("value") == (value is not None), name
             assert whole.value == (value or b""), name
