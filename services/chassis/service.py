@@ -18,7 +18,7 @@ from pymongo.collection import Collection as MongoCollection
 from safeguarding.v1 import parked_pb2_grpc
 from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
 from safeguarding.v1.common_pb2 import Actor
-from services.chassis import logs, tail
+from services.chassis import garbage, logs, tail
 from services.chassis.access import Access
 from services.chassis.commanding import Commands
 from services.chassis.deciding import Decider
@@ -132,7 +132,7 @@ class Service(Generic[S]):
         )
         METRICS.registry.register(EngineCollector(engine, parked))
         engine.start()
-        for condition in ("store", "broker", "engine", "keys"):
+        for condition in ("store", "broker", "keys"):
             self._health.set(condition, ready=True)
         if recipe.upstreams:
             kafka_in = KafkaIn(
@@ -155,6 +155,8 @@ class Service(Generic[S]):
             checked_by_handler=recipe.checked_by_handler,
         )
         server.start()
+        self._health.set("engine", ready=True)  # now that calls reach it: ready means that the next call is answered
+        garbage.look_seldom()
         log.info("service_ready")
         self._ended.wait()
 
