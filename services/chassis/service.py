@@ -38,6 +38,7 @@ from services.chassis.metrics import METRICS
 from services.chassis.parked import ParkedRecords
 from services.chassis.parked_api import ParkedApi
 from services.chassis.replies_in import RepliesIn
+from services.chassis.resting import Resting
 from services.chassis.settings import ServiceSettings
 from services.chassis.starting import connect_store, is_away, publisher
 from services.chassis.watchdog import Watchdog
@@ -113,6 +114,12 @@ class Service(Generic[S]):
         self._check_tail(lambda: tail.check(recipe.topic.name, recipe.id, parse, store, connect))
 
         kafka_in: KafkaIn | None = None
+        resting = Resting()
+
+        def standing(what: str, ready: bool) -> None:
+            self._health.set(what, ready=ready)
+            resting.tell(what, ready=ready)
+
         engine = Engine(
             Wiring(
                 decider=recipe.decider,
@@ -127,18 +134,19 @@ class Service(Generic[S]):
                 rules=recipe.rules,
                 release=lambda position: kafka_in.release(*position) if kafka_in else None,
                 observer=MetricsObserver(METRICS),
-                standing=lambda what, ready: self._health.set(what, ready=ready),
+                standing=standing,
             )
         )
         METRICS.registry.register(EngineCollector(engine, parked))
-        engine.start()
         for condition in ("store", "broker", "keys"):
             self._health.set(condition, ready=True)
+        engine.start()  # from now on the engine tells what is away
         if recipe.upstreams:
             kafka_in = KafkaIn(
                 settings.kafka, list(recipe.upstreams), recipe.id, engine.handle, on_assigned=lambda _: engine.rescan()
             )
             kafka_in.start()
+            resting.add(kafka_in)
             self._health.set("stream", ready=True)
         watchdog = Watchdog(settings.kafka, recipe.id, kafka_in) if kafka_in else None
         if watchdog:
@@ -148,6 +156,7 @@ class Service(Generic[S]):
         )
         if replies:
             replies.start()
+            resting.add(replies)
         server = build_server(
             settings,
             self._servicers(engine, parked),
