@@ -48,6 +48,16 @@ integration: ready ## The tests on a real broker and store
 e2e: ready ## The tests that drive a whole stack
 	@$(BIN)/pytest tests/e2e
 
+.PHONY: chaos chaos-night
+REFERRALS ?= 1500
+FAULTS ?= 10
+
+chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, REFERRALS=… FAULTS=…
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS)
+
+chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
+
 ## Checking it
 
 .PHONY: check

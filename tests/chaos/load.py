@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER, ROLE_PARTNER, ROLE_SYSTEM
 from services.cli.local.home import CHECKOUT
@@ -33,16 +34,17 @@ class Work:
         return len(self.submissions) > 1
 
 
-def concerns() -> list[ScenarioConcern]:
+@cache
+def concerns() -> tuple[ScenarioConcern, ...]:
     """The scenario's concerns that need no desk to be routed and whose partners all do their work."""
-    return [
+    return tuple(
         stated
         for stated in load_scenario(SCENARIO)
         if stated.partners
         and not stated.desk
         and stated.ending.raiser == "reads"
         and all("completed" in partner.replies and not partner.escalated for partner in stated.partners.values())
-    ]
+    )
 
 
 def planned(seed: int, count: int, *, run: str = "") -> list[Work]:

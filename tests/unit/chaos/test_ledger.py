@@ -1,0 +1,125 @@
+"""The verdict: each way in which clients and partners can disagree is counted, and agreement is clean."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from safeguarding.v1.intake_pb2 import RaiseConcernResponse
+from safeguarding.v1.partner_pb2 import Copy, Offer, RefusalNotice
+from services.cli.scenario import ScenarioConcern
+from tests.chaos import load
+from tests.chaos.ledger import Ledger, Submission, Verdict
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+REFERRAL = str(uuid.uuid4())
+
+
+def a_concern() -> ScenarioConcern:
+    return next(stated for stated in load.concerns() if len(stated.partners) == 2)
+
+
+def an_answer(referral_id: str = REFERRAL, event_id: str = "e1") -> RaiseConcernResponse:
+    return RaiseConcernResponse(referral_id=referral_id, event_id=event_id, sequence=1)
+
+
+def an_offer(leg: str = "leg", referral_id: str = REFERRAL, at: datetime = NOON) -> Copy:
+    copy = Copy(referral_id=referral_id, leg_id=leg, offer=Offer())
+    copy.occurred_at.FromDatetime(at)
+    return copy
+
+
+def a_run(*, reads: bool = True, closes: bool = True) -> Ledger:
+    ledger = Ledger()
+    stated = a_concern()
+    ledger.acknowledged(Submission("key-1", stated), an_answer())
+    for partner in stated.partners if reads else ():
+        ledger.read(partner, f"event-{partner}", b"copy", an_offer(f"leg-{partner}"))
+    if closes:
+        ledger.closed(REFERRAL)
+    return ledger
+
+
+def test_what_was_acknowledged_read_by_all_its_partners_and_told_closed_is_clean() -> None:
+    assert a_run().verdict() == Verdict(1, 0, 0, 0, 0, ())
+    assert a_run().verdict().clean
+
+
+def test_a_referral_that_was_never_told_closed_is_lost() -> None:
+    assert a_run(closes=False).verdict().lost == 1
+
+
+def test_each_partner_that_never_read_its_copy_is_a_loss() -> None:
+    assert a_run(reads=False).verdict().lost == 2
+
+
+def test_the_same_bytes_again_are_a_repeat_and_no_fault() -> None:
+    ledger = a_run()
+    partner = next(iter(a_concern().partners))
+
+    assert not ledger.read(partner, f"event-{partner}", b"copy", an_offer(f"leg-{partner}"))
+
+    assert ledger.verdict() == Verdict(1, 0, 0, 1, 0, ())
+
+
+def test_one_event_with_two_contents_is_a_duplicate() -> None:
+    ledger = a_run()
+    partner = next(iter(a_concern().partners))
+
+    ledger.read(partner, f"event-{partner}", b"another", an_offer(f"leg-{partner}"))
+
+    assert ledger.verdict().duplicated == 1
+
+
+def test_a_second_leg_at_the_same_partner_is_a_duplicate() -> None:
+    ledger = a_run()
+    partner = next(iter(a_concern().partners))
+
+    ledger.read(partner, "event-2", b"copy 2", an_offer("leg-2"))
+
+    assert ledger.verdict().duplicated == 1
+
+
+def test_a_key_with_two_answers_is_a_duplicate() -> None:
+    ledger = a_run()
+
+    ledger.acknowledged(Submission("key-1", a_concern()), an_answer(str(uuid.uuid4())))
+
+    assert ledger.verdict().duplicated == 1
+
+
+def test_a_partner_that_nobody_demanded_and_a_referral_that_nobody_raised_are_duplicates() -> None:
+    ledger = a_run()
+
+    ledger.read("turning-tide", "event-3", b"copy 3", an_offer("leg-3"))
+    ledger.read("turning-tide", "event-4", b"copy 4", an_offer("leg-4", referral_id=str(uuid.uuid4())))
+
+    assert ledger.verdict().duplicated == 2
+
+
+def test_an_earlier_copy_after_a_later_one_is_out_of_order() -> None:
+    ledger = a_run()
+    partner = next(iter(a_concern().partners))
+    earlier = Copy(referral_id=REFERRAL, leg_id=f"leg-{partner}", refusal=RefusalNotice())
+    earlier.occurred_at.FromDatetime(NOON - timedelta(seconds=1))
+
+    ledger.read(partner, "event-5", b"copy 5", earlier)
+
+    verdict = ledger.verdict()
+    assert verdict.out_of_order == 1
+    assert not verdict.clean
+    assert any("refusal" in said for said in verdict.said), "no partner's reply should be refused"
+
+
+def test_all_partners_having_answered_is_told_once_in_whatever_order_it_is_learned() -> None:
+    told: list[str] = []
+    ledger = Ledger(on_answered=lambda referral_id, _: told.append(referral_id))
+    stated = a_concern()
+    first, second = stated.partners
+
+    ledger.answered(first, REFERRAL)
+    ledger.answered(second, REFERRAL)
+    assert told == []
+    ledger.acknowledged(Submission("key-1", stated), an_answer())
+
+    assert told == [REFERRAL]

@@ -1,0 +1,78 @@
+"""The seed alone says what is raised and which faults strike; every process is struck before any is struck twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from services.topics import SERVICES
+from tests.chaos import load, schedule
+from tests.chaos.schedule import BROKER, STORE, Fault, Kind
+
+
+def test_the_same_seed_gives_the_same_faults_and_the_same_load() -> None:
+    assert schedule.planned(7, 1_000, 12) == schedule.planned(7, 1_000, 12)
+    assert load.planned(7, 300) == load.planned(7, 300)
+
+
+def test_another_seed_gives_others() -> None:
+    assert schedule.planned(7, 1_000, 12) != schedule.planned(8, 1_000, 12)
+    assert load.planned(7, 300) != load.planned(8, 300)
+
+
+def test_faults_strike_one_after_the_other_and_within_the_load() -> None:
+    faults = schedule.planned(3, 2_000, 20)
+
+    moments = [fault.after for fault in faults]
+    assert moments == sorted(moments)
+    assert moments[0] > 0
+    assert moments[-1] < 2_000
+
+
+def test_every_process_is_killed_before_any_is_killed_twice() -> None:
+    everyone = {*SERVICES, BROKER, STORE}
+
+    killed = [fault.target for fault in schedule.planned(5, 2_000, 30) if fault.kind is Kind.KILL]
+
+    assert set(killed[: len(everyone)]) == everyone
+    assert max(Counter(killed).values()) - min(Counter(killed).values()) <= 1
+
+
+def test_a_run_has_kills_freezes_and_rolling_restarts() -> None:
+    kinds = Counter(fault.kind for fault in schedule.planned(5, 2_000, 30))
+
+    assert kinds == {Kind.KILL: 25, Kind.FREEZE: 3, Kind.ROLL: 2}
+
+
+def test_a_service_has_half_a_minute_to_recover_and_the_broker_a_minute() -> None:
+    assert Fault(1, Kind.KILL, "triage").recovery == 30.0
+    assert Fault(1, Kind.ROLL, "services").recovery == 30.0
+    assert Fault(1, Kind.KILL, BROKER).recovery == 60.0
+    assert Fault(1, Kind.FREEZE, STORE).recovery == 60.0
+
+
+def test_the_load_raises_exactly_what_was_asked_for_each_under_a_key_of_its_own() -> None:
+    work = load.planned(11, 500)
+
+    keys = [submission.key for each in work for submission in each.submissions]
+    assert len(keys) == len(set(keys)) == 500
+    assert any(each.bulk for each in work)
+    assert any(each.storm for each in work)
+
+
+def test_a_bulk_is_of_one_raiser_who_may_raise_in_bulk() -> None:
+    for each in load.planned(11, 1_000):
+        raisers = {(one.stated.raiser.role, one.stated.raiser.id) for one in each.submissions}
+        assert len(raisers) == 1
+        assert not each.bulk or {role for role, _ in raisers} <= load.MAY_RAISE_IN_BULK
+
+
+def test_the_gate_lets_through_no_more_than_its_quota() -> None:
+    work = [each for each in load.planned(11, 200) if not each.bulk][:20]
+    gate = load.Gate(work, 5)
+    through = iter(gate)
+
+    assert [next(through) for _ in range(5)] == work[:5]
+    gate.allow(6)
+    assert next(through) == work[5]
+    gate.close()
+    assert list(through) == []
