@@ -1,0 +1,254 @@
+"""From raised to told by the command alone, and what it says when something is refused, unknown or away."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaProducer
+
+from services import topics
+from services.cli.local import directory, partners
+from services.cli.local.home import CHECKOUT
+from tests.integration.cli.conftest import AUDITOR, DESK, OFFICER, Referrals
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+HARE_COURSING = CHECKOUT / "deploy" / "local" / "scenario" / "concerns" / "21-hare-coursing.toml"
+NARRATIVE = "Canary Quillfeather saw four men and five dogs"
+CONCERN = {
+    "kinds": ["rural_crime"],
+    "area": "somerset",
+    "signs": {"rural": True},
+    "narrative": {"text": NARRATIVE},
+    "raiser": {"name": "Canary Quillfeather"},
+}
+HAPPENS_SECONDS = 60
+
+
+def happens(what: str, found: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + HAPPENS_SECONDS
+    while True:
+        if value := found():
+            return value
+        assert time.monotonic() < deadline, f"not within {HAPPENS_SECONDS} s: {what}"
+        time.sleep(0.2)
+
+
+def raised(referrals: Referrals) -> str:
+    """The id of a concern that goes to farm-watch, which reads its inbox."""
+    found = referrals.well("raise", "--as", OFFICER, "--file", "-", given=json.dumps(CONCERN))
+    return str(found["referral_id"])
+
+
+def offered(referrals: Referrals, referral: str, partner: str = "farm-watch") -> str:
+    """The leg that the partner finds in its inbox."""
+
+    def leg() -> str:
+        items = referrals.well("inbox", partner, "--limit", "500")["items"]
+        return next((item["leg_id"] for item in items if item["referral_id"] == referral), "")
+
+    return str(happens(f"{referral} is offered to {partner}", leg))
+
+
+def test_a_concern_goes_from_raised_to_told_by_the_command_alone(referrals: Referrals) -> None:
+    referral = raised(referrals)
+    farm, police = offered(referrals, referral), offered(referrals, referral, "neighbourhood-policing")
+
+    opened = referrals.well("inbox", "farm-watch", referral, farm)
+    for partner, leg in (("farm-watch", farm), ("neighbourhood-policing", police)):
+        assert referrals.well("reply", partner, referral, leg, "received")["state"] == "LEG_STATE_RECEIVED"
+        assert referrals.well("reply", partner, referral, leg, "accept")["state"] == "LEG_STATE_ACCEPTED"
+        assert referrals.well("reply", partner, referral, leg, "progress", "--on-hold")["state"] == "LEG_STATE_ON_HOLD"
+        assert referrals.well("reply", partner, referral, leg, "progress")["state"] == "LEG_STATE_IN_PROGRESS"
+        done = referrals.well("reply", partner, referral, leg, "outcome", "--outcome", "action_taken")
+        assert done["state"] == "LEG_STATE_COMPLETED"
+    outcome = referrals.well("outcome", referral, "--as", OFFICER)
+    journey = referrals("journey", referral, "--as", DESK)
+
+    assert opened["offer"]["narratives"] == []
+    assert outcome["outcome_known"]
+    assert outcome["words"]
+    assert journey.status == 0
+    for said in ("outcome_told", "closed", "farm-watch", "withheld", "narrative", farm):
+        assert said in journey.out
+    assert NARRATIVE not in journey.out
+    timeline = referrals.well("audit", "timeline", referral, "--as", AUDITOR, "--reason", "review")
+    assert {"safeguarding.v1.Raised", "safeguarding.v1.Closed"} <= {entry["type"] for entry in timeline["entries"]}
+
+
+def test_an_illegal_move_is_refused_with_the_moves_that_are_legal(referrals: Referrals) -> None:
+    referral = raised(referrals)
+    leg = offered(referrals, referral)
+    referrals.well("reply", "farm-watch", referral, leg, "decline", "--reason", "no_capacity")
+
+    ran = referrals("reply", "farm-watch", referral, leg, "accept")
+
+    assert ran.status == 4
+    assert ran.failed is not None
+    assert ran.failed.code == "FAILED_PRECONDITION"
+    assert ran.failed.right or ran.failed.legal
+
+
+def test_the_same_key_gives_one_referral_and_another_body_is_refused(referrals: Referrals) -> None:
+    words = ("raise", "--as", OFFICER, "--file", "-", "--key", "cli-test-0000000000000001")
+
+    first = referrals.well(*words, given=json.dumps(CONCERN))
+    second = referrals.well(*words, given=json.dumps(CONCERN))
+    third = referrals(*words, given=json.dumps({**CONCERN, "area": "bristol"}))
+
+    assert first == second
+    assert (third.status, third.failed and third.failed.code) == (4, "ALREADY_EXISTS")
+
+
+def test_each_refusal_has_status_four_and_says_what_would_be_right(referrals: Referrals) -> None:
+    referral = raised(referrals)
+    elsewhere = "00000000-0000-4000-8000-000000000000"
+    too_long = json.dumps({**CONCERN, "narrative": {"text": "x" * 20_001}})
+    refused = {
+        "INVALID_ARGUMENT": referrals("raise", "--as", OFFICER, "--file", "-", given=too_long),
+        "NOT_FOUND": referrals("mine", elsewhere, "--as", OFFICER),
+        "ABORTED": referrals("withdraw", referral, "--as", OFFICER, "--reason", "mistake", "--seen", "7"),
+        "PERMISSION_DENIED": referrals("desk", "list", "--as", OFFICER),
+    }
+
+    for code, ran in refused.items():
+        assert (ran.status, ran.failed and ran.failed.code) == (4, code), ran
+        assert ran.failed is not None
+        assert ran.failed.next
+        assert "xxx" not in str(ran.failed)
+    assert "narrative" in str(refused["INVALID_ARGUMENT"].failed)
+
+
+def test_the_desk_looks_asks_and_the_raiser_answers(referrals: Referrals) -> None:
+    concern = {**CONCERN, "kinds": ["anti_social_behaviour"], "area": "bristol", "signs": {}}
+    referral = referrals.well("raise", "--as", OFFICER, "--file", "-", given=json.dumps(concern))["referral_id"]
+    happens(
+        "triage has graded it",
+        lambda: referrals.well("journey", referral, "--as", DESK)["grade"] != "GRADE_UNSPECIFIED",
+    )
+
+    shown = referrals.well("desk", "show", referral, "--as", DESK)
+    referrals.well("desk", "ask", referral, "--as", DESK, "--file", "-", given="Which house is it?")
+    question = happens("the raiser sees it", lambda: referrals.well("mine", referral, "--as", OFFICER)["question"])
+    referrals.well("supply", referral, "--as", OFFICER, "--file", "-", given="The one on the corner.")
+    graded = referrals.well("desk", "grade", referral, "red", "--as", DESK, "--file", "-", given="There is a knife.")
+
+    assert shown["narratives"] == [NARRATIVE]
+    assert question == "Which house is it?"
+    assert graded["sequence"] > shown["item"]["sequence"]
+
+
+def test_tail_shows_facts_decoded_and_nothing_personal(referrals: Referrals) -> None:
+    referral = raised(referrals)
+    offered(referrals, referral)
+
+    ran = referrals("tail", "--from-start", "--referral", referral, "-n", "5")
+    facts = [json.loads(line) for line in referrals("tail", "--from-start", "--json", "-n", "40").out.splitlines()]
+
+    assert len(ran.out.splitlines()) == 5
+    assert "Raised" in ran.out
+    assert "[sealed]" in ran.out
+    assert "Quillfeather" not in ran.out + json.dumps(facts)
+    assert {fact["topic"].split(".")[0] for fact in facts} <= {"referrals", "partner"}
+
+
+def saw_one_more(referrals: Referrals, watching: subprocess.Popen[str], after: set[str]) -> bool:
+    """Until the command stands at the end it sees none, so one more is raised each time."""
+    after.add(raised(referrals))
+    return watching.poll() is not None
+
+
+def test_tail_shows_what_comes_and_not_what_was(referrals: Referrals) -> None:
+    before = raised(referrals)
+    command = [sys.executable, "-m", "services.cli", "tail", "--topic", topics.INTAKE.name, "-n", "1", "--json"]
+    after: set[str] = set()
+    watching = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
+    try:
+        happens("the command saw one", lambda: saw_one_more(referrals, watching, after))
+    finally:
+        watching.kill()
+        said, _ = watching.communicate()
+
+    shown = json.loads(said)
+    assert watching.returncode == 0
+    assert shown["referral_id"] in after
+    assert shown["referral_id"] != before
+
+
+def test_a_record_that_cannot_be_read_is_listed_shown_and_replayed(referrals: Referrals) -> None:
+    producer = KafkaProducer(**referrals.stack.kafka_login("intake"))
+    producer.send(topics.INTAKE.name, b"\xff not protobuf", key=b"nobody").get(10)
+    producer.close()
+
+    items = happens("triage parks it", lambda: referrals.well("parked", "list", "triage")["items"])
+    place = f"{items[0]['topic']}/{items[0]['partition']}/{items[0]['offset']}"
+    shown = referrals.well("parked", "show", "triage", place)
+    replayed = referrals("parked", "replay", "triage", place, "--json")
+
+    assert items[0]["class"] == "PARKED_CLASS_UNREADABLE"
+    assert shown["record"]["content"] == {}
+    assert (replayed.status, replayed.json) == (1, {"replayed": 0, "parked": 1})
+    assert referrals("parked", "show", "triage", f"{topics.INTAKE.name}/0/999999").status == 4
+
+
+def test_a_removed_partner_is_gone_and_its_open_legs_went_to_others(referrals: Referrals) -> None:
+    referral = raised(referrals)
+    leg = offered(referrals, referral)
+
+    removed = referrals.well("partner", "remove", "farm-watch")
+    ran = referrals("inbox", "farm-watch")
+    state = happens(
+        "the leg expired",
+        lambda: next(
+            (
+                found["state"]
+                for found in referrals.well("journey", referral, "--as", DESK)["legs"]
+                if found["leg_id"] == leg and found["state"] == "LEG_STATE_EXPIRED"
+            ),
+            "",
+        ),
+    )
+    added = referrals.well("partner", "add", "--planned", "farm-watch")
+
+    assert removed["legs"] >= 1
+    assert (ran.status, state) == (4, "LEG_STATE_EXPIRED")
+    assert added == {"added": ["farm-watch"]}
+    assert "farm-watch" in {partner["id"] for partner in partners.known(referrals.stack.home)}
+
+
+def test_somebody_who_was_taken_out_may_not_call(referrals: Referrals) -> None:
+    referrals.well("person", "add", "officer", "pc-leaver", "--kind", "police_officer", "--name", "Leaver Invented")
+    referrals.well("raise", "--as", "officer/pc-leaver", "--file", str(HARE_COURSING))
+    referrals.well("person", "remove", "officer", "pc-leaver")
+
+    ran = referrals("raise", "--as", "officer/pc-leaver", "--file", str(HARE_COURSING))
+
+    assert (ran.status, ran.failed and ran.failed.code) == (4, "PERMISSION_DENIED")
+    assert not directory.entry(referrals.stack.home, "officer", "pc-leaver").exists()
+
+
+def test_while_intake_is_away_raise_repeats_and_then_says_how_to_repeat(
+    referrals: Referrals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "concern.json"
+    file.write_text(json.dumps(CONCERN))
+    monkeypatch.setattr("services.cli.calling.LONGEST_PAUSE", 0.1)
+    referrals.stack.hold("intake")
+    try:
+        ran = referrals("raise", "--as", OFFICER, "--file", str(file))
+    finally:
+        referrals.stack.start(["intake"])
+
+    assert (ran.status, ran.failed and ran.failed.code) == (1, "UNAVAILABLE")
+    assert ran.err.count("repeating with the same key") == 4
+    assert ran.failed is not None
+    assert "unknown" in ran.failed.wrong
+    key = ran.failed.next.split("--key ")[1].split()[0]
+    assert referrals.well("raise", "--as", OFFICER, "--file", str(file), "--key", key)["sequence"] == 1
