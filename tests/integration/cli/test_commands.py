@@ -149,8 +149,9 @@ def test_tail_shows_facts_decoded_and_nothing_personal(referrals: Referrals) -> 
     referral = raised(referrals)
     offered(referrals, referral)
 
-    ran = referrals("tail", "--from-start", "--referral", referral, "-n", "5")
-    facts = [json.loads(line) for line in referrals("tail", "--from-start", "--json", "-n", "40").out.splitlines()]
+    of_it = ("tail", "--from-start", "--referral", referral, "-n", "5")
+    ran = referrals(*of_it)
+    facts = [json.loads(line) for line in referrals(*of_it, "--json").out.splitlines()]
 
     assert len(ran.out.splitlines()) == 5
     assert "Raised" in ran.out
