@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 LOCK = "lock"
@@ -19,8 +19,9 @@ class Fenced(Exception):
 class Disk:
     """The folder of a log."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, fsync: Callable[[int], None] = os.fsync) -> None:
         self.root = root
+        self._fsync = fsync
         self._unsynced: list[int] = []
         self._folders: set[str] = set()
         """Those that have new names in them."""
@@ -53,7 +54,7 @@ class Disk:
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             _write_all(descriptor, data)
-            os.fsync(descriptor)
+            self._fsync(descriptor)
         finally:
             os.close(descriptor)
         os.rename(new, self.root / path)
@@ -62,7 +63,7 @@ class Disk:
         """Make the names in it last."""
         descriptor = os.open(self.root / folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(descriptor)
+            self._fsync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -81,7 +82,7 @@ class Disk:
         """Take a file away, and the folders that this leaves empty."""
         (self.root / path).unlink()
         folder = os.path.dirname(path)
-        while folder and not any(os.scandir(self.root / folder)):
+        while folder and not os.listdir(self.root / folder):
             (self.root / folder).rmdir()
             self._known.discard(folder)
             folder = os.path.dirname(folder)
@@ -129,7 +130,7 @@ class Disk:
         while self._unsynced:
             descriptor = self._unsynced.pop()
             try:
-                os.fsync(descriptor)
+                self._fsync(descriptor)
             finally:
                 os.close(descriptor)
 
@@ -139,7 +140,8 @@ def files(root: Path) -> Iterator[str]:
     pending = [""]
     while pending:
         folder = pending.pop()
-        found = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        with os.scandir(root / folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
         if not found and folder:
             yield folder + "/"
         for entry in found:

@@ -197,10 +197,12 @@ def included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: b
 
 def consistent(first: int, second: int, proof: Sequence[bytes], first_root: bytes, second_root: bytes) -> bool:
     """Whether the proof shows that the tree of `first` leaves is the beginning of that of `second`."""
-    if not 0 <= first <= second or not _are_hashes(first_root, second_root, *proof):
+    if not 0 <= first <= second:
         return False
     if first == second:
-        return not proof and first_root == second_root
+        return not proof and first_root == second_root and (first > 0 or first_root == EMPTY_ROOT)
+    if not _are_hashes(first_root, second_root, *proof):
+        return False
     if first == 0:
         return not proof and first_root == EMPTY_ROOT
     path = list(proof) if first & (first - 1) else [first_root, *proof]

@@ -1,0 +1,416 @@
+"""The writer: what it puts on the disk, what it refuses, and that any kill or torn write loses and repeats nothing."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from services.audit.log import disk as disks
+from services.audit.log import hashing, positions
+from services.audit.log.checkpoint import EMPTY, Checkpoint, Tree, open_checkpoint
+from services.audit.log.disk import Disk, Fenced
+from services.audit.log.leaf import Batch, Skipped
+from services.audit.log.memory import FileMemory
+from services.audit.log.note import Cosigner, sign
+from services.audit.log.reader import LogReader
+from services.audit.log.recovery import LogRefused
+from services.audit.log.verify import verify
+from services.audit.log.writer import Appended, Writer
+from tests.unit.audit.log.support import NAME, SIGNER, VERIFIER, Records, Remembering, a_log, a_writer, copied
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class FailingDisk(Disk):
+    """A disk whose n-th step fails: a file written in part, a sync, a rename or a removal that never happens."""
+
+    def __init__(self, root: Path, fail_at: int, failure: BaseException, part: float = 0.5) -> None:
+        super().__init__(root, fsync=lambda descriptor: None)
+        self.left = fail_at
+        self._failure = failure
+        self._part = part
+
+    def _step(self) -> bool:
+        self.left -= 1
+        return self.left == 0
+
+    def write(self, path: str, data: bytes) -> None:
+        failing = self._step()
+        super().write(path, data[: int(len(data) * self._part)] if failing else data)
+        if failing:
+            raise self._failure
+
+    def sync(self) -> None:
+        if self._step():
+            raise self._failure
+        super().sync()
+
+    def replace(self, path: str, data: bytes) -> None:
+        if self._step():
+            (self.root / (path + disks.NEW)).write_bytes(data[: int(len(data) * self._part)])
+            raise self._failure
+        super().replace(path, data)
+
+    def sync_folder(self, folder: str = "") -> None:
+        if self._step():
+            raise self._failure
+        super().sync_folder(folder)
+
+    def remove_folder(self, folder: str) -> None:
+        if self._step():
+            raise self._failure
+        super().remove_folder(folder)
+
+
+def signed_tree(folder: Path) -> Tree:
+    return open_checkpoint((folder / "checkpoint").read_bytes(), VERIFIER)[0].tree
+
+
+def names(folder: Path) -> set[str]:
+    return set(disks.files(folder)) - {"checkpoint", "positions", "lock"}
+
+
+def logged(folder: Path) -> list[bytes]:
+    return list(LogReader(folder, signed_tree(folder).size).entries())
+
+
+def test_the_files_are_those_of_the_specification(tmp_path: Path) -> None:
+    tree = a_log(tmp_path, [70_000])
+
+    assert signed_tree(tmp_path) == tree
+    assert len(names(tmp_path)) == 273 * 2 + 2 + 1 + 1 + 1
+    assert {"tile/0/273.p/112", "tile/entries/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1"} <= names(tmp_path)
+
+
+def test_any_batches_make_the_tree_of_all_their_leaves(tmp_path: Path) -> None:
+    sizes = [1, 254, 1, 1, 0, 600, 255, 256, 3_000]
+    tree = a_log(tmp_path, sizes)
+
+    records = Records()
+    leaves = [leaf for size in sizes for leaf in records.batch(size).leaves]
+    assert logged(tmp_path) == leaves
+    assert tree == Tree(sum(sizes), hashing.root_of(hashing.leaf_hashes(leaves)))
+    assert verify(tmp_path, VERIFIER).tree == tree
+
+
+def test_a_partial_file_stays_until_the_full_one_is_there(tmp_path: Path) -> None:
+    records = Records()
+    with a_writer(tmp_path) as writer:
+        for _ in range(3):
+            writer.append(records.batch(100))
+            if writer.tree.size == 200:
+                assert {"tile/0/000.p/100", "tile/0/000.p/200", "tile/entries/000.p/100"} <= names(tmp_path)
+
+    assert not any("000.p" in name for name in names(tmp_path) if not name.startswith("tile/1/"))
+    assert {"tile/0/000", "tile/0/001.p/44", "tile/entries/000", "tile/entries/001.p/44"} <= names(tmp_path)
+
+
+def test_each_file_of_a_batch_is_written_once_and_all_before_the_checkpoint(tmp_path: Path) -> None:
+    steps: list[str] = []
+
+    class Watched(Disk):
+        def write(self, path: str, data: bytes) -> None:
+            steps.append(path)
+            super().write(path, data)
+
+        def sync(self) -> None:
+            super().sync()
+            steps.append("synced")
+
+        def replace(self, path: str, data: bytes) -> None:
+            super().replace(path, data)
+            steps.append(path)
+
+    with a_writer(tmp_path, disk=Watched(tmp_path)) as writer:
+        steps.clear()
+        writer.append(Records().batch(1_000))
+
+    written = steps[: steps.index("synced")]
+    assert len(written) == len(set(written)) == 4 + 4 + 1
+    assert steps[len(written) :] == ["synced", "positions", "checkpoint"]
+
+
+def test_a_second_writer_is_fenced_off_and_told_why(tmp_path: Path) -> None:
+    with a_writer(tmp_path) as first:
+        with pytest.raises(Fenced, match="another process writes this log, and only one may"):
+            a_writer(tmp_path)
+        first.append(Records().batch(1))
+    with a_writer(tmp_path) as second:
+        assert second.tree.size == 1
+
+
+def _try_to_write(folder: str, answers: multiprocessing.SimpleQueue[str]) -> None:
+    try:
+        Writer(Path(folder), SIGNER).close()
+    except Fenced as error:
+        answers.put(str(error))
+    else:
+        answers.put("wrote")
+
+
+def test_another_process_is_fenced_off_too(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    answers: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
+    for expected in ("another process writes this log", "wrote"):
+        writer = a_writer(tmp_path) if expected != "wrote" else None
+        process = context.Process(target=_try_to_write, args=(str(tmp_path), answers))
+        process.start()
+        process.join(60)
+        assert expected in answers.get()
+        if writer:
+            writer.close()
+
+
+@pytest.mark.parametrize("failure", [Killed(), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
+def test_failing_at_any_step_loses_and_repeats_nothing(tmp_path: Path, failure: BaseException, part: float) -> None:
+    at, failed = 0, True
+    while failed:
+        at += 1
+        folder, store, records = tmp_path / str(at), Remembering(), Records()
+        with a_writer(folder, store.memory()) as writer:
+            writer.append(records.batch(700))
+        before, batch = signed_tree(folder), records.batch(400)
+        disk = FailingDisk(folder, 0, failure, part)
+        with a_writer(folder, store.memory(), disk=disk) as writer:
+            disk.left = at
+            failed = _fails(lambda writer=writer, batch=batch: writer.append(batch))  # type: ignore[misc]
+        assert signed_tree(folder).size in (700, 1_100)
+
+        with a_writer(folder, store.memory()) as writer:  # as after the next start
+            assert writer.tree in (before, store.tree)
+            assert writer.append(batch).first == 700
+            writer.append(records.batch(5))
+
+        assert logged(folder) == [*Records().batch(700).leaves, *batch.leaves, *logged(folder)[1_100:]]
+        assert verify(folder, VERIFIER, seen=store.all).tree.size == 1_105
+        assert len({tree.size for tree in store.all}) == len(set(store.all)), "two trees of one size were signed"
+    assert at >= 20, "every step of a batch was tried"
+
+
+def _fails(action: Callable[[], object]) -> bool:
+    try:
+        action()
+    except (Killed, OSError):
+        return True
+    return False
+
+
+def test_a_full_disk_stops_the_signing_until_there_is_space(tmp_path: Path) -> None:
+    records = Records()
+    disk = FailingDisk(tmp_path, 0, OSError(errno.ENOSPC, "No space left on device"))
+    with a_writer(tmp_path, disk=disk) as writer:
+        writer.append(records.batch(10))
+        signed = (tmp_path / "checkpoint").read_bytes()
+        batch = records.batch(10)
+        for _ in range(3):
+            disk.left = 2
+            with pytest.raises(OSError, match="No space left"):
+                writer.append(batch)
+            assert (tmp_path / "checkpoint").read_bytes() == signed
+        assert writer.append(batch).tree.size == 20
+    assert verify(tmp_path, VERIFIER).tree.size == 20
+
+
+@pytest.mark.parametrize(("size", "more", "tried"), [(2, 1, None), (250, 8, 300)])
+def test_the_last_batch_torn_at_any_byte_is_recovered(tmp_path: Path, size: int, more: int, tried: int | None) -> None:
+    """Killed before anything was synced, so any file of the batch may be absent, whole or cut at any byte."""
+    records, chosen = Records(), random.Random(4)
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    a_log(whole, [size], records)
+    old = {name: (whole / name).read_bytes() for name in disks.files(whole)}
+    batch = records.batch(more)
+    with a_writer(whole) as writer:
+        after = writer.append(batch).tree
+    new = {name: (whole / name).read_bytes() for name in names(whole) - old.keys()}
+    new["positions.new"] = (whole / "positions").read_bytes()
+    cuts = [(name, byte) for name, data in sorted(new.items()) for byte in range(len(data) + 1)]
+
+    for name, byte in chosen.sample(cuts, tried) if tried else cuts:
+        others = {other: data for other, data in new.items() if chosen.random() < 0.5}
+        put_files(torn, {**old, **others, name: new[name][:byte]})
+        with a_writer(torn) as writer:
+            assert writer.tree.size == size
+            assert set(disks.files(torn)) == set(old)
+            assert writer.append(batch) == Appended(size, after)
+    assert verify(torn, VERIFIER).tree == after
+
+
+def put_files(folder: Path, content: dict[str, bytes]) -> None:
+    """Make the folder hold just these."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, data in content.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", ["missing", "behind", "garbled", "of another tree"])
+def test_positions_are_found_again_from_the_log(tmp_path: Path, damage: str) -> None:
+    records = Records()
+    a_log(tmp_path, [300], records)
+    behind = (tmp_path / "positions").read_bytes()
+    with a_writer(tmp_path) as writer:
+        writer.append(records.batch(500))
+        known = dict(writer.positions)
+    right = (tmp_path / "positions").read_bytes()
+    states = positions.parse(right)
+    wrong = [positions.Positions(Tree(800, bytes(32)), {})]
+    (tmp_path / "positions").write_bytes(
+        {"behind": behind, "garbled": right[:-9], "of another tree": positions.encode(wrong)}.get(damage, b"")
+    )
+    if damage == "missing":
+        (tmp_path / "positions").unlink()
+
+    with a_writer(tmp_path) as writer:
+        assert writer.positions == known
+        writer.append(records.batch(10))
+
+    assert states[0].next == known
+    assert verify(tmp_path, VERIFIER).tree.size == 810
+
+
+def test_a_batch_that_is_there_already_is_not_appended_again(tmp_path: Path) -> None:
+    records = Records()
+    with a_writer(tmp_path) as writer:
+        writer.append(records.batch(10))
+        batch = records.batch(6)
+        first = writer.append(batch)
+        assert writer.append(batch) == first
+    with a_writer(tmp_path) as writer:
+        assert writer.append(batch) == first
+        assert writer.tree.size == 16
+
+
+def test_offsets_that_do_not_follow_are_refused(tmp_path: Path) -> None:
+    records = Records()
+    first, second, third = (records.batch(6) for _ in range(3))
+    with a_writer(tmp_path) as writer:
+        writer.append(first)
+        for wrong in (third, Batch([*first.leaves, *second.leaves], {place: (0, 4) for place in first.moves})):
+            with pytest.raises(Skipped, match="must follow"):
+                writer.append(wrong)
+        assert writer.tree.size == 6
+        writer.append(second)
+
+
+def test_a_leaf_that_no_bundle_can_hold_is_refused(tmp_path: Path) -> None:
+    with a_writer(tmp_path) as writer:
+        with pytest.raises(ValueError, match="at most 65535 bytes"):
+            writer.append(Batch([bytes(65_536)], {}))
+        assert writer.append(Batch([bytes(65_535)], {})).tree.size == 1
+
+
+def test_a_restored_old_copy_is_not_continued_and_both_sizes_are_named(tmp_path: Path) -> None:
+    records, second = Records(), FileMemory(tmp_path / "second")
+    log = tmp_path / "log"
+    with a_writer(log, second) as writer:
+        writer.append(records.batch(300))
+    old = copied(log, tmp_path / "old")
+    with a_writer(log, second) as writer:
+        writer.append(records.batch(200))
+
+    with pytest.raises(LogRefused, match=r"holds 300 entries.*remembers that 500 entries"):
+        a_writer(old, second)
+    with pytest.raises(LogRefused, match=r"holds 0 entries.*remembers that 500 entries"):
+        a_writer(tmp_path / "empty", second)
+    with a_writer(log, second) as writer:
+        assert writer.tree.size == 500
+
+
+@pytest.mark.parametrize("size", [200, 300, 400])
+def test_another_tree_than_was_signed_is_not_continued(tmp_path: Path, size: int) -> None:
+    store = Remembering()
+    with a_writer(tmp_path / "log", store.memory()) as writer:
+        writer.append(Records().batch(300))
+    a_log(tmp_path / "other", [size], Records("another"))
+
+    with pytest.raises(LogRefused, match=r"remembers that 300 entries"):
+        a_writer(tmp_path / "other", store.memory())
+    assert signed_tree(tmp_path / "other").size == size
+
+
+def test_a_signed_tree_that_the_tiles_do_not_make_is_not_continued(tmp_path: Path) -> None:
+    a_log(tmp_path, [300])
+    tile = tmp_path / "tile/0/001.p/44"
+    tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
+
+    with pytest.raises(LogRefused, match="they were changed"):
+        a_writer(tmp_path)
+
+
+def test_a_log_of_another_key_is_not_continued(tmp_path: Path) -> None:
+    a_log(tmp_path, [3])
+    (tmp_path / "checkpoint").write_bytes(sign(Checkpoint("other", EMPTY).text(), SIGNER))
+
+    with pytest.raises(LogRefused, match="checkpoint"):
+        a_writer(tmp_path)
+
+
+def test_killed_between_memory_and_checkpoint_signs_just_what_was_remembered(tmp_path: Path) -> None:
+    records, store = Records(), Remembering()
+    with a_writer(tmp_path, store.memory()) as writer:
+        writer.append(records.batch(300))
+    batch = records.batch(300)
+
+    class KilledAfter(Remembering):
+        def remember(self, tree: Tree) -> None:
+            super().remember(tree)
+            if tree.size == 600:
+                raise Killed
+
+    killed = KilledAfter()
+    with a_writer(tmp_path, store.memory(), killed.memory()) as writer, pytest.raises(Killed):
+        writer.append(batch)
+    assert store.tree is not None
+    assert (store.tree.size, signed_tree(tmp_path).size) == (600, 300)
+
+    with a_writer(tmp_path, store.memory()) as writer:
+        assert writer.tree == store.tree == signed_tree(tmp_path)
+        assert writer.append(batch).first == 300
+
+
+def test_a_memory_that_fails_stops_the_signing(tmp_path: Path) -> None:
+    store, records = Remembering(), Records()
+    away = [ConnectionError("away"), ConnectionError("away")]
+
+    class Away(Remembering):
+        def remember(self, tree: Tree) -> None:
+            if tree.size and away:
+                raise away.pop()
+            super().remember(tree)
+
+    unsteady = Away()
+    with a_writer(tmp_path, store.memory(), unsteady.memory("another")) as writer:
+        batch = records.batch(300)
+        with pytest.raises(ConnectionError):
+            writer.append(batch)
+        assert signed_tree(tmp_path).size == 0
+        with pytest.raises(ConnectionError):
+            writer.append(batch)
+        assert writer.append(batch).tree == unsteady.tree == store.tree
+
+
+def test_witnesses_sign_the_checkpoint_that_is_served(tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    witness = Cosigner("w.test.invalid", Ed25519PrivateKey.generate())
+    asked: list[int] = []
+
+    def cosign(note: bytes, before: int) -> list[object]:
+        asked.append(before)
+        return [witness.cosign(open_checkpoint(note, VERIFIER)[0].text(), 7)]
+
+    with Writer(tmp_path, SIGNER, witness=cosign) as writer:  # type: ignore[arg-type]  # a list of signatures
+        writer.append(Records().batch(5))
+
+    _, opened = open_checkpoint((tmp_path / "checkpoint").read_bytes(), VERIFIER, [witness.verifier])
+    assert [found.name for found in opened.verified] == [NAME, "w.test.invalid"]
+    assert asked == [0, 0]
