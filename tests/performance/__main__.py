@@ -1,0 +1,76 @@
+"""`python -m tests.performance`: runs the contests, prints every ratio, and fails where a claim does not hold."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from tests.performance import calling, hops, triaging
+from tests.performance.ground import Ground
+from tests.performance.report import show, write
+from tests.performance.result import QUICK_SHARE, Contest, Found
+
+Make = Callable[[Ground, "Size"], Contest]
+
+
+class Size:
+    """How much each contest does."""
+
+    def __init__(self, *, quick: bool) -> None:
+        self.rounds = 3 if quick else 5
+        self.hop = 20_000 if quick else 100_000
+        self.triage = 4_000 if quick else 20_000
+        self.calls = 4_000 if quick else 20_000
+        self.stream = 10_000 if quick else 50_000
+
+
+ROWS: dict[str, Make] = {
+    "1": lambda ground, size: hops.stock(ground, size.hop),
+    "3": lambda ground, size: triaging.beside_usual(ground, size.triage),
+    "4": lambda ground, size: calling.unary(ground, size.calls),
+    "5": lambda ground, size: calling.stream(ground, size.stream),
+}
+
+
+def main() -> int:
+    """Run what is asked for; the status is 0 where every gating claim holds."""
+    parser = argparse.ArgumentParser(prog="python -m tests.performance", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small sizes, three rounds, 0.8 of each goal")
+    parser.add_argument("--rows", default="", help="only these rows, such as 1,3")
+    parser.add_argument("--rounds", type=int, default=0)
+    asked = parser.parse_args()
+    size = Size(quick=asked.quick)
+    rows = [row for row in asked.rows.split(",") if row] or list(ROWS)
+    # Ended from outside, it still ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    found = []
+    with Ground() as ground:
+        for row in rows:
+            found.append(_run(ROWS[row](ground, size), asked.rounds or size.rounds))
+    ratios = [ratio for one in found for ratio in one.ratios(QUICK_SHARE if asked.quick else 1.0)]
+    write(found, ratios, quick=asked.quick)
+    missed = [ratio for ratio in ratios if ratio.claim.gating and not ratio.holds]
+    show("\nmissed: " + ", ".join(ratio.claim.id for ratio in missed) if missed else "\nevery gating claim holds")
+    return 1 if missed else 0
+
+
+def _run(contest: Contest, rounds: int) -> Found:
+    """Every arm once a round; which goes first changes with the round."""
+    found = Found(contest)
+    show(f"{contest.name}: {contest.work}")
+    arms = list(contest.arms)
+    for number in range(rounds):
+        for arm in arms[number % len(arms) :] + arms[: number % len(arms)]:
+            began = time.monotonic()
+            sample = contest.arms[arm]()
+            found.samples.setdefault(arm, []).append(sample)
+            said = f"VOID {sample.void}" if sample.void else f"{sample.per_cpu:,.0f}/cpu-s {sample.per_second:,.0f}/s"
+            show(f"  round {number + 1}  {arm:<28} {said} {sample.memory:.0f} MiB ({time.monotonic() - began:.0f} s)")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

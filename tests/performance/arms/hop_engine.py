@@ -1,0 +1,115 @@
+"""The hop through our engine and our Faust transport: a trivial decider, and a store that keeps nothing."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from google.protobuf.message import Message
+from kafka import KafkaProducer
+
+from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
+from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.triage_pb2 import NO_FURTHER_ACTION_REASON_BELOW_THRESHOLD, NoFurtherActionTaken, TriageFact
+from services.chassis import garbage, logs
+from services.chassis.deciding import Context, Input, Upstream
+from services.chassis.engine import Engine
+from services.chassis.engine.document import Document
+from services.chassis.engine.outbox import Outbox
+from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.engine.reading import readers_of
+from services.chassis.engine.store import Published
+from services.chassis.engine.wiring import Wiring
+from services.chassis.kafka_in.consumer import KafkaIn
+from services.chassis.parked import ParkedRecords
+from services.chassis.records import OutRecord
+from tests.performance.arms.told import access, told
+from tests.performance.work import chosen
+
+
+class HopDecider:
+    """What came in goes out, on the topic of its kind."""
+
+    writer = "triage"
+    fact_type: type[Message] = TriageFact
+    upstream_types: Mapping[str, type[Message]] = {"intake": IntakeFact}
+    opened_by = "intake"
+
+    def initial(self) -> int:
+        """No topic chosen."""
+        return 0
+
+    def evolve(self, state: int, writer: str, fact: Any) -> int:
+        """The chosen topic."""
+        return chosen(fact) if writer == "intake" else state
+
+    def decide(self, state: int, given: Input, context: Context) -> Sequence[TriageFact]:
+        """One fact of about the same size."""
+        assert isinstance(given, Upstream)
+        fact: Any = given.fact
+        reason = NO_FURTHER_ACTION_REASON_BELOW_THRESHOLD
+        return [TriageFact(no_further_action=NoFurtherActionTaken(reason=reason, note=fact.raised.parts[0]))]
+
+    def view(self, state: int) -> dict[str, Any]:
+        """Nothing."""
+        return {}
+
+
+class EmptyStore:
+    """A store that keeps nothing and costs nothing."""
+
+    def load(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+        """See Store."""
+        return []
+
+    def save(
+        self, changed: Sequence[Document[Any]], views: Mapping[str, Any], published: Iterable[Published]
+    ) -> set[str]:
+        """See Store."""
+        token = secrets.token_hex(8)
+        for document in changed:
+            document.revision = token
+        return set()
+
+    def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
+        """See Store."""
+        return []
+
+
+class HopOutbox(Outbox):
+    """Sends to one of eight topics."""
+
+    def unsent(self, document: Document[Any]) -> list[OutRecord]:
+        """See Outbox."""
+        topic = told()["sinks"][document.state]
+        return [record._replace(topic=topic) for record in super().unsent(document)]
+
+
+def main() -> None:
+    """Work until ended."""
+    logs.configure("bench", "WARNING")
+    decider = HopDecider()
+    source = told()["source"]
+    engine = Engine(
+        Wiring(
+            decider=decider,
+            store=EmptyStore(),
+            publisher=KafkaPublisher(lambda: KafkaProducer(**access().producer("bench"))),
+            outbox=HopOutbox("triage", told()["sinks"][0], "TriageFact", TriageFact.FromString),
+            parked=ParkedRecords("bench.parked", "triage", [source]),
+            actor=Actor(role=ROLE_SERVICE, id="triage"),
+            readers=readers_of({source: ("intake", IntakeFact)}),
+        )
+    )
+    engine.start()
+    garbage.look_seldom()
+    KafkaIn(access(), [source], told()["group"], engine.handle).start()
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

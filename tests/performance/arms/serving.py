@@ -1,0 +1,44 @@
+"""The faster kind of Python gRPC server, synchronous with a bounded pool, on intake's address and certificates."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from safeguarding.v1 import intake_pb2_grpc
+from tests.performance.arms.told import told
+
+THREADS = 32
+
+
+class OtherRpcs(intake_pb2_grpc.IntakeServicer):
+    """Every RPC that nobody calls here."""
+
+    def _unused(self, request: Any, context: grpc.ServicerContext) -> Any:
+        raise NotImplementedError
+
+    RaiseConcern = _unused
+    RaiseConcerns: Any = _unused
+    Amend = _unused
+    SupplyInformation = _unused
+    Withdraw = _unused
+    GetReferral = _unused
+
+
+def serve(servicer: intake_pb2_grpc.IntakeServicer) -> None:
+    """Serve until ended."""
+    tls = {name: Path(told()["environment"][f"INTAKE_TLS_{name}"]).read_bytes() for name in ("KEY", "CERTIFICATE")}
+    authority = Path(told()["environment"]["INTAKE_TLS_AUTHORITY"]).read_bytes()
+    server = grpc.server(ThreadPoolExecutor(THREADS), options=[("grpc.so_reuseport", 0)])
+    intake_pb2_grpc.add_IntakeServicer_to_server(servicer, server)
+    server.add_secure_port(
+        told()["environment"]["INTAKE_GRPC_ADDRESS"],
+        grpc.ssl_server_credentials(
+            [(tls["KEY"], tls["CERTIFICATE"])], root_certificates=authority, require_client_auth=True
+        ),
+    )
+    server.start()
+    server.wait_for_termination()

@@ -1,0 +1,33 @@
+"""What an arm was told, and the client settings that follow from it, the same promises for all."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from typing import Any
+
+from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
+
+
+@cache
+def told() -> dict[str, Any]:
+    """The settings, read once."""
+    settings: dict[str, Any] = json.load(sys.stdin)
+    return settings
+
+
+def access() -> KafkaAccess:
+    """The broker, as our services are told of it."""
+    return KafkaAccess(told()["servers"], told()["username"], told()["password"], SASL_PLAINTEXT)
+
+
+def aiokafka_login() -> dict[str, Any]:
+    """How an aiokafka client connects."""
+    return {
+        "bootstrap_servers": told()["servers"],
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "SCRAM-SHA-256",
+        "sasl_plain_username": told()["username"],
+        "sasl_plain_password": told()["password"],
+    }

@@ -1,0 +1,190 @@
+"""Rows 4 and 5: RaiseConcern beside an empty handler and the usual way, RaiseConcerns beside a bare producer."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+
+from safeguarding.v1 import intake_pb2
+from safeguarding.v1.intake_pb2_grpc import IntakeStub
+from services.chassis.grpc_client import TlsFiles, channel
+from services.cli.local import authority, credentials, directory, environments, plan, ports
+from services.cli.local.home import CHECKOUT
+from services.cli.scenario import load_scenario
+from tests.performance.ground import Ground
+from tests.performance.hop import LATE, POLL, WARM, Hop
+from tests.performance.process import Arm, ArmEnded, Usage, running
+from tests.performance.result import Claim, Contest, Sample
+from tests.performance.work import raised_facts
+
+IN_FLIGHT = 64
+TOGETHER = 100
+CALL_SECONDS = 60.0
+STARTS_SECONDS = 60.0
+
+
+def unary(ground: Ground, calls: int) -> Contest:
+    """Row 4."""
+    desk = _Desk(ground)
+    return Contest(
+        "RaiseConcern",
+        f"{calls:,} calls, {IN_FLIGHT} in flight, mTLS in all arms; CPU of the serving process",
+        {
+            "intake": lambda: desk.unary("intake_real", calls, desk.sink),
+            "empty handler": lambda: desk.unary("intake_empty", calls, ""),
+            "usual way": lambda: desk.unary("intake_usual", calls, desk.usual_sink),
+        },
+        [
+            Claim("4.empty", "unary RaiseConcern to an empty handler", "intake", "empty handler", 0.4),
+            Claim("4.usual", "unary RaiseConcern to the usual way", "intake", "usual way", 3),
+        ],
+    )
+
+
+def stream(ground: Ground, concerns: int) -> Contest:
+    """Row 5."""
+    desk = _Desk(ground)
+    [sink] = ground.topics(["bench.produced"])
+    expected = Counter((record.key,) for record in raised_facts(concerns))
+    hop = Hop(ground, "", [sink], concerns, expected, lambda record: (record.key,), extra={"events": concerns})
+    return Contest(
+        "RaiseConcerns",
+        f"{concerns:,} concerns in messages of {TOGETHER}, beside as many facts written by kafka-python's producer",
+        {
+            "intake": lambda: desk.stream(concerns),
+            "floor: bare producer": lambda: hop.run("produce"),
+        },
+        [Claim("5", "stream RaiseConcerns to kafka-python's own producer", "intake", "floor: bare producer", 0.25)],
+    )
+
+
+class _Desk:
+    """Somebody who raises concerns, and the server that takes them."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        run = uuid.uuid4().hex[:6]
+        self.sink, self.usual_sink, self._source = ground.topics(
+            [f"bench.calls.{run}", f"bench.calls.{run}.usual", f"bench.calls.{run}.in"]
+        )
+        home = ground.stack.home
+        known = ports.remembered(home, plan.PORT_NAMES)
+        issuer = authority.ensure(home)
+        told = environments.settings(home, known, credentials.load(home), ground.stack.area, issuer, "intake") | {
+            "KAFKA_USERNAME": ground.settings["username"],
+            "KAFKA_PASSWORD": ground.settings["password"],
+            "MONGO_DATABASE": f"intake_{run}",
+            "LOG_LEVEL": "WARNING",
+        }
+        self._environment = {f"INTAKE_{name}": value for name, value in told.items()}
+        directory.write(home, "officer", "bench", {"name": "Bench", "kind": "response_officer"})
+        officer = issuer.issue("officer", "bench")
+        self._tls = TlsFiles(officer.certificate, officer.key, officer.authority)
+        self._concerns = [stated.concern for stated in load_scenario(CHECKOUT / "deploy" / "local" / "scenario")]
+
+    def unary(self, arm: str, calls: int, sink: str) -> Sample:
+        """One round of calls."""
+        since = self._ground.ends([sink]) if sink else {}
+        try:
+            with self._serving(arm, sink) as (process, stub):
+                requests = self._requests(calls)
+                warm = int(calls * WARM)
+                acknowledged = self._call(stub, requests[:warm])
+                before, began = process.usage(), time.monotonic()
+                acknowledged += self._call(stub, requests[warm:])
+                sample = _sample(calls - warm, before, began, process)
+                time.sleep(LATE)
+        except ArmEnded as ended:
+            return Sample(void=str(ended))
+        return self._compared(sample, Counter(acknowledged), since)
+
+    def stream(self, concerns: int) -> Sample:
+        """One round of a stream."""
+        since = self._ground.ends([self.sink])
+        try:
+            with self._serving("intake_real", self.sink) as (process, stub):
+                requests = self._requests(concerns)
+                answer = stub.RaiseConcerns.future(_together(requests), timeout=CALL_SECONDS * 5)
+                while (count := self._count(since)) < concerns * WARM and not answer.done():
+                    time.sleep(POLL)
+                before, began = process.usage(), time.monotonic()
+                response = answer.result()
+                sample = _sample(concerns - count, before, began, process)
+                time.sleep(LATE)
+        except ArmEnded as ended:
+            return Sample(void=str(ended))
+        if response.refused:
+            return Sample(void=f"{len(response.refused)} refused: {response.refused[0].message}")
+        return self._compared(sample, Counter(raised.referral_id for raised in response.raised), since)
+
+    @contextmanager
+    def _serving(self, arm: str, sink: str) -> Iterator[tuple[Arm, Any]]:
+        told = {
+            **self._ground.settings,
+            "environment": self._environment,
+            "source": self._source,
+            "sink": sink,
+        }
+        with (
+            running(arm, told, self._ground.logs()) as process,
+            channel(self._environment["INTAKE_GRPC_ADDRESS"], self._tls) as opened,
+        ):
+            ready = grpc.channel_ready_future(opened)
+            deadline = time.monotonic() + STARTS_SECONDS
+            while True:
+                process.must_live()
+                try:
+                    ready.result(0.2)
+                    break
+                except grpc.FutureTimeoutError:
+                    if time.monotonic() > deadline:
+                        raise ArmEnded(f"did not serve within {STARTS_SECONDS:.0f} s") from None
+            yield process, IntakeStub(opened)
+
+    def _requests(self, count: int) -> list[intake_pb2.RaiseConcernRequest]:
+        run = uuid.uuid4().hex
+        return [
+            intake_pb2.RaiseConcernRequest(
+                idempotency_key=f"{run}-{number}", concern=self._concerns[number % len(self._concerns)]
+            )
+            for number in range(count)
+        ]
+
+    def _call(self, stub: Any, requests: Sequence[intake_pb2.RaiseConcernRequest]) -> list[str]:
+        free = threading.Semaphore(IN_FLIGHT)
+        calls = []
+        for request in requests:
+            free.acquire()
+            call = stub.RaiseConcern.future(request, timeout=CALL_SECONDS)
+            call.add_done_callback(lambda _: free.release())
+            calls.append(call)
+        return [call.result().referral_id for call in calls]
+
+    def _count(self, since: Mapping[tuple[str, int], int]) -> int:
+        return sum(self._ground.ends([self.sink]).values()) - sum(since.values())
+
+    def _compared(self, sample: Sample, acknowledged: Counter[str], since: Mapping[tuple[str, int], int]) -> Sample:
+        if not since:
+            return sample
+        delivered = Counter(record.key.decode() for record in self._ground.records(dict(since)))
+        if delivered != acknowledged:
+            lost, extra = acknowledged - delivered, delivered - acknowledged
+            return Sample(void=f"lost {sum(lost.values())} records, and gave {sum(extra.values())} that it should not")
+        return sample
+
+
+def _sample(events: int, before: Usage, began: float, process: Arm) -> Sample:
+    used = process.usage()
+    return Sample(events / max(0.01, used.cpu - before.cpu), events / max(0.001, time.monotonic() - began), used.memory)
+
+
+def _together(requests: Sequence[intake_pb2.RaiseConcernRequest]) -> Iterator[intake_pb2.RaiseConcernsRequest]:
+    for first in range(0, len(requests), TOGETHER):
+        yield intake_pb2.RaiseConcernsRequest(concerns=requests[first : first + TOGETHER])

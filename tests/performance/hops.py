@@ -1,0 +1,42 @@
+"""Rows 1 and 2: one hop, consume, parse, choose one of eight topics, produce; nothing kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from safeguarding.v1.intake_pb2 import IntakeFact
+from tests.performance.ground import Ground
+from tests.performance.hop import Hop, What
+from tests.performance.result import Claim, Contest
+from tests.performance.work import SINKS, chosen, hop_facts
+
+
+def stock(ground: Ground, events: int) -> Contest:
+    """Row 1: through the engine on our transport, beside a stock agent."""
+    hop = _hop(ground, events, "stock")
+    return Contest(
+        "one hop",
+        f"{events:,} facts, one of 8 topics chosen for each, nothing kept",
+        {
+            "engine": lambda: hop.run("hop_engine"),
+            "stock faust": lambda: hop.run("hop_faust"),
+            "floor: kafka-python loop": lambda: hop.run("hop_floor"),
+        },
+        [
+            Claim("1", "one hop: engine to stock Faust agent", "engine", "stock faust", 15),
+            Claim("1.floor", "one hop: engine to bare loop", "engine", "floor: kafka-python loop", 0, gating=False),
+        ],
+    )
+
+
+def _hop(ground: Ground, events: int, name: str) -> Hop:
+    source, *sinks = ground.topics([f"bench.{name}.in", *(f"bench.{name}.out.{n}" for n in range(SINKS))])
+    records = list(hop_facts(events))
+    ground.load(source, records)
+    expected = Counter((sinks[chosen(IntakeFact.FromString(record.value))], record.key) for record in records)
+    return Hop(ground, source, sinks, events, expected, _what)
+
+
+def _what(record: Any) -> What:
+    return record.topic, record.key

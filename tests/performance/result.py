@@ -1,0 +1,113 @@
+"""What was measured and what is claimed: samples by arm and round, and ratios between two arms of one round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Literal
+
+Metric = Literal["per_cpu", "per_second", "memory", "p50", "p99"]
+Direction = Literal["at least", "at most"]
+QUICK_SHARE = 0.8
+"""Of its goal, what a quick run must reach: it is short, and its machine is shared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One arm in one round. `void` says why it does not count."""
+
+    per_cpu: float = 0.0
+    """Events a CPU-second of the arm's own processes."""
+    per_second: float = 0.0
+    memory: float = 0.0
+    """Resident, MiB."""
+    p50: float = 0.0
+    """Milliseconds, where latency was measured."""
+    p99: float = 0.0
+    void: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A ratio between two arms of the same round, and how large or small it must be."""
+
+    id: str
+    name: str
+    of: str
+    to: str
+    goal: float
+    metric: Metric = "per_cpu"
+    direction: Direction = "at least"
+    gating: bool = True
+    """False where a miss is printed and does not fail the run."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Arms that do the same work; each is called once a round and measures itself."""
+
+    name: str
+    work: str
+    arms: Mapping[str, Callable[[], Sample]]
+    claims: Sequence[Claim]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A claim as it was found: the median of its rounds, and their range."""
+
+    claim: Claim
+    rounds: tuple[float, ...]
+    share: float = 1.0
+    """Of the goal, what is asked of this run."""
+
+    @property
+    def ratio(self) -> float | None:
+        """The median; None where no round counts."""
+        return median(self.rounds) if self.rounds else None
+
+    @property
+    def holds(self) -> bool:
+        """True where the median reaches what is asked."""
+        if self.ratio is None:
+            return False
+        if self.claim.direction == "at least":
+            return self.ratio >= self.claim.goal * self.share
+        return self.ratio <= self.claim.goal / self.share
+
+    def as_json(self) -> dict[str, object]:
+        """As build/bench.json lists it."""
+        return {
+            "id": self.claim.id,
+            "name": self.claim.name,
+            "ratio": self.ratio,
+            "low": min(self.rounds, default=None),
+            "high": max(self.rounds, default=None),
+            "goal": self.claim.goal,
+            "direction": self.claim.direction,
+        }
+
+
+@dataclass
+class Found:
+    """What the rounds of one contest gave."""
+
+    contest: Contest
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+    def ratios(self, share: float = 1.0) -> list[Ratio]:
+        """Every claim; a round in which either arm is void does not count."""
+        return [Ratio(claim, self._rounds(claim), share) for claim in self.contest.claims]
+
+    def voids(self) -> list[str]:
+        """Every reason why a sample does not count."""
+        return [f"{arm}: {sample.void}" for arm, samples in self.samples.items() for sample in samples if sample.void]
+
+    def _rounds(self, claim: Claim) -> tuple[float, ...]:
+        pairs = zip(self.samples.get(claim.of, ()), self.samples.get(claim.to, ()), strict=False)
+        return tuple(
+            float(getattr(one, claim.metric)) / float(getattr(other, claim.metric))
+            for one, other in pairs
+            if not one.void and not other.void and getattr(other, claim.metric)
+        )

@@ -1,0 +1,104 @@
+"""Rows 3 and 9: the real triage service beside the same rules written the usual way, and as its store grows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
+from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.triage_pb2 import TriageFact
+from services.chassis.deciding import Context, Upstream
+from services.cli.local import authority, credentials, environments, plan, ports
+from services.cli.local.environments import AREAS
+from services.triage.area import Area
+from services.triage.domain import INTAKE, TRIAGE, TriageDecider
+from tests.performance.ground import Ground, Loaded
+from tests.performance.hop import Hop, What
+from tests.performance.result import Claim, Contest
+from tests.performance.work import raised_facts
+
+DATABASE = "triage_bench"
+ACTOR = Actor(role=ROLE_SERVICE, id=TRIAGE)
+
+
+def beside_usual(ground: Ground, events: int) -> Contest:
+    """Row 3."""
+    hop = _hop(ground, events, "triage")
+    return Contest(
+        "triage",
+        f"{events:,} concerns of the scenario, each a new referral: rules, store and all facts published",
+        {
+            "triage": lambda: hop.run("triage_real"),
+            "usual way": lambda: hop.run("triage_usual"),
+        },
+        [Claim("3", "real triage to the same rules written the usual way", "triage", "usual way", 8)],
+    )
+
+
+def _hop(ground: Ground, events: int, name: str) -> Hop:
+    source, sink = ground.topics([f"bench.{name}.in", f"bench.{name}.out"])
+    records = list(raised_facts(events))
+    ground.load(source, records)
+    environment = _environment(ground)
+
+    def anew() -> None:
+        """An empty store and an empty topic: triage refuses to run where its topic is ahead of its store."""
+        ground.store.drop_database(DATABASE)
+        ground.forget_group(TRIAGE)
+        ground.empty(sink)
+
+    return Hop(
+        ground,
+        source,
+        [sink],
+        events,
+        _expected(records),
+        _what,
+        anew,
+        {"environment": environment},
+    )
+
+
+def _environment(ground: Ground) -> Mapping[str, str]:
+    """Triage's settings as the local stack makes them, but for the administrator's login and a database apart."""
+    stack = ground.stack
+    known = ports.remembered(stack.home, plan.PORT_NAMES)
+    secrets = credentials.load(stack.home)
+    issuer = authority.ensure(stack.home)
+    told = environments.settings(stack.home, known, secrets, stack.area, issuer, TRIAGE)
+    login = ground.settings
+    told |= {
+        "KAFKA_USERNAME": login["username"],
+        "KAFKA_PASSWORD": login["password"],
+        "MONGO_DATABASE": DATABASE,
+        "LOG_LEVEL": "WARNING",
+    }
+    return {f"TRIAGE_{name}": value for name, value in told.items()}
+
+
+def _expected(records: list[Loaded]) -> Counter[What]:
+    """What triage must decide, by its own decider."""
+    decider, area = TriageDecider(), Area(AREAS / environments.default_area())
+    now = datetime.now(UTC)
+    expected: Counter[What] = Counter()
+    for record in records:
+        fact = IntakeFact.FromString(record.value)
+        header = fact.header
+        state = decider.evolve(decider.initial(), INTAKE, fact)
+        given = Upstream(header.referral_id, header.event_id, header.actor, INTAKE, fact)
+        for decided in decider.decide(state, given, Context(now, area, {}, ACTOR)):
+            expected[record.key, *_content(decided)] += 1
+    return expected
+
+
+def _what(record: Any) -> What:
+    return record.key, *_content(TriageFact.FromString(record.value))
+
+
+def _content(fact: TriageFact) -> What:
+    legs = tuple(sorted((leg.service, leg.purpose) for leg in fact.routed.legs))
+    return fact.WhichOneof("fact"), fact.graded.grade, len(fact.graded.fired), legs

@@ -1,0 +1,86 @@
+"""The records that arms work on: facts as intake publishes them, the same for every arm of a contest."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
+from safeguarding.v1.common_pb2 import Actor, FactHeader, FieldGroup, Sealed
+from safeguarding.v1.intake_pb2 import IntakeFact, Raised
+from services.chassis.engine.document import event_id
+from services.chassis.sealing import KeyWrapper
+from services.cli.local.home import CHECKOUT
+from services.cli.scenario import load_scenario
+from services.intake.sealed import Sealer
+from tests.performance.ground import Loaded
+
+SINKS = 8
+SEED = 4471
+BEGAN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+HOP_CIPHERTEXT = 146
+"""Bytes of the one sealed part, so that a record of the hop has some 330."""
+OFFICER = Actor(role=ROLE_OFFICER, id="officer-4471", kind="response_officer")
+
+
+def hop_facts(count: int) -> Iterator[Loaded]:
+    """Small facts: one referral each, and one of eight kinds, by which a topic is chosen."""
+    dice = random.Random(SEED)
+    for number in range(count):
+        sealed = Sealed(
+            key_id="narrative",
+            nonce=dice.randbytes(12),
+            ciphertext=dice.randbytes(HOP_CIPHERTEXT),
+            group=FieldGroup.FIELD_GROUP_NARRATIVE,
+            version=1,
+        )
+        kind: Any = 1 + number % SINKS
+        yield _fact(_uuid(dice), number, OFFICER, Raised(kinds=[kind], area="bristol", parts=[sealed]))
+
+
+def chosen(fact: IntakeFact) -> int:
+    """Which of the eight topics a fact of the hop goes to."""
+    return fact.raised.kinds[0] % SINKS
+
+
+def raised_facts(count: int, seed: int = SEED) -> Iterator[Loaded]:
+    """The concerns of the scenario, over and over, each as a new referral with its personal parts sealed."""
+    dice = random.Random(seed)
+    templates = _templates()
+    for number in range(count):
+        actor, raised = templates[number % len(templates)]
+        yield _fact(_uuid(dice), number, actor, raised)
+
+
+@cache
+def _templates() -> Sequence[tuple[Actor, Raised]]:
+    wrapper = KeyWrapper(secrets.token_bytes(32))
+    made = []
+    for stated in load_scenario(CHECKOUT / "deploy" / "local" / "scenario"):
+        sealer = Sealer(wrapper, str(uuid.uuid4()), {})
+        actor = Actor(role=stated.raiser.role, id=stated.raiser.id, kind=stated.raiser.kind)
+        made.append((actor, sealer.raised(stated.concern)))
+    return made
+
+
+def _fact(referral_id: str, number: int, actor: Actor, raised: Raised) -> Loaded:
+    cause = f"bench-{number}"
+    header = FactHeader(
+        event_id=event_id(referral_id, cause, "raised//1"),
+        referral_id=referral_id,
+        sequence=1,
+        actor=actor,
+        cause_id=cause,
+    )
+    header.occurred_at.FromDatetime(BEGAN + timedelta(milliseconds=number))
+    fact = IntakeFact(header=header, raised=raised)
+    return Loaded(referral_id.encode(), fact.SerializeToString(deterministic=True))
+
+
+def _uuid(dice: random.Random) -> str:
+    return str(uuid.UUID(bytes=dice.randbytes(16), version=4))
