@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +59,10 @@ def lengthen(log: Path, chosen: random.Random) -> str:
 
 
 def remove(log: Path, chosen: random.Random) -> str:
-    """A file is taken away."""
+    """A file that the checkpoint needs is taken away. (Of earlier partial files nobody can say which there were.)"""
     name = _pick(log, chosen)
+    while ".p/" in name and int(name.rpartition("/")[2]) < max(map(int, os.listdir((log / name).parent))):
+        name = _pick(log, chosen)
     (log / name).unlink()
     return f"{name} removed"
 
