@@ -107,6 +107,24 @@ class FaultyPublisher:
         self._publisher.close()
 
 
+class TurnCosts:
+    """Keeps, at the end of each turn and on the engine's own thread, what the store was sent until then."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self.turns: list[tuple[int, Counter[str]]] = []
+
+    def turned(self, inputs: int, seconds: float) -> None:
+        """See Observer."""
+        self.turns.append((inputs, +self._commands.counts))
+
+    def stored(self, operation: str, seconds: float) -> None:
+        """See Observer."""
+
+    def published(self, records: int, seconds: float) -> None:
+        """See Observer."""
+
+
 class Works:
     """One engine with a real store and real topics of its own."""
 
@@ -120,6 +138,7 @@ class Works:
         self.collection = self.client[f"engine_{uuid.uuid4().hex[:8]}"]["referrals"]
         store = MongoStore(self.collection, "triage")
         store.prepare()
+        self.costs = TurnCosts(self.commands)
         self.faults = Faults()
         self.publisher = FaultyPublisher(
             KafkaPublisher(lambda: KafkaProducer(**access.producer("engine-test"))), self.faults
@@ -138,6 +157,7 @@ class Works:
                 actor=Actor(role=ROLE_SERVICE, id="triage"),
                 readers={self.upstream: facts_of("intake", IntakeFact)},
                 release=lambda position: self.kafka_in.release(*position) if self.kafka_in else None,
+                observer=self.costs,
                 fatal=self.died.set,
             )
         )
