@@ -193,7 +193,7 @@ def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]
         assessed = assessed.regraded(state.grade)
     legs = [leg for leg in assessed.legs if leg.service not in state.services]
     if legs:
-        facts.append(TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs))))
+        facts.append(TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs), intake_sequence=known.sequence)))
     return facts
 
 
@@ -283,7 +283,7 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[
         )
         for leg in body.legs
     ]
-    return [TriageFact(routed=triage_pb2.Routed(legs=legs))]
+    return [TriageFact(routed=triage_pb2.Routed(legs=legs, intake_sequence=state.known.sequence))]
 
 
 def _legal(state: State) -> list[str]:

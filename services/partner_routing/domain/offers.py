@@ -76,8 +76,11 @@ class NobodyToAsk(Exception):
 
 
 def offers(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
-    """Offer every leg that triage asked for and nobody was offered yet."""
-    if state.known.raised is None or state.asked.hidden:
+    """Offer every leg that triage asked for and nobody was offered yet.
+
+    What triage knew when it asked may still be on its way: a partner is never offered less than that.
+    """
+    if state.known.raised is None or state.asked.hidden or state.known.sequence < state.asked.intake_sequence:
         return []
     facts = []
     leads = any(leg.offered.lead for leg in state.legs.values())

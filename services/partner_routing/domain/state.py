@@ -78,6 +78,8 @@ class Asked:
     grade: int = GRADE_UNSPECIFIED
     fired: tuple[FiredRule, ...] = ()
     legs: tuple[RequestedLeg, ...] = ()
+    intake_sequence: int = 0
+    """The last of intake's facts that triage knew when it routed."""
     no_further_action: bool = False
     hidden: bool = False
     """Entered in error."""
@@ -159,7 +161,12 @@ def with_triage(asked: Asked, fact: Any) -> Asked:
             fired = asked.fired if fact.graded.overridden else tuple(fact.graded.fired)
             return replace(asked, grade=fact.graded.grade, fired=fired)
         case "routed":
-            return replace(asked, legs=asked.legs + tuple(fact.routed.legs), no_further_action=False)
+            return replace(
+                asked,
+                legs=asked.legs + tuple(fact.routed.legs),
+                intake_sequence=max(asked.intake_sequence, fact.routed.intake_sequence),
+                no_further_action=False,
+            )
         case "no_further_action":
             return replace(asked, no_further_action=True)
         case "reopened":

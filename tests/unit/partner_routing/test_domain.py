@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from safeguarding.v1 import partner_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import intake_pb2, partner_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import (
     CONCERN_KIND_CHILD_AT_RISK,
@@ -24,7 +24,7 @@ from safeguarding.v1.common_pb2 import (
     SUBJECT_ROLE_VICTIM,
     Actor,
 )
-from safeguarding.v1.intake_pb2 import ReferralState
+from safeguarding.v1.intake_pb2 import IntakeFact, ReferralState
 from safeguarding.v1.partner_pb2 import (
     AUDIENCE_RAISER,
     AUDIENCE_VICTIM,
@@ -41,7 +41,7 @@ from services.known import Known
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.domain.closing import outcome_words
 from services.partner_routing.domain.replies import MOVES
-from tests.unit.domains import DESK, NOON, OFFICER, REFERRAL, VOLUNTEER, Life, kinds_of, raised
+from tests.unit.domains import DESK, NOON, OFFICER, REFERRAL, VOLUNTEER, Life, kinds_of, raised, sealed
 
 LEG = "11111111-1111-4111-8111-111111111111"
 OTHER_LEG = "22222222-2222-4222-8222-222222222222"
@@ -168,6 +168,20 @@ def test_it_does_not_matter_whether_the_concern_or_the_routing_comes_first() -> 
     assert life.hear("triage", routed(request()), DESK) == []
 
     facts = life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=[SUBJECT_ROLE_CHILD]))
+
+    assert kinds_of(facts) == ["offered"]
+
+
+def test_nothing_is_offered_before_routing_knows_what_triage_knew() -> None:
+    """The raiser's answer and triage's routing lie on two topics; a partner gets both or waits."""
+    life = Life(RoutingDecider(), Area())
+    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=[SUBJECT_ROLE_CHILD]))
+    asked = TriageFact(routed=triage_pb2.Routed(legs=[request()], intake_sequence=2))
+    assert life.hear("triage", asked, DESK) == []
+
+    information = sealed(FIELD_GROUP_NARRATIVE, version=2)
+    supplied = IntakeFact(information_supplied=intake_pb2.InformationSupplied(information=information))
+    facts = life.hear("intake", supplied)
 
     assert kinds_of(facts) == ["offered"]
 

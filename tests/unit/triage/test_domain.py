@@ -65,6 +65,7 @@ def test_danger_now_is_red_and_routed_at_once_with_the_rules_that_fired() -> Non
     assert facts[0].graded.decide_by.clock == "decide_red"
     assert SERVICE_KIND_POLICE_RESPONSE in [leg.service for leg in facts[1].routed.legs]
     assert all(leg.basis and leg.purpose and leg.necessity for leg in facts[1].routed.legs)
+    assert facts[1].routed.intake_sequence == 1
 
 
 def test_what_no_rule_routes_waits_for_the_desk() -> None:
