@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -76,10 +77,9 @@ class Gate:
     """Lets work through up to a number of concerns, so that the load lasts as long as the faults do."""
 
     def __init__(self, work: Sequence[Work], quota: int) -> None:
-        self._work = iter(work)
+        self._left = deque(work)
         self._quota = quota
         self._through = 0
-        self._closed = False
         self._changed = threading.Condition()
 
     def allow(self, quota: int) -> None:
@@ -91,16 +91,18 @@ class Gate:
     def close(self) -> None:
         """Let nothing more through."""
         with self._changed:
-            self._closed = True
+            self._left.clear()
             self._changed.notify_all()
 
     def __iter__(self) -> Iterator[Work]:
         """Each piece of work goes to one of those that iterate; waits at the quota."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._through < self._quota)
-                work = None if self._closed else next(self._work, None)
-                if work is None:
+                self._changed.wait_for(lambda: not self._left or self._through < self._quota)
+                if not self._left:
                     return
+                work = self._left.popleft()
                 self._through += len(work.submissions)
+                if not self._left:
+                    self._changed.notify_all()
             yield work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from kafka.errors import KafkaError
 from safeguarding.v1 import partner_pb2, routing_pb2, routing_pb2_grpc
 from safeguarding.v1.partner_pb2 import OUTCOME_SUPPORTED, Copy, PartnerRecord, Reply
 from safeguarding.v1.routing_pb2 import LegState
+from services.chassis.replies_in import HEARTLESS_SECONDS, LOOK_AT_HEART_SECONDS, heartless
 from services.chassis.sealing import copy_info, open_with
 from services.cli.local import home as files
 from services.cli.local import partners
@@ -56,7 +58,14 @@ class KafkaPartner:
     def run(self) -> None:
         """Play until told to stop; a broker that is away is waited for."""
         consumer = self._connected()
+        look_at_heart = time.monotonic() + HEARTLESS_SECONDS
         while consumer is not None and not self._table.stopping.is_set():
+            if time.monotonic() > look_at_heart:
+                look_at_heart = time.monotonic() + LOOK_AT_HEART_SECONDS
+                if heartless(consumer.metrics()):
+                    consumer.close(autocommit=False, timeout_ms=1_000)
+                    consumer = self._connected()
+                    continue
             try:
                 batches = consumer.poll(timeout_ms=POLL_MS)
                 if batches:

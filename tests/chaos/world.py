@@ -39,6 +39,7 @@ class World(AbstractContextManager["World"]):
         self._progress = progress
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._gates: list[Gate] = []
         self._due: list[tuple[float, int, str, Submission]] = []
         self._pushed = itertools.count()
         self._due_changed = threading.Condition()
@@ -80,6 +81,9 @@ class World(AbstractContextManager["World"]):
     def end(self) -> None:
         """Let every player finish what it does."""
         self._stopping.set()
+        for gate in self._gates:
+            gate.close()
+        self._gates.clear()
         with self._due_changed:
             self._due_changed.notify_all()
         for thread in self._threads:
@@ -93,6 +97,7 @@ class World(AbstractContextManager["World"]):
     def raise_all(self, gate: Iterable[Work]) -> list[threading.Thread]:
         """Begin to raise what comes through; the threads end when there is no more."""
         shared = gate if isinstance(gate, Gate) else Gate(list(gate), 10**9)
+        self._gates.append(shared)
         return [self._play(f"raiser {number}", lambda: self.clients.do(shared)) for number in range(RAISERS)]
 
     def _play(self, name: str, run: Callable[[], None]) -> threading.Thread:

@@ -76,3 +76,9 @@ def test_the_gate_lets_through_no_more_than_its_quota() -> None:
     assert next(through) == work[5]
     gate.close()
     assert list(through) == []
+
+
+def test_the_gate_ends_when_all_is_through_although_its_quota_is_not_raised() -> None:
+    work = [each for each in load.planned(11, 200) if not each.bulk][:3]
+
+    assert list(load.Gate(work, 3)) == work
