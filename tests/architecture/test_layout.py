@@ -56,9 +56,7 @@ def _texts(tree: ast.AST) -> Iterator[str]:
 
 def test_nobody_imports_what_the_contracts_forbid() -> None:
     program = Path(sys.executable).with_name("lint-imports")
-    told = subprocess.run(
-        [program, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    told = subprocess.run([program, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert told.returncode == 0, told.stdout + told.stderr
 
@@ -72,9 +70,7 @@ def test_first_line_of_a_file_says_its_one_reason(path: Path) -> None:
     assert path.read_text().splitlines()[0].strip('"'), "the docstring says nothing on its first line"
 
 
-@pytest.mark.parametrize(
-    "module", ["chassis.deciding", "intake.domain", "triage.domain", "partner_routing.domain"]
-)
+@pytest.mark.parametrize("module", ["chassis.deciding", "intake.domain", "triage.domain", "partner_routing.domain"])
 def test_a_decider_imports_only_the_language_and_its_protocol(module: str) -> None:
     place = ROOT.joinpath("services", *module.split("."))
     files = [path for path in FILES if path == place.with_suffix(".py") or place in path.parents]
