@@ -218,7 +218,7 @@ def test_a_leg_goes_from_offer_to_outcome_and_closes_when_its_raiser_has_read() 
 @pytest.mark.parametrize("state", sorted(MOVES))
 def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(state: int) -> None:
     """By Kafka as a fact, by the inbox with the legal steps named."""
-    ways = {
+    ways: dict[int, list[dict[str, Any]]] = {
         LegState.LEG_STATE_OFFERED: [],
         LegState.LEG_STATE_RECEIVED: [RECEIVED],
         LegState.LEG_STATE_ACCEPTED: [ACCEPTED],
@@ -230,10 +230,16 @@ def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(state: i
     life = life_of(request())
     if state == LegState.LEG_STATE_RECALLED:
         life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)
-    for way in ways.get(state, []):  # type: ignore[call-overload]  # an int of the enum
+    for way in ways.get(state, []):
         reply(life, way)
     assert life.state.legs[LEG].state == state
-    steps = {"received": RECEIVED, "accepted": ACCEPTED, "declined": FULL, "outcome": SUPPORTED, "failed": FAILED}
+    steps: dict[str, dict[str, Any]] = {
+        "received": RECEIVED,
+        "accepted": ACCEPTED,
+        "declined": FULL,
+        "outcome": SUPPORTED,
+        "failed": FAILED,
+    }
     for name, step in steps.items():
         if name in MOVES[state]:
             continue
