@@ -58,6 +58,15 @@ chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, R
 chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
 
+## Measuring it. The peers come with the group `bench`, and leave with the next plain sync.
+
+.PHONY: bench bench-quick
+bench: ready ## Beside the peers, in full: writes docs/performance.md and build/bench.json
+	@$(BIN)/python -m tests.performance
+
+bench-quick: ready ## The same in under five minutes, at 0.8 of each goal
+	@$(BIN)/python -m tests.performance --quick
+
 ## Checking it
 
 .PHONY: check

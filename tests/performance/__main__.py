@@ -22,9 +22,9 @@ class Size:
     def __init__(self, *, quick: bool) -> None:
         self.rounds = 3 if quick else 5
         self.hop = 20_000 if quick else 100_000
-        self.triage = 4_000 if quick else 20_000
-        self.calls = 4_000 if quick else 20_000
-        self.stream = 10_000 if quick else 50_000
+        self.triage = 2_000 if quick else 20_000
+        self.calls = 3_000 if quick else 20_000
+        self.stream = 5_000 if quick else 50_000
 
 
 ROWS: dict[str, Make] = {

@@ -77,6 +77,8 @@ def _environment(ground: Ground) -> Mapping[str, str]:
         "MONGO_DATABASE": DATABASE,
         "LOG_LEVEL": "WARNING",
     }
+    picked = ports.pick(["GRPC", "HTTP"])
+    told |= {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in picked.items()}
     return {f"TRIAGE_{name}": value for name, value in told.items()}
 
 
