@@ -37,10 +37,10 @@ down: ready ## Stop what `up` started
 
 .PHONY: test unit integration e2e
 test: ready ## Every test, from units to whole stacks
-	@$(BIN)/pytest --ignore=tests/performance
+	@$(BIN)/pytest --numprocesses=2 --dist=loadgroup --ignore=tests/performance
 
 unit: ready ## The tests that need no server: seconds
-	@$(BIN)/pytest tests/unit tests/contract tests/architecture
+	@$(BIN)/pytest --numprocesses=2 tests/unit tests/contract tests/architecture
 
 integration: ready ## The tests on a real broker and store
 	@$(BIN)/pytest tests/integration
@@ -58,7 +58,7 @@ chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, R
 chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
 
-## Measuring it. The peers come with the group `bench`, and leave with the next plain sync.
+## Measuring it
 
 .PHONY: bench bench-quick
 bench: ready ## Beside the peers, in full: writes docs/performance.md and build/bench.json
