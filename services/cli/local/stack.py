@@ -98,10 +98,10 @@ class Stack:
         processes.wait_for_end([victim], 5)
         return victim.pid
 
-    def hold(self, name: str) -> None:
-        """Stop one process and keep it stopped until `start(only=[name])`."""
+    def hold(self, *names: str) -> None:
+        """Stop processes, what needs others first, and keep them stopped until `start` names them."""
         with self._changing():
-            self._want([entry for entry in self._up() if entry.name != name])
+            self._want([entry for entry in self._up() if entry.name not in names])
 
     def restart(self, name: str, timeout: float = READY_SECONDS) -> None:
         """Stop one process gracefully, start it again, and return when it is healthy."""

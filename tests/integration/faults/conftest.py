@@ -9,6 +9,9 @@ import pytest
 from tests.chaos.world import World
 
 
+SETTLE_SECONDS = 20.0
+
+
 @pytest.fixture(scope="session")
 def running_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The stack with partners and identities; nobody plays yet."""
@@ -22,4 +25,5 @@ def world(running_world: World) -> Iterator[World]:
     running_world.stack.wait_ready(["kafka", "mongo", "intake", "triage", "partner-routing", "audit"])
     running_world.begin()
     yield running_world
+    running_world.settle(SETTLE_SECONDS)  # after a failure, so that its referrals do not turn up in the next test
     running_world.end()

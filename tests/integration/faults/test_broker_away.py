@@ -59,6 +59,7 @@ def test_intake_without_a_broker_answers_unavailable_in_time_and_a_repeat_gives_
 
 def without_retries(world: World, submission: Submission) -> grpc.Channel:
     """A channel that passes on what intake itself answers: ours repeats UNAVAILABLE by itself until the deadline."""
+    world.channels.to("intake", who_raises(submission))  # which also enters them into the directory
     files = world.channels.tls(who_raises(submission))
     credentials = grpc.ssl_channel_credentials(
         files.authority.read_bytes(), files.key.read_bytes(), files.certificate.read_bytes()
