@@ -18,6 +18,7 @@ STACKS = {
     "tests/e2e": "e2e",
     "tests/integration/cli": "cli",
     "tests/integration/local": "local",
+    "tests/integration/audit_log": "log",
     "tests/integration/bad_input": "house",
     "tests/integration/privacy": "house",
 }

@@ -3,83 +3,21 @@
 from __future__ import annotations
 
 import errno
-import multiprocessing
-import random
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from services.audit.log import disk as disks
 from services.audit.log import hashing, positions
 from services.audit.log.checkpoint import EMPTY, Checkpoint, Tree, open_checkpoint
 from services.audit.log.disk import Disk, Fenced
 from services.audit.log.leaf import Batch, Skipped
 from services.audit.log.memory import FileMemory
 from services.audit.log.note import Cosigner, sign
-from services.audit.log.reader import LogReader
 from services.audit.log.recovery import LogRefused
 from services.audit.log.verify import verify
-from services.audit.log.writer import Appended, Writer
+from services.audit.log.writer import Writer
+from tests.unit.audit.log.failing import FailingDisk, Killed, logged, signed_tree
 from tests.unit.audit.log.support import NAME, SIGNER, VERIFIER, Records, Remembering, a_log, a_writer, copied
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-class FailingDisk(Disk):
-    """A disk whose n-th step fails: a file written in part, a sync, a rename or a removal that never happens."""
-
-    def __init__(self, root: Path, fail_at: int, failure: BaseException, part: float = 0.5) -> None:
-        super().__init__(root, fsync=lambda descriptor: None)
-        self.left = fail_at
-        self._failure = failure
-        self._part = part
-
-    def _step(self) -> bool:
-        self.left -= 1
-        return self.left == 0
-
-    def write(self, path: str, data: bytes) -> None:
-        failing = self._step()
-        super().write(path, data[: int(len(data) * self._part)] if failing else data)
-        if failing:
-            raise self._failure
-
-    def sync(self) -> None:
-        if self._step():
-            raise self._failure
-        super().sync()
-
-    def replace(self, path: str, data: bytes) -> None:
-        if self._step():
-            (self.root / (path + disks.NEW)).write_bytes(data[: int(len(data) * self._part)])
-            raise self._failure
-        super().replace(path, data)
-
-    def sync_folder(self, folder: str = "") -> None:
-        if self._step():
-            raise self._failure
-        super().sync_folder(folder)
-
-    def remove_folder(self, folder: str) -> None:
-        if self._step():
-            raise self._failure
-        super().remove_folder(folder)
-
-
-def signed_tree(folder: Path) -> Tree:
-    return open_checkpoint((folder / "checkpoint").read_bytes(), VERIFIER)[0].tree
-
-
-def names(folder: Path) -> set[str]:
-    return set(disks.files(folder)) - {"checkpoint", "positions", "lock"}
-
-
-def logged(folder: Path) -> list[bytes]:
-    return list(LogReader(folder, signed_tree(folder).size).entries())
 
 
 def test_the_files_are_those_of_the_specification(tmp_path: Path) -> None:
@@ -147,63 +85,6 @@ def test_a_second_writer_is_fenced_off_and_told_why(tmp_path: Path) -> None:
         assert second.tree.size == 1
 
 
-def _try_to_write(folder: str, answers: multiprocessing.SimpleQueue[str]) -> None:
-    try:
-        Writer(Path(folder), SIGNER).close()
-    except Fenced as error:
-        answers.put(str(error))
-    else:
-        answers.put("wrote")
-
-
-def test_another_process_is_fenced_off_too(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    answers: multiprocessing.SimpleQueue[str] = context.SimpleQueue()
-    for expected in ("another process writes this log", "wrote"):
-        writer = a_writer(tmp_path) if expected != "wrote" else None
-        process = context.Process(target=_try_to_write, args=(str(tmp_path), answers))
-        process.start()
-        process.join(60)
-        assert expected in answers.get()
-        if writer:
-            writer.close()
-
-
-@pytest.mark.parametrize("failure", [Killed(), OSError(errno.ENOSPC, "No space left on device")])
-@pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
-def test_failing_at_any_step_loses_and_repeats_nothing(tmp_path: Path, failure: BaseException, part: float) -> None:
-    at, failed = 0, True
-    while failed:
-        at += 1
-        folder, store, records = tmp_path / str(at), Remembering(), Records()
-        with a_writer(folder, store.memory()) as writer:
-            writer.append(records.batch(700))
-        before, batch = signed_tree(folder), records.batch(400)
-        disk = FailingDisk(folder, 0, failure, part)
-        with a_writer(folder, store.memory(), disk=disk) as writer:
-            disk.left = at
-            failed = _fails(lambda writer=writer, batch=batch: writer.append(batch))  # type: ignore[misc]
-        assert signed_tree(folder).size in (700, 1_100)
-
-        with a_writer(folder, store.memory()) as writer:  # as after the next start
-            assert writer.tree in (before, store.tree)
-            assert writer.append(batch).first == 700
-            writer.append(records.batch(5))
-
-        assert logged(folder) == [*Records().batch(700).leaves, *batch.leaves, *logged(folder)[1_100:]]
-        assert verify(folder, VERIFIER, seen=store.all).tree.size == 1_105
-        assert len({tree.size for tree in store.all}) == len(set(store.all)), "two trees of one size were signed"
-    assert at >= 20, "every step of a batch was tried"
-
-
-def _fails(action: Callable[[], object]) -> bool:
-    try:
-        action()
-    except (Killed, OSError):
-        return True
-    return False
-
-
 def test_a_full_disk_stops_the_signing_until_there_is_space(tmp_path: Path) -> None:
     records = Records()
     disk = FailingDisk(tmp_path, 0, OSError(errno.ENOSPC, "No space left on device"))
@@ -218,38 +99,6 @@ def test_a_full_disk_stops_the_signing_until_there_is_space(tmp_path: Path) -> N
             assert (tmp_path / "checkpoint").read_bytes() == signed
         assert writer.append(batch).tree.size == 20
     assert verify(tmp_path, VERIFIER).tree.size == 20
-
-
-@pytest.mark.parametrize(("size", "more", "tried"), [(2, 1, None), (250, 8, 300)])
-def test_the_last_batch_torn_at_any_byte_is_recovered(tmp_path: Path, size: int, more: int, tried: int | None) -> None:
-    """Killed before anything was synced, so any file of the batch may be absent, whole or cut at any byte."""
-    records, chosen = Records(), random.Random(4)
-    whole, torn = tmp_path / "whole", tmp_path / "torn"
-    a_log(whole, [size], records)
-    old = {name: (whole / name).read_bytes() for name in disks.files(whole)}
-    batch = records.batch(more)
-    with a_writer(whole) as writer:
-        after = writer.append(batch).tree
-    new = {name: (whole / name).read_bytes() for name in names(whole) - old.keys()}
-    new["positions.new"] = (whole / "positions").read_bytes()
-    cuts = [(name, byte) for name, data in sorted(new.items()) for byte in range(len(data) + 1)]
-
-    for name, byte in chosen.sample(cuts, tried) if tried else cuts:
-        others = {other: data for other, data in new.items() if chosen.random() < 0.5}
-        put_files(torn, {**old, **others, name: new[name][:byte]})
-        with a_writer(torn) as writer:
-            assert writer.tree.size == size
-            assert set(disks.files(torn)) == set(old)
-            assert writer.append(batch) == Appended(size, after)
-    assert verify(torn, VERIFIER).tree == after
-
-
-def put_files(folder: Path, content: dict[str, bytes]) -> None:
-    """Make the folder hold just these."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for name, data in content.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
 
 
 @pytest.mark.parametrize("damage", ["missing", "behind", "garbled", "of another tree"])
