@@ -8,7 +8,6 @@ import pytest
 
 from tests.chaos.world import World
 
-
 SETTLE_SECONDS = 20.0
 
 
