@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from services.audit.log import disk as disks
 from services.audit.log.disk import Fenced
 from services.audit.log.verify import verify
 from services.audit.log.writer import Appended, Writer

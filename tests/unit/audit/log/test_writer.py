@@ -16,7 +16,7 @@ from services.audit.log.note import Cosigner, sign
 from services.audit.log.recovery import LogRefused
 from services.audit.log.verify import verify
 from services.audit.log.writer import Writer
-from tests.unit.audit.log.failing import FailingDisk, Killed, logged, signed_tree
+from tests.unit.audit.log.failing import FailingDisk, Killed, logged, names, signed_tree
 from tests.unit.audit.log.support import NAME, SIGNER, VERIFIER, Records, Remembering, a_log, a_writer, copied
 
 
