@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 from safeguarding.v1 import partner_pb2, routing_pb2, routing_pb2_grpc
 from safeguarding.v1.partner_pb2 import OUTCOME_SUPPORTED, Copy, PartnerRecord, Reply
 from safeguarding.v1.routing_pb2 import LegState
+from services.chassis.kafka_settings import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS
 from services.chassis.replies_in import HEARTLESS_SECONDS, LOOK_AT_HEART_SECONDS, heartless
 from services.chassis.sealing import copy_info, open_with
 from services.cli.local import home as files
@@ -87,6 +88,8 @@ class KafkaPartner:
                     group_id=f"{self._file['group_prefix']}chaos",
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
+                    session_timeout_ms=SESSION_TIMEOUT_MS,  # the group waits so long for a consumer that was replaced
+                    heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
                     reconnect_backoff_max_ms=1_000,
                     bootstrap_timeout_ms=3_000,
                 )
