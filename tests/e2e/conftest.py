@@ -22,7 +22,7 @@ class World:
     follower: Follower
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     stack = run.new_stack(tmp_path_factory.mktemp("whole"))
     people = People(stack)

@@ -54,7 +54,7 @@ class Referrals:
         return ran.json
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def referrals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Referrals]:
     """The command with everything up, the area's partners, and three people in the directory."""
     home: Path = tmp_path_factory.mktemp("cli") / "home"

@@ -11,7 +11,7 @@ from tests.chaos.world import World
 SETTLE_SECONDS = 20.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The stack with partners and identities; nobody plays yet."""
     with World(tmp_path_factory.mktemp("world")) as world:

@@ -1,0 +1,1 @@
+"""Tests that share a stack, which ends with them."""
