@@ -26,6 +26,7 @@ STACKS = {
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist, which reads the groups here too
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Name each test's stack, and put those with a stack first."""
     order = list(dict.fromkeys(STACKS.values()))
