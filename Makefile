@@ -37,7 +37,8 @@ down: ready ## Stop what `up` started
 
 .PHONY: test unit integration e2e
 test: ready ## Every test, from units to whole stacks
-	@$(BIN)/pytest --numprocesses=2 --dist=loadgroup --ignore=tests/performance
+	@$(BIN)/pytest --numprocesses=2 tests/unit tests/contract tests/architecture
+	@$(BIN)/pytest tests/integration tests/e2e
 
 unit: ready ## The tests that need no server: seconds
 	@$(BIN)/pytest --numprocesses=2 tests/unit tests/contract tests/architecture
