@@ -16,6 +16,7 @@ from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
 from services.chassis.sealing import seal, unseal
 from services.chassis.service import Parts
+from services.links import assessed
 from services.triage.domain import State
 from services.triage.views import Referrals
 
@@ -59,6 +60,18 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
         """Route by judgement."""
         return triage_pb2.RouteResponse(sequence=self._command(request, "", context))
 
+    def ConfirmLink(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.ConfirmLinkRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.ConfirmLinkResponse:
+        """Confirm a suggested link."""
+        return triage_pb2.ConfirmLinkResponse(sequence=self._command(request, "", context))
+
+    def RejectLink(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.RejectLinkRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.RejectLinkResponse:
+        """Reject a link."""
+        return triage_pb2.RejectLinkResponse(sequence=self._command(request, "", context))
+
     def ListWork(  # noqa: N802 - the RPC's name
         self, request: triage_pb2.ListWorkRequest, context: grpc.ServicerContext
     ) -> triage_pb2.ListWorkResponse:
@@ -92,7 +105,12 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
             for part in document.state.known.narratives
             if part.key_id in keys
         ]
-        return triage_pb2.GetAssessmentResponse(item=_item(document), fired=document.state.fired, narratives=narratives)
+        return triage_pb2.GetAssessmentResponse(
+            item=_item(document),
+            fired=document.state.fired,
+            narratives=narratives,
+            links=assessed(document.state.links),
+        )
 
     def _command(self, request: Any, words: str, context: grpc.ServicerContext) -> int:
         desk: triage_pb2.DeskCommand = request.command

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Upstream, Why
 from services.known import NOTHING, Known, learned
+from services.links import Links, judge, new_links, with_counts, with_fact
 
 TRIAGE = "triage"
 INTAKE = "intake"
@@ -92,6 +93,14 @@ class State:
     ended: bool = False
     """True after no further action or entered in error, until reopened."""
     sequence: int = 0
+    links: Links = field(default_factory=dict)
+    """Other referrals that seem to be about the same."""
+
+    @property
+    def concern(self) -> intake_pb2.Raised | None:
+        """What was raised, as rules are to see it: with what linked referrals add to its counts."""
+        raised = self.known.raised
+        return with_counts(raised, self.known.raised_at, self.links) if raised is not None else None
 
     @property
     def awaiting_information(self) -> bool:
@@ -139,6 +148,8 @@ class TriageDecider:
                 return replace(state, ended=True)
             case "reopened":
                 return replace(state, ended=False)
+            case "linked" | "link_confirmed" | "link_rejected":
+                return replace(state, links=with_fact(state.links, fact))
             case _:
                 return state
 
@@ -162,6 +173,8 @@ class TriageDecider:
                 return _take_no_further_action(state, given, body)
             case triage_pb2.RouteRequest():
                 return _route(state, given, body)
+            case triage_pb2.ConfirmLinkRequest() | triage_pb2.RejectLinkRequest():
+                return _judge_link(state, given, body, context)
             case _:
                 raise TypeError(f"triage knows no {type(body).__name__}")
 
@@ -177,14 +190,16 @@ class TriageDecider:
         }
 
 
-def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]:
+def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
     """Grade what was raised; grade again, upwards only, what was learned since, and ask for what is new."""
     rules: AreaRules = context.rules
     known = state.known
     if known.raised is None or known.raiser is None or known.withdrawn or state.ended:
         return []
-    assessed = rules.assess(known.raised, known.raiser)
-    facts: list[TriageFact] = []
+    facts = new_links(state.links, context.gathered.get("links", {}).get(given.referral_id, ()))
+    for fact in facts:
+        state = replace(state, links=with_fact(state.links, fact))
+    assessed = rules.assess(state.concern or known.raised, known.raiser)
     if assessed.grade > state.grade:
         fired = [rule.as_fired() for rule in assessed.fired]
         decide_by = _clock(rules, f"decide_{GRADE_WORDS[assessed.grade]}", context.now)
@@ -197,7 +212,18 @@ def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]
     return facts
 
 
-def _requested(given: Upstream, legs: Iterable[AskedLeg]) -> list[triage_pb2.RequestedLeg]:
+def _judge_link(
+    state: State, given: Command, body: triage_pb2.ConfirmLinkRequest | triage_pb2.RejectLinkRequest, context: Context
+) -> list[TriageFact]:
+    """The judgement, and what the rules make of it: a link that counts again may reach a threshold."""
+    judged = judge(state.links, body)
+    after = _assess(replace(state, links=with_fact(state.links, judged)), given, context)
+    for fact in after:
+        fact.header.actor.CopyFrom(context.service)
+    return [judged, *after]
+
+
+def _requested(given: Input, legs: Iterable[AskedLeg]) -> list[triage_pb2.RequestedLeg]:
     return [
         triage_pb2.RequestedLeg(
             leg_id=_leg_id(given, leg.service),
@@ -232,7 +258,8 @@ def _may_lower(state: State, given: Command, body: triage_pb2.OverrideGradeReque
     if state.grade == GRADE_RED and given.actor.role != ROLE_SUPERVISOR:
         raise Refused(Why.FORBIDDEN, "only a supervisor lowers a RED grade", "ask a supervisor")
     known = state.known
-    floor = rules.assess(known.raised, known.raiser).floor if known.raised and known.raiser else GRADE_UNSPECIFIED
+    concern = state.concern
+    floor = rules.assess(concern, known.raiser).floor if concern and known.raiser else GRADE_UNSPECIFIED
     if body.grade < floor:
         raise Refused(
             Why.ILLEGAL,
@@ -292,6 +319,8 @@ def _legal(state: State) -> list[str]:
         moves.append("RequestInformation")
     if not state.services:
         moves.append("TakeNoFurtherAction")
+    if state.links:
+        moves += ["ConfirmLink", "RejectLink"]
     return moves
 
 

@@ -21,6 +21,7 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "google.protobuf",
     "services.chassis.deciding",
     "services.known",
+    "services.links",
 }
 
 TOPIC = re.compile(r"(referrals|partner)\.\S+\.v\d+")

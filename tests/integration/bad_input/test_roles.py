@@ -34,6 +34,8 @@ OPEN_TO: dict[str, set[str]] = {
     "Triage/RequestInformation": DESK,
     "Triage/TakeNoFurtherAction": DESK,
     "Triage/Route": DESK,
+    "Triage/ConfirmLink": DESK,
+    "Triage/RejectLink": DESK,
     "Triage/ListWork": DESK,
     "Triage/GetAssessment": DESK | {"protection"},
     "Routing/ReadOutcome": RAISERS,
