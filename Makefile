@@ -58,6 +58,10 @@ chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, R
 chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
 
+.PHONY: match-report
+match-report: ready ## Precision and recall of linking, on invented referrals; writes docs/matching.md
+	@$(BIN)/python -m tests.matching
+
 ## Checking it
 
 .PHONY: check

@@ -21,7 +21,9 @@ _NUMBER = re.compile(r"\b[0-9]{1,5}[A-Z]?\b")
 _STREET_WORDS = (
     "ROAD|RD|STREET|ST|LANE|LN|AVENUE|AVE|CLOSE|DRIVE|WAY|COURT|CT|ROW|PLACE|TERRACE|CRESCENT|HILL|GARDENS|GROVE|SQUARE"
 )
-_IN_A_STREET = re.compile(rf"\b([0-9]{{1,5}}[A-Z]?)\s+(?:[A-Z']+\s+){{1,4}}(?:{_STREET_WORDS})\b")
+_FLAT = r"(?:(?:FLAT|APARTMENT|APT|UNIT|ROOM)\s+([0-9]{1,5}[A-Z]?)[\s,]+)?"
+_IN_A_STREET = re.compile(rf"{_FLAT}\b([0-9]{{1,5}}[A-Z]?)\s+(?:[A-Z']+\s+){{1,4}}(?:{_STREET_WORDS})\b")
+_BY_ITSELF = re.compile(rf"\s*{_FLAT}([0-9]{{1,5}}[A-Z]?)\s*")
 _MOST_NAMES = 3
 
 
@@ -38,9 +40,10 @@ def of_place(place: concern_pb2.Place) -> list[Identifier]:
         found.append((MatchKind.MATCH_KIND_ADDRESS, f"uprn {place.uprn.lstrip('0')}"))
     code = postcode(place.postcode)
     text = _POSTCODE.sub(" ", place.description.upper())
-    in_street = _IN_A_STREET.search(text) or re.match(r"\s*([0-9]{1,5}[A-Z]?)\b", text)
-    if code and in_street:
-        found.append((MatchKind.MATCH_KIND_ADDRESS, f"{code} {in_street[1]}"))
+    numbers = _IN_A_STREET.search(text) or _BY_ITSELF.fullmatch(text)
+    if code and numbers:
+        home = " ".join(sorted(number for number in numbers.groups() if number))
+        found.append((MatchKind.MATCH_KIND_ADDRESS, f"{code} {home}"))
     reference = re.sub(r"[\s/]+", "", place.grid_reference).upper()
     if reference:
         found.append((MatchKind.MATCH_KIND_GRID_REFERENCE, reference))

@@ -11,10 +11,13 @@ from services.names import born, words
 
 CLOSE = 0.88
 """Two spellings of one name are at least so alike."""
+GIVEN_NAME_STAYS = 0.95
 SAME_BIRTH_DATE = 0.85
 SLIPPED_BIRTH_DATE = 0.65
 NO_BIRTH_DATE = 0.50
-"""How sure close names are where the birth date is the same, differs as by a slip of the pen, or is not known."""
+ANOTHER_FAMILY_NAME = 0.35
+"""How sure close names are where the birth date is the same, differs as by a slip of the pen, or is not known; and a
+given name and birth date, as after a marriage: too little alone, but more where a home or telephone is shared too."""
 
 
 def likeness(one: Identity, other: Identity) -> float:
@@ -26,7 +29,9 @@ def likeness(one: Identity, other: Identity) -> float:
     if names is None or others is None:
         return 0.0
     alike = max(_both(names, others), _both(names, others[::-1]))
-    return sure * alike if alike >= CLOSE else 0.0
+    if alike >= CLOSE:
+        return sure * alike
+    return ANOTHER_FAMILY_NAME if sure == SAME_BIRTH_DATE and _alike(names[0], others[0]) >= GIVEN_NAME_STAYS else 0.0
 
 
 def _names(identity: Identity) -> tuple[str, str] | None:

@@ -103,7 +103,9 @@ def test_a_place_is_known_by_its_address_or_reference_and_never_by_a_postcode_al
         (MatchKind.MATCH_KIND_ADDRESS, home[0])
     ]
 
-    assert of_place(Place(description="behind the shops", postcode="BS1 1AA")) == []
+    assert of_place(Place(description="14", postcode="BS1 1AA"))[0][1] == home[0]
+    assert of_place(Place(description="by flat 2, 14 Test Row", postcode="BS1 1AA"))[0][1] == "BS11AA 14 2"
+    assert of_place(Place(description="3 men behind the shops", postcode="BS1 1AA")) == []
     assert of_place(Place(grid_reference="st 58 72")) == [(MatchKind.MATCH_KIND_GRID_REFERENCE, "ST5872")]
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from safeguarding.v1.concern_pb2 import Identity
-from services.triage.likeness import NO_BIRTH_DATE, SAME_BIRTH_DATE, SLIPPED_BIRTH_DATE, likeness
+from services.triage.evidence import LEAST_SCORE
+from services.triage.likeness import ANOTHER_FAMILY_NAME, NO_BIRTH_DATE, SAME_BIRTH_DATE, SLIPPED_BIRTH_DATE, likeness
 
 
 def named(given: str, family: str, born: str = "2015-02-03") -> Identity:
@@ -31,7 +32,7 @@ def test_spellings_of_one_name_with_the_same_birth_date_are_likely_one_person(ot
     "other",
     [
         named("Margaret", "Exampleton"),
-        named("Catherine", "Jones"),
+        named("Catherine", "Jones", ""),
         named("Catherine", "Exampleton", "2011-07-19"),
         named("", "Exampleton"),
     ],
@@ -39,6 +40,10 @@ def test_spellings_of_one_name_with_the_same_birth_date_are_likely_one_person(ot
 )
 def test_who_shares_a_part_only_is_somebody_else(other: Identity) -> None:
     assert likeness(ANN, other) == 0.0
+
+
+def test_another_family_name_is_too_little_by_itself() -> None:
+    assert 100 * likeness(ANN, named("Catherine", "Jones")) == 100 * ANOTHER_FAMILY_NAME < LEAST_SCORE
 
 
 @pytest.mark.parametrize(
