@@ -81,7 +81,10 @@ check: ready ## Format, lint, types, architecture, protos, compose file
 
 ## Making it
 
-.PHONY: protos ready clean
+.PHONY: protos lifecycle ready clean
+lifecycle: ready ## Write docs/lifecycle.md from the table of the life-cycle
+	@$(BIN)/python deploy/make_lifecycle.py
+
 protos: $(PROTOS) ## Generate build/protos from protos/
 
 ready: $(INSTALLED) $(PROTOS)

@@ -13,9 +13,9 @@ from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
+from services.lifecycle import UNANSWERED
 from services.partner_routing.domain import Leg, RoutingDecider, State
 from services.partner_routing.domain.offers import open_legs
-from services.partner_routing.domain.state import UNANSWERED
 
 FACT_TYPES: dict[str, Any] = {"intake": IntakeFact, "triage": TriageFact, "partner-routing": RoutingFact}
 

@@ -21,6 +21,7 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "google.protobuf",
     "services.chassis.deciding",
     "services.known",
+    "services.lifecycle",
 }
 
 TOPIC = re.compile(r"(referrals|partner)\.\S+\.v\d+")
@@ -56,9 +57,7 @@ def _texts(tree: ast.AST) -> Iterator[str]:
 
 def test_nobody_imports_what_the_contracts_forbid() -> None:
     program = Path(sys.executable).with_name("lint-imports")
-    told = subprocess.run(
-        [program, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    told = subprocess.run([program, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert told.returncode == 0, told.stdout + told.stderr
 
@@ -73,7 +72,7 @@ def test_first_line_of_a_file_says_its_one_reason(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["chassis.deciding", "intake.domain", "triage.domain", "partner_routing.domain"]
+    "module", ["chassis.deciding", "known", "lifecycle", "intake.domain", "triage.domain", "partner_routing.domain"]
 )
 def test_a_decider_imports_only_the_language_and_its_protocol(module: str) -> None:
     place = ROOT.joinpath("services", *module.split("."))

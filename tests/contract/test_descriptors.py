@@ -9,9 +9,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 ROOT = Path(__file__).resolve().parents[2]
-PROTOS = sorted(
-    str(path.relative_to(ROOT / "protos")) for path in ROOT.glob("protos/safeguarding/**/*.proto")
-)
+PROTOS = sorted(str(path.relative_to(ROOT / "protos")) for path in ROOT.glob("protos/safeguarding/**/*.proto"))
 
 
 @pytest.fixture(scope="module")

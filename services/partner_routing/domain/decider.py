@@ -10,16 +10,19 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import routing_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
+from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
-from safeguarding.v1.routing_pb2 import LegState, RoutingFact
+from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
 from services.known import learned
+from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.partner_routing.domain.closing import TELL_CLOCK, closing
 from services.partner_routing.domain.offers import AreaRules, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
-from services.partner_routing.domain.state import ALREADY_KNOWN, UNANSWERED, State, with_routing, with_triage
+from services.partner_routing.domain.state import ALREADY_KNOWN, State, with_routing, with_triage
 
 ROUTING = "partner-routing"
 INTAKE = "intake"
@@ -100,7 +103,7 @@ class RoutingDecider:
             case routing_pb2.RecordToldRequest():
                 return _record_told(state, body)
             case routing_pb2.RecallRequest():
-                return _recall(state, body)
+                return _recall(state, body, given.actor)
             case routing_pb2.ReleasePartnerRequest():
                 ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
                 return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
@@ -201,17 +204,19 @@ def _record_told(state: State, body: routing_pb2.RecordToldRequest) -> list[Rout
     return [RoutingFact(outcome_told=routing_pb2.OutcomeTold(audience=audience, not_told=body.told.not_told))]
 
 
-def _recall(state: State, body: routing_pb2.RecallRequest) -> list[RoutingFact]:
+def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor) -> list[RoutingFact]:
     leg = state.legs.get(body.leg_id)
     if leg is None:
         raise Refused(Why.UNKNOWN, "no such leg", "name a leg of this referral", field="leg_id")
-    if not leg.is_open:
-        word = LegState.Name(leg.state).removeprefix("LEG_STATE_").lower()  # type: ignore[arg-type]  # an int of the enum
-        raise Refused(Why.ILLEGAL, f"the leg is {word}", "recall an open leg", field="leg_id", legal=_legal(state))
+    try:
+        require(LEG_MOVES, "Recall", leg.stands, actor.role)
+    except Refused as refused:
+        right = "recall an open leg"
+        raise Refused(Why.ILLEGAL, refused.wrong, right, field="leg_id", legal=_legal(state)) from None
     return [RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=body.reason))]
 
 
 def _legal(state: State) -> list[str]:
     """What the desk may do about this referral's legs and outcome now."""
-    moves = ["Recall"] if any(open_legs(state)) else []
+    moves = ["Recall"] if any(legal(LEG_MOVES, leg.stands, ROLE_TRIAGE) for leg in state.legs.values()) else []
     return [*moves, "RecordTold"] if state.outcome_known and not state.audiences <= state.told else moves

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from safeguarding.v1 import partner_pb2, routing_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import Sealed
-from safeguarding.v1.routing_pb2 import LegState, RoutingFact
+from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import Refused, Why
+from services.lifecycle import LEG_MOVES, require
 from services.partner_routing.domain.state import Leg, State
-
-MOVES: Mapping[int, frozenset[str]] = {
-    LegState.LEG_STATE_OFFERED: frozenset({"received", "accepted", "declined"}),
-    LegState.LEG_STATE_RECEIVED: frozenset({"accepted", "declined"}),
-    LegState.LEG_STATE_ACCEPTED: frozenset({"progress", "outcome", "failed", "told"}),
-    LegState.LEG_STATE_IN_PROGRESS: frozenset({"progress", "outcome", "failed", "told"}),
-    LegState.LEG_STATE_ON_HOLD: frozenset({"progress", "failed", "told"}),
-    LegState.LEG_STATE_COMPLETED: frozenset({"told"}),
-    LegState.LEG_STATE_FAILED: frozenset({"told"}),
-    LegState.LEG_STATE_RECALLED: frozenset({"recall_acknowledged"}),
-}
-"""The steps that a partner may take, by where its leg stands; from any other state, none."""
 
 
 def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:
@@ -35,16 +24,10 @@ def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:
 def taken(state: State, leg: Leg, reply: partner_pb2.Reply, note: Sealed | None) -> list[RoutingFact]:
     """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
     step: str = reply.WhichOneof("step") or "none"
-    legal = MOVES.get(leg.state, frozenset())
-    if leg.state == LegState.LEG_STATE_ON_HOLD and step == "progress" and reply.progress.on_hold:
-        legal -= {"progress"}
-    if step == "told" and not _may_tell(state, leg, reply.told.audience):
-        legal -= {"told"}
-    if step not in legal:
-        word = LegState.Name(leg.state).removeprefix("LEG_STATE_").lower()  # type: ignore[arg-type]  # an int of the enum
-        raise Refused(
-            Why.ILLEGAL, f"{step} is no move of a leg that is {word}", "make a legal move", legal=sorted(legal)
-        )
+    name = "hold" if step == "progress" and reply.progress.on_hold else step
+    told_already = {"told": ("there is nobody for you to tell", "name who is still to be told")}
+    may_tell = step != "told" or _may_tell(state, leg, reply.told.audience)
+    require(LEG_MOVES, name, leg.stands, ROLE_PARTNER, but={} if may_tell else told_already)
     return [_fact(leg.id, step, reply, note)]
 
 

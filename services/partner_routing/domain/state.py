@@ -18,29 +18,8 @@ from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
 from safeguarding.v1.routing_pb2 import LegState, Offered
 from safeguarding.v1.triage_pb2 import FiredRule, RequestedLeg
 from services.known import NOTHING, Known
-
-OPEN = frozenset(
-    {
-        LegState.LEG_STATE_OFFERED,
-        LegState.LEG_STATE_RECEIVED,
-        LegState.LEG_STATE_ACCEPTED,
-        LegState.LEG_STATE_IN_PROGRESS,
-        LegState.LEG_STATE_ON_HOLD,
-    }
-)
-UNANSWERED = frozenset({LegState.LEG_STATE_OFFERED, LegState.LEG_STATE_RECEIVED})
-STATE_OF_FACT: Mapping[str, int] = {
-    "received": LegState.LEG_STATE_RECEIVED,
-    "accepted": LegState.LEG_STATE_ACCEPTED,
-    "declined": LegState.LEG_STATE_DECLINED,
-    "expired": LegState.LEG_STATE_EXPIRED,
-    "in_progress": LegState.LEG_STATE_IN_PROGRESS,
-    "on_hold": LegState.LEG_STATE_ON_HOLD,
-    "completed": LegState.LEG_STATE_COMPLETED,
-    "failed": LegState.LEG_STATE_FAILED,
-    "recalled": LegState.LEG_STATE_RECALLED,
-}
-"""The state that each fact brings its leg to."""
+from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT
+from services.lifecycle import Leg as Stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +43,11 @@ class Leg:
     def partner_id(self) -> str:
         """Its partner."""
         return self.offered.partner_id
+
+    @property
+    def stands(self) -> Stands:
+        """Where it stands, as the life-cycle names it."""
+        return LEG_OF[self.state]
 
     @property
     def is_open(self) -> bool:

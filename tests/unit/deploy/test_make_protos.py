@@ -80,9 +80,7 @@ def test_a_changed_proto_replaces_the_old_tree_and_leaves_nothing_of_it(checkout
     assert len(list((checkout / "build").glob("protos-*"))) == 1
 
 
-def test_protos_that_do_not_compile_leave_what_was_there(
-    checkout: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_protos_that_do_not_compile_leave_what_was_there(checkout: Path, capfd: pytest.CaptureFixture[str]) -> None:
     make_protos.make(checkout)
     (checkout / "protos" / "hall" / "v1" / "greeting.proto").write_text('syntax = "proto3"; message {')
 

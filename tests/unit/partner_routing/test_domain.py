@@ -3,147 +3,52 @@
 from __future__ import annotations
 
 import random
-import uuid
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, timedelta
 
 import pytest
 
 from safeguarding.v1 import partner_pb2, routing_pb2, triage_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import (
     CONCERN_KIND_CHILD_AT_RISK,
     FIELD_GROUP_CONTACT,
     FIELD_GROUP_IDENTITY,
     FIELD_GROUP_NARRATIVE,
-    SERVICE_KIND_CHILDRENS_SOCIAL_CARE,
     SERVICE_KIND_HOUSING,
     SUBJECT_ROLE_CHILD,
     SUBJECT_ROLE_VICTIM,
-    Actor,
 )
 from safeguarding.v1.intake_pb2 import ReferralState
 from safeguarding.v1.partner_pb2 import (
     AUDIENCE_RAISER,
     AUDIENCE_VICTIM,
-    DECLINE_REASON_ALREADY_KNOWN,
-    DECLINE_REASON_NO_CAPACITY,
     NOT_TOLD_REASON_UNSAFE,
-    OUTCOME_SUPPORTED,
 )
-from safeguarding.v1.routing_pb2 import LegState
-from safeguarding.v1.triage_pb2 import RequestedLeg, TriageFact
-from services.chassis.deciding import PartnerReply, Refused, Why
+from safeguarding.v1.triage_pb2 import TriageFact
+from services.chassis.deciding import Refused, Why
 from services.chassis.engine.document import fold
-from services.known import Known
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.domain.closing import outcome_words
-from services.partner_routing.domain.replies import MOVES
 from tests.unit.domains import DESK, NOON, OFFICER, REFERRAL, VOLUNTEER, Life, kinds_of, raised
-
-LEG = "11111111-1111-4111-8111-111111111111"
-OTHER_LEG = "22222222-2222-4222-8222-222222222222"
-HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Partner:
-    """A partner, as a decision sees it."""
-
-    id: str
-    serves: int
-    lead: bool = False
-
-
-@dataclass(frozen=True)
-class Disclosed:
-    """What an agreement gives."""
-
-    given: tuple[tuple[Any, int, str], ...]
-    withheld: tuple[tuple[Any, int, str], ...]
-
-
-@dataclass
-class Area:
-    """Two councils, one housing association, and the lead agency."""
-
-    partners: list[Partner] = field(
-        default_factory=lambda: [
-            Partner("council-a", SERVICE_KIND_CHILDRENS_SOCIAL_CARE),
-            Partner("council-b", SERVICE_KIND_CHILDRENS_SOCIAL_CARE),
-            Partner("homes", SERVICE_KIND_HOUSING),
-            Partner("lead", 0, lead=True),
-        ]
-    )
-
-    def choose(self, service: int, purpose: str, area: str, excluding: Collection[str], now: datetime) -> Any:
-        """The first that serves."""
-        return next((p for p in self.partners if p.serves == service and p.id not in excluding), None)
-
-    def lead(self, area: str) -> Any:
-        """The lead agency."""
-        return next((p for p in self.partners if p.lead), None)
-
-    def disclose(self, partner_id: str, request: RequestedLeg, known: Known, now: datetime) -> Disclosed:
-        """Identity and account; never contact."""
-        who = tuple((FIELD_GROUP_IDENTITY, n, "who") for n in known.subjects)
-        given = (*who, (FIELD_GROUP_NARRATIVE, 0, "what"))
-        return Disclosed(given, tuple((FIELD_GROUP_CONTACT, n, "default") for n in known.subjects))
-
-    def agreement(self, partner_id: str) -> tuple[str, str | None]:
-        """Its name."""
-        return f"{partner_id}@1", None
-
-    def deadline(self, clock: str, start: datetime) -> datetime:
-        """An hour for everything."""
-        return start + HOUR
-
-
-def request(leg_id: str = LEG, service: Any = SERVICE_KIND_CHILDRENS_SOCIAL_CARE) -> RequestedLeg:
-    """A leg that triage asks for."""
-    return RequestedLeg(leg_id=leg_id, service=service, purpose="protect", necessity="must act", respond_clock="soon")
-
-
-def routed(*requests: RequestedLeg) -> TriageFact:
-    """Triage routed."""
-    return TriageFact(routed=triage_pb2.Routed(legs=requests))
-
-
-def life_of(*requests: RequestedLeg, roles: Any = (SUBJECT_ROLE_CHILD,), anonymous: bool = False) -> Life:
-    """A referral that was raised and routed."""
-    life = Life(RoutingDecider(), Area())
-    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=roles, anonymous=anonymous))
-    life.hear("triage", routed(*requests), DESK)
-    return life
-
-
-def reply(life: Life, step: dict[str, Any], partner: str = "council-a", leg: str = LEG, key: str = "") -> list[Any]:
-    """A partner's record on its replies topic."""
-    body = partner_pb2.Reply(reply_id=key or str(uuid.uuid4()), referral_id=REFERRAL, leg_id=leg, **step)
-    actor = Actor(role=ROLE_PARTNER, id=partner)
-    return life.give(PartnerReply(REFERRAL, body.reply_id, actor, partner, body))
-
-
-ACCEPTED = {"accepted": partner_pb2.AcceptedReply()}
-RECEIVED = {"received": partner_pb2.ReceivedReply()}
-PROGRESS = {"progress": partner_pb2.ProgressReply()}
-ON_HOLD = {"progress": partner_pb2.ProgressReply(on_hold=True)}
-SUPPORTED = {"outcome": partner_pb2.OutcomeReply(outcome=OUTCOME_SUPPORTED)}
-FULL = {"declined": partner_pb2.DeclinedReply(reason=DECLINE_REASON_NO_CAPACITY)}
-KNOWN_ALREADY = {"declined": partner_pb2.DeclinedReply(reason=DECLINE_REASON_ALREADY_KNOWN)}
-FAILED = {"failed": partner_pb2.FailedReply(reason=1)}  # type: ignore[arg-type]  # a number of the enum
-
-
-def told(audience: Any, not_told: Any = 0) -> dict[str, Any]:
-    """The partner told someone."""
-    return {"told": partner_pb2.ToldReply(audience=audience, not_told=not_told)}
-
-
-def read_outcome(life: Life, actor: Actor = OFFICER) -> list[Any]:
-    """The raiser reads."""
-    return life.say(routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL), actor)
+from tests.unit.partner_routing.life import (
+    ACCEPTED,
+    FULL,
+    HOUR,
+    KNOWN_ALREADY,
+    LEG,
+    ON_HOLD,
+    OTHER_LEG,
+    PROGRESS,
+    RECEIVED,
+    SUPPORTED,
+    Area,
+    Partner,
+    life_of,
+    read_outcome,
+    reply,
+    request,
+    routed,
+    told,
+)
 
 
 def test_each_leg_is_offered_to_its_partner_with_what_its_agreement_gives() -> None:
@@ -199,41 +104,6 @@ def test_a_leg_goes_from_offer_to_outcome_and_closes_when_its_raiser_has_read() 
     assert kinds_of(read_outcome(life)) == ["outcome_told", "closed"]
     assert life.state.where == ReferralState.REFERRAL_STATE_CLOSED
     assert read_outcome(life) == []
-
-
-@pytest.mark.parametrize("state", sorted(MOVES))
-def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(state: int) -> None:
-    """By Kafka as a fact, by the inbox with the legal steps named."""
-    ways = {
-        LegState.LEG_STATE_OFFERED: [],
-        LegState.LEG_STATE_RECEIVED: [RECEIVED],
-        LegState.LEG_STATE_ACCEPTED: [ACCEPTED],
-        LegState.LEG_STATE_IN_PROGRESS: [ACCEPTED, PROGRESS],
-        LegState.LEG_STATE_ON_HOLD: [ACCEPTED, ON_HOLD],
-        LegState.LEG_STATE_COMPLETED: [ACCEPTED, SUPPORTED],
-        LegState.LEG_STATE_FAILED: [ACCEPTED, FAILED],
-    }
-    life = life_of(request())
-    if state == LegState.LEG_STATE_RECALLED:
-        life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)
-    for way in ways.get(state, []):  # type: ignore[call-overload]  # an int of the enum
-        reply(life, way)
-    assert life.state.legs[LEG].state == state
-    steps = {"received": RECEIVED, "accepted": ACCEPTED, "declined": FULL, "outcome": SUPPORTED, "failed": FAILED}
-    for name, step in steps.items():
-        if name in MOVES[state]:
-            continue
-        [fact] = reply(life, step)
-        assert (fact.reply_refused.why, fact.reply_refused.partner_id) == ("illegal", "council-a")
-        assert life.state.legs[LEG].state == state
-
-    command = routing_pb2.InboxCommand(leg_id=LEG, referral_id=REFERRAL)
-    actor = Actor(role=ROLE_PARTNER, id="council-a")
-    if "received" not in MOVES[state]:
-        with pytest.raises(Refused) as refused:
-            life.say(routing_pb2.AcknowledgeRequest(command=command), actor)
-        assert refused.value.why is Why.ILLEGAL
-        assert set(refused.value.legal) <= MOVES[state]
 
 
 def test_a_foreign_leg_and_an_absent_one_answer_alike() -> None:

@@ -1,0 +1,106 @@
+"""Where a referral stands in triage, and what its decisions need of the area's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from safeguarding.v1 import intake_pb2, triage_pb2
+from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade
+from services.known import NOTHING, Known
+from services.lifecycle import Referral
+
+GRADE_WORDS: Mapping[int, str] = {number: name.removeprefix("GRADE_").lower() for name, number in Grade.items()}
+
+
+class AskedLeg(Protocol):
+    """A leg that rules ask for."""
+
+    service: Any
+    purpose: str
+    basis: Any
+    necessity: str
+    rule_ids: Sequence[str]
+    respond_clock: str
+
+
+class Fired(Protocol):
+    """A rule that fired."""
+
+    def as_fired(self) -> triage_pb2.FiredRule:
+        """The rule as a fact keeps it."""
+        ...
+
+
+class Assessed(Protocol):
+    """What the rules say of a referral."""
+
+    grade: Any
+    fired: Sequence[Fired]
+    legs: Sequence[AskedLeg]
+    floor: Any
+    """The lowest grade that a person may set; unspecified where any may be."""
+
+    def regraded(self, grade: Any) -> Assessed:
+        """The same under a grade that a person set."""
+        ...
+
+
+class AreaRules(Protocol):
+    """The area's rules and clocks, as a decision needs them."""
+
+    def assess(self, raised: intake_pb2.Raised, raiser: Actor) -> Assessed:
+        """The grade, the rules that fired, and the legs that they ask for."""
+        ...
+
+    def deadline(self, clock: str, start: datetime) -> datetime:
+        """When the named clock runs out, UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A referral as triage sees it: what it knows, and what it decided."""
+
+    known: Known = NOTHING
+    grade: int = GRADE_UNSPECIFIED
+    fired: tuple[triage_pb2.FiredRule, ...] = ()
+    decide_by: Deadline | None = None
+    answer_by: Deadline | None = None
+    asked: int = 0
+    """How many questions were asked."""
+    services: frozenset[int] = frozenset()
+    """The kinds of partner that were asked for."""
+    ended: bool = False
+    """True after no further action or entered in error, until reopened."""
+    sequence: int = 0
+
+    @property
+    def awaiting_information(self) -> bool:
+        """True while the raiser's answer is awaited."""
+        return self.asked > self.known.supplied
+
+    @property
+    def where(self) -> Referral:
+        """Where the referral stands."""
+        if self.ended:
+            return Referral.NO_FURTHER_ACTION
+        if self.services:
+            return Referral.ROUTED
+        if self.awaiting_information:
+            return Referral.INFO_REQUESTED
+        return Referral.IN_TRIAGE if self.grade != GRADE_UNSPECIFIED else Referral.RAISED
+
+    @property
+    def waits_for_desk(self) -> bool:
+        """True where the rules did not decide, and the desk has not."""
+        return self.grade != GRADE_UNSPECIFIED and not self.services and not self.ended
+
+
+def clock(rules: AreaRules, name: str, now: datetime) -> Deadline:
+    """The named clock, started now."""
+    deadline = Deadline(clock=name)
+    deadline.at.FromDatetime(rules.deadline(name, now))
+    return deadline
