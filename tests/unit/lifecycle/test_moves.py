@@ -153,7 +153,7 @@ def test_a_leg_moves_as_the_table_says_or_is_refused_with_the_legal_moves(act: s
 
 @pytest.mark.parametrize("state", Leg)
 def test_an_illegal_reply_by_kafka_is_a_refused_reply_and_changes_nothing(state: Leg) -> None:
-    steps = {
+    steps: dict[str, dict[str, Any]] = {
         "received": routing.RECEIVED,
         "accepted": routing.ACCEPTED,
         "declined": routing.FULL,
