@@ -25,6 +25,7 @@ class Referral(StrEnum):
     NO_FURTHER_ACTION = "no_further_action"
     ROUTED = "routed"
     CLOSED = "closed"
+    ENTERED_IN_ERROR = "entered_in_error"
 
 
 class Leg(StrEnum):
@@ -86,11 +87,15 @@ class Move:
 
 _DESK_WORKS = (Referral.IN_TRIAGE, Referral.INFO_REQUESTED)
 _UNDER_WAY = (*_DESK_WORKS, Referral.ROUTED)
+_ENDED = (Referral.NO_FURTHER_ACTION, Referral.CLOSED)
 
 REFERRAL_MOVES: tuple[Move, ...] = (
     Move("RaiseConcern", (By.RAISER,), (), Referral.RAISED, "raised"),
     Move("grade", (By.RULE,), (Referral.RAISED,), Referral.IN_TRIAGE, "graded", starts=(Clock.DECIDE,)),
-    Move("grade", (By.RULE,), _UNDER_WAY, None, "graded", starts=(Clock.DECIDE,), only="what was learned is graver"),
+    Move(
+        "grade", (By.RULE,), (*_UNDER_WAY, Referral.CLOSED), None, "graded",
+        starts=(Clock.DECIDE,), only="what was learned is graver",
+    ),
     Move(
         "OverrideGrade", (By.DESK,), _UNDER_WAY, None, "graded",
         starts=(Clock.DECIDE,), only="lower only with a reason, from RED only by a supervisor, never below a floor",
@@ -108,14 +113,30 @@ REFERRAL_MOVES: tuple[Move, ...] = (
         stops=(Clock.ANSWER,), resumes=(Clock.DECIDE,),
     ),
     Move("route", (By.RULE,), _DESK_WORKS, Referral.ROUTED, "routed", stops=(Clock.DECIDE,)),
+    Move(
+        "route", (By.RULE,), (Referral.ROUTED, Referral.CLOSED), Referral.ROUTED, "routed",
+        only="what was learned asks for a kind of partner that was not asked yet",
+    ),
     Move("Route", (By.DESK,), _DESK_WORKS, Referral.ROUTED, "routed", stops=(Clock.DECIDE,)),
     Move(
         "Route", (By.DESK,), (Referral.ROUTED,), None, "routed",
-        only="a kind of partner that was not asked yet",
+        stops=(Clock.DECIDE,), only="a kind of partner that was not asked yet, or that came back",
     ),
     Move(
         "TakeNoFurtherAction", (By.DESK,), _DESK_WORKS, Referral.NO_FURTHER_ACTION, "no_further_action",
         stops=(Clock.DECIDE, Clock.ANSWER), only="a reason; a RED referral by a supervisor",
+    ),
+    Move(
+        "TakeNoFurtherAction", (By.DESK,), (Referral.ROUTED,), Referral.NO_FURTHER_ACTION, "no_further_action",
+        stops=(Clock.DECIDE,), only="every leg came back",
+    ),
+    Move(
+        "TakeNoFurtherAction", (By.DESK,), (Referral.ROUTED,), None, "no_further_action",
+        stops=(Clock.DECIDE,), only="a leg came back and is given up; the other legs go on",
+    ),
+    Move(
+        "take back", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), Referral.ROUTED, "taken_back",
+        starts=(Clock.DECIDE,), only="nobody takes a leg up",
     ),
     Move(
         "outcome", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), None, "outcome_known",
@@ -132,6 +153,11 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     Move(
         "close", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), Referral.CLOSED, "closed",
         stops=(Clock.TELL,), only="every leg has ended and everybody was told, or a reason is recorded why not",
+    ),
+    Move("Reopen", (By.SUPERVISOR,), _ENDED, Referral.IN_TRIAGE, "reopened", starts=(Clock.DECIDE,), only="a note"),
+    Move(
+        "EnterInError", (By.SUPERVISOR,), (*_UNDER_WAY, *_ENDED), Referral.ENTERED_IN_ERROR, "entered_in_error",
+        stops=tuple(Clock), only="a note; open legs are recalled",
     ),
 )  # fmt: skip
 """The moves of a referral."""
@@ -152,6 +178,7 @@ LEG_MOVES: tuple[Move, ...] = (
     Move("outcome", (By.PARTNER,), _WORKING, Leg.COMPLETED, "completed", only="how it ended"),
     Move("failed", (By.PARTNER,), (*_WORKING, Leg.ON_HOLD), Leg.FAILED, "failed", only="a reason"),
     Move("Recall", (By.DESK,), _OPEN, Leg.RECALLED, "recalled", stops=(Clock.RESPOND,), only="a reason"),
+    Move("recall", (By.RULE,), _OPEN, Leg.RECALLED, "recalled", only="the referral was entered in error"),
     Move("recall_acknowledged", (By.PARTNER,), (Leg.RECALLED,), None, "recall_acknowledged"),
     Move(
         "told", (By.PARTNER,), (*_WORKING, Leg.ON_HOLD, Leg.COMPLETED, Leg.FAILED), None, "outcome_told",

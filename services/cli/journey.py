@@ -49,6 +49,7 @@ def _step(found: GetJourneyResponse, step: JourneyStep) -> tuple[str, ...]:
 
 def _leg(leg: JourneyLeg) -> tuple[Any, ...]:
     stands = showing.word(leg, "state") + (" (escalated)" if leg.escalated else "")
+    stands += " (joined)" if leg.joined else f" (came back: {showing.word(leg, 'came_back')})" if leg.came_back else ""
     asked, until = showing.word(leg, "service"), showing.deadline(leg.respond_by)
     basis = showing.word(leg, "basis")
     return leg.leg_id, leg.partner_id, asked, stands, until, basis, _groups(leg.given), _groups(leg.withheld)

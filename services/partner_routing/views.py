@@ -69,8 +69,9 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
     state = document.state
     response = routing_pb2.GetJourneyResponse(
         state=state.where,  # type: ignore[arg-type]  # an int of the enum
+        round=state.round,
         grade=state.asked.grade,  # type: ignore[arg-type]  # an int of the enum
-        legs=[_leg(leg) for leg in state.legs.values()],
+        legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
     for clock in RoutingDecider().view(state)["clocks"]:
@@ -80,7 +81,7 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
     return response
 
 
-def _leg(leg: Leg) -> routing_pb2.JourneyLeg:
+def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
     offered = leg.offered
     return routing_pb2.JourneyLeg(
         leg_id=leg.id,
@@ -92,6 +93,8 @@ def _leg(leg: Leg) -> routing_pb2.JourneyLeg:
         given=offered.given,
         withheld=offered.withheld,
         escalated=offered.escalated,
+        joined=leg.joined,
+        came_back=came_back,  # type: ignore[arg-type]  # an int of the enum
     )
 
 

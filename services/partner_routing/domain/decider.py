@@ -11,23 +11,25 @@ from google.protobuf.message import Message
 
 from safeguarding.v1 import routing_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
-from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
+from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT as UNSAFE_TO_CONTACT
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
 from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.partner_routing.domain.closing import TELL_CLOCK, closing
-from services.partner_routing.domain.offers import AreaRules, offers, open_legs, rerouted
+from services.partner_routing.domain.offers import AreaRules, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
-from services.partner_routing.domain.state import ALREADY_KNOWN, State, with_routing, with_triage
+from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
 
 ROUTING = "partner-routing"
 INTAKE = "intake"
 TRIAGE = "triage"
 PARTNER_REMOVED = "partner_removed"
+IN_ERROR = "entered_in_error"
 
 
 class RoutingDecider:
@@ -57,7 +59,11 @@ class RoutingDecider:
         if isinstance(given, PartnerReply) and given.wrong:
             return first
         after = self._after(state, first, context)
-        then = [] if state.closed else offers(after, rules, context.now)
+        then = offers(after, rules, context.now)
+        if then and state.tell_by is not None:  # somebody further is asked: everybody is told anew
+            began = RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))
+            first, after = [*first, *_by_rule([began], context)], self._after(after, [began], context)
+            then = offers(after, rules, context.now)
         after = self._after(after, then, context)
         return [*first, *_by_rule([*then, *closing(after, rules, context.now)], context)]
 
@@ -69,14 +75,15 @@ class RoutingDecider:
             for leg in legs
             if leg.state in UNANSWERED
         ]
-        if state.tell_by is not None and not state.closed and not state.audiences <= state.told | state.overdue:
+        untold = not (state.closed or state.asked.hidden)
+        if state.tell_by is not None and untold and not state.audiences <= state.told | state.overdue:
             clocks.append({"name": TELL_CLOCK, "at": state.tell_by.at.ToDatetime(UTC)})
         return {"partners": sorted({leg.partner_id for leg in legs}), "clocks": clocks, "closed": state.closed}
 
     def _first(self, state: State, given: Input, context: Context) -> list[RoutingFact]:
         match given:
             case Upstream():
-                return []
+                return _by_rule(_heard(state, given), context)
             case ClockRanOut():
                 return _ran_out(state, given, context)
             case PartnerReply():
@@ -103,7 +110,8 @@ class RoutingDecider:
             case routing_pb2.RecordToldRequest():
                 return _record_told(state, body)
             case routing_pb2.RecallRequest():
-                return _recall(state, body, given.actor)
+                recalled = _recall(state, body, given.actor)
+                return recalled + _by_rule(_emptied(state, self._after(state, recalled, context)), context)
             case routing_pb2.ReleasePartnerRequest():
                 ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
                 return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
@@ -112,11 +120,14 @@ class RoutingDecider:
         return facts + self._consequences(state, facts, context)
 
     def _consequences(self, state: State, facts: list[RoutingFact], context: Context) -> list[RoutingFact]:
-        """A no leads on to the next partner, unless the partner works with the person already."""
+        """A no leads on to the next partner, to the desk where contact is unsafe, and nowhere where the partner
+        works with the person already: the leg is joined to that."""
         [fact] = facts
         if fact.WhichOneof("fact") != "declined" or fact.declined.reason == ALREADY_KNOWN:
             return []
         ended = state.legs[fact.declined.leg_id]
+        if fact.declined.reason == UNSAFE_TO_CONTACT:
+            return _by_rule([came_back(ended.id, state.request(ended), CAME_BACK_REASON_UNSAFE_TO_CONTACT)], context)
         return _by_rule(rerouted(state, ended, context.rules, context.now, to_lead=False), context)
 
     def _after(self, state: State, facts: list[RoutingFact], context: Context) -> State:
@@ -128,6 +139,28 @@ class RoutingDecider:
             happened.header.occurred_at.FromDatetime(context.now)
             state = with_routing(state, happened)
         return state
+
+
+def _heard(state: State, given: Upstream) -> list[RoutingFact]:
+    """Opened again: everybody is told anew. Entered in error: whoever works on it stops."""
+    fact: Any = given.fact
+    match fact.WhichOneof("fact"):
+        case "reopened":
+            return [RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))]
+        case "entered_in_error":
+            return [
+                RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=IN_ERROR)) for leg in open_legs(state)
+            ]
+        case _:
+            return []
+
+
+def _emptied(before: State, after: State) -> list[RoutingFact]:
+    """A referral of which the desk took everything back is the desk's again."""
+    [ended] = [leg for leg in after.current if leg.state != before.legs[leg.id].state]
+    if after.with_desk or any(leg.is_open or taken_up(leg) for leg in after.current):
+        return []
+    return [came_back(ended.id, after.request(ended), CAME_BACK_REASON_RECALLED)]
 
 
 def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[RoutingFact]:
@@ -177,7 +210,7 @@ def _refused(given: PartnerReply, why: str) -> RoutingFact:
 
 
 def _read(state: State, given: Command) -> list[RoutingFact]:
-    if not state.known.raised_by(given.actor):
+    if state.asked.hidden or not state.known.raised_by(given.actor):
         raise Refused(Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id")
     if not state.outcome_known or AUDIENCE_RAISER in state.told:
         return []

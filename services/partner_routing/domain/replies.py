@@ -32,7 +32,9 @@ def taken(state: State, leg: Leg, reply: partner_pb2.Reply, note: Sealed | None)
 
 
 def _may_tell(state: State, leg: Leg, audience: int) -> bool:
-    return leg.offered.lead and audience in state.audiences and audience not in state.told
+    return (
+        leg.id not in state.before and leg.offered.lead and audience in state.audiences and audience not in state.told
+    )
 
 
 def _fact(leg_id: str, step: str, reply: Any, note: Sealed | None) -> RoutingFact:

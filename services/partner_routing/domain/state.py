@@ -50,6 +50,11 @@ class Leg:
         return LEG_OF[self.state]
 
     @property
+    def joined(self) -> bool:
+        """True where the partner works with the person already, and takes it into that."""
+        return self.state == LegState.LEG_STATE_DECLINED and self.declined == ALREADY_KNOWN
+
+    @property
     def is_open(self) -> bool:
         """True while something is still to come from the partner."""
         return self.state in OPEN
@@ -65,6 +70,8 @@ class Asked:
     no_further_action: bool = False
     hidden: bool = False
     """Entered in error."""
+    decided: frozenset[str] = frozenset()
+    """The legs that had come back and about which the desk decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +88,42 @@ class State:
     """Audiences of whom it was recorded that nobody told them in time."""
     tell_by: Deadline | None = None
     closed: bool = False
+    round: int = 0
+    """How often everybody is told anew."""
+    before: frozenset[str] = frozenset()
+    """The legs, and the requests that came back, of earlier rounds."""
+    came_back: Mapping[str, int] = field(default_factory=dict)
+    """Why, as CameBackReason, by leg; or by request where nobody could be offered it."""
     sequence: int = 0
 
     @property
     def outcome_known(self) -> bool:
-        """True once there is something to tell: no further action, or all legs ended and one was taken up."""
-        if self.asked.no_further_action and not self.legs:
+        """True once there is something to tell: no further action, or all legs ended and one was taken up.
+
+        What came back and still lies with the desk keeps it open.
+        """
+        legs = self.current
+        if self.asked.hidden or any(leg.is_open for leg in legs) or self.with_desk:
+            return False
+        if self.asked.no_further_action:
             return True
-        legs = self.legs.values()
-        placed = {self.request_of(leg) for leg in legs} >= {request.leg_id for request in self.asked.legs}
-        return bool(legs) and placed and not any(leg.is_open for leg in legs) and any(map(taken_up, legs))
+        placed = {self.request_of(leg) for leg in legs} | set(self.came_back)
+        return placed >= {request.leg_id for request in self.requests} and any(map(taken_up, legs))
+
+    @property
+    def current(self) -> list[Leg]:
+        """The legs of this round."""
+        return [leg for leg in self.legs.values() if leg.id not in self.before]
+
+    @property
+    def requests(self) -> list[RequestedLeg]:
+        """What triage asked for in this round."""
+        return [request for request in self.asked.legs if request.leg_id not in self.before]
+
+    @property
+    def with_desk(self) -> frozenset[str]:
+        """What came back in this round and about which the desk has not decided."""
+        return frozenset(self.came_back) - self.before - self.asked.decided
 
     @property
     def audiences(self) -> frozenset[int]:
@@ -102,14 +135,14 @@ class State:
     @property
     def where(self) -> int:
         """Where the referral stands, as ReferralState."""
-        if self.closed:
-            return ReferralState.REFERRAL_STATE_CLOSED
         if self.asked.hidden:
             return ReferralState.REFERRAL_STATE_ENTERED_IN_ERROR
-        if self.legs or self.asked.legs:
-            return ReferralState.REFERRAL_STATE_ROUTED
-        if self.asked.no_further_action:
+        if self.closed:
+            return ReferralState.REFERRAL_STATE_CLOSED
+        if self.asked.no_further_action and not self.with_desk and not any(leg.is_open for leg in self.current):
             return ReferralState.REFERRAL_STATE_NO_FURTHER_ACTION
+        if self.current or self.requests:
+            return ReferralState.REFERRAL_STATE_ROUTED
         if self.asked.grade != GRADE_UNSPECIFIED:
             return ReferralState.REFERRAL_STATE_IN_TRIAGE
         return ReferralState.REFERRAL_STATE_RAISED
@@ -120,6 +153,10 @@ class State:
             leg = self.legs[leg.offered.replaces_leg_id]
         return leg.id
 
+    def request(self, leg: Leg) -> RequestedLeg:
+        """What triage asked for, of which the leg came."""
+        return next(request for request in self.asked.legs if request.leg_id == self.request_of(leg))
+
     def partners_of(self, request_id: str) -> frozenset[str]:
         """The partners that were offered this request already."""
         return frozenset(leg.partner_id for leg in self.legs.values() if self.request_of(leg) == request_id)
@@ -127,9 +164,7 @@ class State:
 
 def taken_up(leg: Leg) -> bool:
     """True where a partner did something, or knows the person already; silence and a plain no are neither."""
-    return leg.state in (LegState.LEG_STATE_COMPLETED, LegState.LEG_STATE_FAILED, LegState.LEG_STATE_DECLINED) and (
-        leg.state != LegState.LEG_STATE_DECLINED or leg.declined == ALREADY_KNOWN
-    )
+    return leg.state in (LegState.LEG_STATE_COMPLETED, LegState.LEG_STATE_FAILED) or leg.joined
 
 
 ALREADY_KNOWN = 4
@@ -143,9 +178,11 @@ def with_triage(asked: Asked, fact: Any) -> Asked:
             fired = asked.fired if fact.graded.overridden else tuple(fact.graded.fired)
             return replace(asked, grade=fact.graded.grade, fired=fired)
         case "routed":
-            return replace(asked, legs=asked.legs + tuple(fact.routed.legs), no_further_action=False)
+            decided = asked.decided.union(fact.routed.came_back_leg_ids)
+            return replace(asked, legs=asked.legs + tuple(fact.routed.legs), no_further_action=False, decided=decided)
         case "no_further_action":
-            return replace(asked, no_further_action=True)
+            decided = asked.decided.union(fact.no_further_action.came_back_leg_ids)
+            return replace(asked, no_further_action=True, decided=decided)
         case "reopened":
             return replace(asked, no_further_action=False)
         case "entered_in_error":
@@ -171,6 +208,18 @@ def with_routing(state: State, fact: Any) -> State:
             return replace(state, tell_by=body.tell_by)
         case "closed":
             return replace(state, closed=True)
+        case "came_back":
+            return replace(state, came_back={**state.came_back, body.leg_id: body.reason})
+        case "round_began":
+            return replace(
+                state,
+                round=body.round,
+                before=state.before.union(state.legs, state.came_back),
+                told=frozenset(),
+                overdue=frozenset(),
+                tell_by=None,
+                closed=False,
+            )
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:

@@ -8,9 +8,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from safeguarding.v1 import triage_pb2
-from safeguarding.v1.common_pb2 import Deadline
+from safeguarding.v1 import routing_pb2, triage_pb2
+from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Upstream
 from services.known import learned
@@ -19,6 +20,7 @@ from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
 
 TRIAGE = "triage"
 INTAKE = "intake"
+ROUTING = "partner-routing"
 
 
 class TriageDecider:
@@ -26,7 +28,7 @@ class TriageDecider:
 
     writer = TRIAGE
     fact_type: type[Message] = TriageFact
-    upstream_types: Mapping[str, type[Message]] = {INTAKE: IntakeFact}
+    upstream_types: Mapping[str, type[Message]] = {INTAKE: IntakeFact, ROUTING: RoutingFact}
     opened_by = INTAKE
 
     def initial(self) -> State:
@@ -34,9 +36,11 @@ class TriageDecider:
         return State()
 
     def evolve(self, state: State, writer: str, fact: Any) -> State:
-        """Intake's facts change what is known, our own what was decided."""
+        """Intake's facts change what is known, our own what was decided, routing's whether it is closed."""
         if writer == INTAKE:
             return replace(state, known=learned(state.known, fact))
+        if writer == ROUTING:
+            return _followed(state, fact)
         state = replace(state, sequence=fact.header.sequence)
         match fact.WhichOneof("fact"):
             case "graded":
@@ -48,21 +52,41 @@ class TriageDecider:
                     decide_by=graded.decide_by,
                 )
             case "information_requested":
-                return replace(state, asked=state.asked + 1, answer_by=fact.information_requested.answer_by)
+                asked = fact.information_requested
+                return replace(state, answered_after=asked.supplied_before, answer_by=asked.answer_by)
             case "routed":
                 asked_for = {leg.service for leg in fact.routed.legs}
-                return replace(state, services=state.services | asked_for)
-            case "no_further_action" | "entered_in_error":
-                return replace(state, ended=True)
+                return replace(state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={})
+            case "no_further_action":
+                return replace(state, ended=not state.services, came_back={})
+            case "taken_back":
+                back: triage_pb2.TakenBack = fact.taken_back
+                return replace(
+                    state,
+                    ended=False,
+                    services=state.services - {back.service},
+                    came_back={**state.came_back, back.leg_id: back},
+                    decide_by=back.decide_by,
+                )
+            case "entered_in_error":
+                return replace(state, hidden=True)
             case "reopened":
-                return replace(state, ended=False)
+                reopened: triage_pb2.Reopened = fact.reopened
+                return replace(
+                    state,
+                    ended=False,
+                    services=frozenset(),
+                    came_back={},
+                    decide_by=reopened.decide_by,
+                    reopened_after=reopened.closings,
+                )
             case _:
                 return state
 
     def decide(self, state: State, given: Input, context: Context) -> Sequence[TriageFact]:
         """What follows from a fact of intake's, or from a command of the desk's."""
         if isinstance(given, Upstream):
-            return _assess(state, given, context)
+            return _take_back(given, state, context) if given.writer == ROUTING else _assess(state, given, context)
         if not isinstance(given, Command):
             raise TypeError(f"triage takes no {type(given).__name__}")
         return commanded(state, given, context)
@@ -83,7 +107,7 @@ def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]
     """Grade what was raised; grade again, upwards only, what was learned since, and ask for what is new."""
     rules: AreaRules = context.rules
     known = state.known
-    if known.raised is None or known.raiser is None or known.withdrawn or state.ended:
+    if known.raised is None or known.raiser is None or known.withdrawn or state.ended or state.hidden:
         return []
     assessed = rules.assess(known.raised, known.raiser)
     facts: list[TriageFact] = []
@@ -93,10 +117,31 @@ def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]
         facts.append(TriageFact(graded=triage_pb2.Graded(grade=assessed.grade, fired=fired, decide_by=decide_by)))
     if state.grade > assessed.grade:
         assessed = assessed.regraded(state.grade)
-    legs = [leg for leg in assessed.legs if leg.service not in state.services]
+    legs = [leg for leg in assessed.legs if leg.service not in state.ever]
     if legs:
         facts.append(TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs))))
     return facts
+
+
+def _followed(state: State, fact: Any) -> State:
+    match fact.WhichOneof("fact"):
+        case "closed":
+            return replace(state, running=False, closings=state.closings + 1)
+        case "round_began":
+            return replace(state, running=True)
+        case _:
+            return state
+
+
+def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFact]:
+    """What nobody takes up lies on the worklist again, with the reason and a new clock."""
+    fact: Any = given.fact
+    if fact.WhichOneof("fact") != "came_back" or state.hidden or state.grade == GRADE_UNSPECIFIED:
+        return []
+    back: routing_pb2.CameBack = fact.came_back
+    decide_by = clock(context.rules, f"decide_{GRADE_WORDS[state.grade]}", context.now)
+    taken = triage_pb2.TakenBack(leg_id=back.leg_id, service=back.service, reason=back.reason, decide_by=decide_by)
+    return [TriageFact(taken_back=taken)]
 
 
 def _requested(given: Upstream, legs: Iterable[AskedLeg]) -> list[triage_pb2.RequestedLeg]:

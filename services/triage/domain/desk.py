@@ -29,21 +29,32 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
             return _override(state, given, body, context)
         case triage_pb2.RequestInformationRequest():
             answer_by = clock(context.rules, "answer", context.now)
-            asked = triage_pb2.InformationRequested(question=given.sealed, answer_by=answer_by)
+            asked = triage_pb2.InformationRequested(
+                question=given.sealed, answer_by=answer_by, supplied_before=state.known.supplied
+            )
             return [TriageFact(information_requested=asked)]
         case triage_pb2.TakeNoFurtherActionRequest():
             return _take_no_further_action(state, given, body)
         case triage_pb2.RouteRequest():
             return _route(state, given, body)
+        case triage_pb2.ReopenRequest():
+            decide_by = clock(context.rules, f"decide_{GRADE_WORDS[state.grade]}", context.now)
+            reopened = triage_pb2.Reopened(note=given.sealed, decide_by=decide_by, closings=state.closings)
+            return [TriageFact(reopened=reopened)]
+        case triage_pb2.EnterInErrorRequest():
+            return [TriageFact(entered_in_error=triage_pb2.EnteredInError(note=given.sealed))]
         case _:
             raise TypeError(f"triage knows no {type(body).__name__}")
 
 
 def barred(state: State) -> dict[str, tuple[str, str]]:
     """What the state alone would allow and something else bars, each with what is wrong and what would be right."""
+    found = {}
     if state.awaiting_information:
-        return {"RequestInformation": ("a question is open", "wait for the answer")}
-    return {}
+        found["RequestInformation"] = "a question is open", "wait for the answer"
+    if state.services and not state.came_back:
+        found["TakeNoFurtherAction"] = "partners were asked already", "recall the legs, or let them finish"
+    return found
 
 
 def _override(
@@ -82,7 +93,13 @@ def _take_no_further_action(
 ) -> list[TriageFact]:
     if state.grade == GRADE_RED and given.actor.role != ROLE_SUPERVISOR:
         raise Refused(Why.FORBIDDEN, "only a supervisor ends a RED referral", "ask a supervisor")
-    return [TriageFact(no_further_action=triage_pb2.NoFurtherActionTaken(reason=body.reason, note=given.sealed))]
+    return [
+        TriageFact(
+            no_further_action=triage_pb2.NoFurtherActionTaken(
+                reason=body.reason, note=given.sealed, came_back_leg_ids=sorted(state.came_back)
+            )
+        )
+    ]
 
 
 def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[TriageFact]:
@@ -106,7 +123,7 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[
         )
         for leg in body.legs
     ]
-    return [TriageFact(routed=triage_pb2.Routed(legs=legs))]
+    return [TriageFact(routed=triage_pb2.Routed(legs=legs, came_back_leg_ids=sorted(state.came_back)))]
 
 
 def _legal(state: State, given: Command) -> list[str]:

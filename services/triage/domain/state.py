@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -69,25 +69,46 @@ class State:
     fired: tuple[triage_pb2.FiredRule, ...] = ()
     decide_by: Deadline | None = None
     answer_by: Deadline | None = None
-    asked: int = 0
-    """How many questions were asked."""
+    answered_after: int | None = None
+    """How often the raiser had supplied information when the last question was asked; None where there was none."""
     services: frozenset[int] = frozenset()
-    """The kinds of partner that were asked for."""
+    """The kinds of partner that were asked for since it was last opened, without those that came back."""
+    ever: frozenset[int] = frozenset()
+    """The kinds of partner that were asked for at any time; rules ask none twice."""
+    came_back: Mapping[str, triage_pb2.TakenBack] = field(default_factory=dict)
+    """The legs about which the desk decides again, by id."""
     ended: bool = False
-    """True after no further action or entered in error, until reopened."""
+    """True after no further action, until reopened."""
+    hidden: bool = False
+    """True once entered in error."""
+    closings: int = 0
+    """How often routing closed it."""
+    running: bool = True
+    """False while routing's last word is that it is closed."""
+    reopened_after: int = 0
+    """How often routing had closed it when it was last reopened."""
     sequence: int = 0
 
     @property
     def awaiting_information(self) -> bool:
         """True while the raiser's answer is awaited."""
-        return self.asked > self.known.supplied
+        return self.answered_after is not None and self.known.supplied <= self.answered_after
+
+    @property
+    def closed(self) -> bool:
+        """True while it is closed and was not opened again."""
+        return not self.running and self.closings > self.reopened_after
 
     @property
     def where(self) -> Referral:
         """Where the referral stands."""
+        if self.hidden:
+            return Referral.ENTERED_IN_ERROR
+        if self.closed:
+            return Referral.CLOSED
         if self.ended:
             return Referral.NO_FURTHER_ACTION
-        if self.services:
+        if self.services or self.came_back:
             return Referral.ROUTED
         if self.awaiting_information:
             return Referral.INFO_REQUESTED
@@ -95,8 +116,9 @@ class State:
 
     @property
     def waits_for_desk(self) -> bool:
-        """True where the rules did not decide, and the desk has not."""
-        return self.grade != GRADE_UNSPECIFIED and not self.services and not self.ended
+        """True where the rules did not decide and the desk has not, or where a leg came back."""
+        undecided = bool(self.came_back) or not self.services
+        return self.grade != GRADE_UNSPECIFIED and undecided and not (self.hidden or self.closed or self.ended)
 
 
 def clock(rules: AreaRules, name: str, now: datetime) -> Deadline:

@@ -20,6 +20,7 @@ from safeguarding.v1.common_pb2 import (
     Actor,
 )
 from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import Refused, Why
 from services.lifecycle import LEG_MOVES, LEG_STATE, REFERRAL_MOVES, By, Leg, Move, Referral, legal
 from services.triage.area import Area
@@ -90,15 +91,22 @@ REFERRAL_ACTS: dict[str, Act] = {
     ),
     "TakeNoFurtherAction": say(triage_pb2.TakeNoFurtherActionRequest(reason=1), DESK),  # type: ignore[arg-type]
     "Route": say(desk_leg(), DESK),
+    "Reopen": say(triage_pb2.ReopenRequest(note="again"), SUPERVISOR, sealed(FIELD_GROUP_NARRATIVE)),
+    "EnterInError": say(triage_pb2.EnterInErrorRequest(note="not her"), SUPERVISOR, sealed(FIELD_GROUP_NARRATIVE)),
 }
+CLOSE = "close"
+"""Routing's part: triage hears that it is closed."""
 TO_REFERRAL: dict[Referral, list[str]] = {
     Referral.IN_TRIAGE: [],
     Referral.INFO_REQUESTED: ["RequestInformation"],
     Referral.NO_FURTHER_ACTION: ["TakeNoFurtherAction"],
     Referral.ROUTED: ["Route"],
+    Referral.CLOSED: ["Route", CLOSE],
+    Referral.ENTERED_IN_ERROR: ["EnterInError"],
 }
 BARRED: dict[tuple[str, Referral], str] = {
     ("Route", Referral.ROUTED): "that kind was asked already; tests/unit/triage routes another",
+    ("TakeNoFurtherAction", Referral.ROUTED): "nothing came back; tests/unit/triage takes back",
 }
 """Moves that the table allows and this one referral does not, each with the reason."""
 
@@ -108,7 +116,10 @@ def referral_at(state: Referral) -> Life:
     life = Life(TriageDecider(), AREA)
     life.hear("intake", raised([CONCERN_KIND_ADULT_AT_RISK]))
     for act in TO_REFERRAL[state]:
-        REFERRAL_ACTS[act](life)
+        if act == CLOSE:
+            life.hear("partner-routing", RoutingFact(closed=routing_pb2.Closed(legs=1)))
+        else:
+            REFERRAL_ACTS[act](life)
     assert life.state.where is state
     return life
 

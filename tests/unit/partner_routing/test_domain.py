@@ -134,7 +134,7 @@ def test_a_full_partner_leads_to_the_next_and_then_to_the_lead_agency() -> None:
     assert first[1].offered.replaces_leg_id == LEG
     assert first[1].offered.lead
     assert (second[1].offered.partner_id, second[1].offered.escalated) == ("lead", True)
-    assert kinds_of(reply(life, FULL, partner="lead", leg=third_leg)) == ["declined"]
+    assert kinds_of(reply(life, FULL, partner="lead", leg=third_leg)) == ["declined", "came_back"]
     assert not life.state.outcome_known
 
 
@@ -171,7 +171,10 @@ def test_a_recalled_leg_is_over_and_its_partner_acknowledges() -> None:
     """Only the desk recalls."""
     life = life_of(request())
 
-    assert kinds_of(life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)) == ["recalled"]
+    assert kinds_of(life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)) == [
+        "recalled",
+        "came_back",
+    ]
     step = {"recall_acknowledged": partner_pb2.RecallAcknowledgedReply()}
     assert kinds_of(reply(life, step)) == ["recall_acknowledged"]
     with pytest.raises(Refused) as refused:
