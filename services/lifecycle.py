@@ -62,6 +62,7 @@ class Clock(StrEnum):
     ANSWER = "answer"
     RESPOND = "respond"
     TELL = "tell"
+    REVIEW = "review"
 
 
 State = Referral | Leg
@@ -111,6 +112,10 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     Move(
         "SupplyInformation", (By.RAISER,), (Referral.INFO_REQUESTED,), Referral.IN_TRIAGE, "information_supplied",
         stops=(Clock.ANSWER,), resumes=(Clock.DECIDE,),
+    ),
+    Move(
+        "answer is late", (By.CLOCK,), (Referral.INFO_REQUESTED,), None, "clock_resumed",
+        stops=(Clock.ANSWER,), resumes=(Clock.DECIDE,), only="the time for the answer is over; it may still come",
     ),
     Move("route", (By.RULE,), _DESK_WORKS, Referral.ROUTED, "routed", stops=(Clock.DECIDE,)),
     Move(
@@ -169,15 +174,23 @@ _OPEN = (*_ASKED, *_WORKING, Leg.ON_HOLD)
 LEG_MOVES: tuple[Move, ...] = (
     Move("offer", (By.RULE,), (), Leg.OFFERED, "offered", starts=(Clock.RESPOND,)),
     Move("received", (By.PARTNER,), (Leg.OFFERED,), Leg.RECEIVED, "received"),
-    Move("accepted", (By.PARTNER,), _ASKED, Leg.ACCEPTED, "accepted", stops=(Clock.RESPOND,)),
+    Move("accepted", (By.PARTNER,), _ASKED, Leg.ACCEPTED, "accepted", stops=(Clock.RESPOND,), starts=(Clock.REVIEW,)),
     Move("declined", (By.PARTNER,), _ASKED, Leg.DECLINED, "declined", stops=(Clock.RESPOND,), only="a reason"),
     Move("expire", (By.CLOCK,), _ASKED, Leg.EXPIRED, "expired", stops=(Clock.RESPOND,)),
     Move("ReleasePartner", (By.OPERATOR,), _OPEN, Leg.EXPIRED, "expired", stops=(Clock.RESPOND,)),
-    Move("progress", (By.PARTNER,), (*_WORKING, Leg.ON_HOLD), Leg.IN_PROGRESS, "in_progress"),
-    Move("hold", (By.PARTNER,), _WORKING, Leg.ON_HOLD, "on_hold"),
-    Move("outcome", (By.PARTNER,), _WORKING, Leg.COMPLETED, "completed", only="how it ended"),
-    Move("failed", (By.PARTNER,), (*_WORKING, Leg.ON_HOLD), Leg.FAILED, "failed", only="a reason"),
-    Move("Recall", (By.DESK,), _OPEN, Leg.RECALLED, "recalled", stops=(Clock.RESPOND,), only="a reason"),
+    Move("progress", (By.PARTNER,), _WORKING, Leg.IN_PROGRESS, "in_progress", starts=(Clock.REVIEW,)),
+    Move("progress", (By.PARTNER,), (Leg.ON_HOLD,), Leg.IN_PROGRESS, "in_progress", resumes=(Clock.REVIEW,)),
+    Move("hold", (By.PARTNER,), _WORKING, Leg.ON_HOLD, "on_hold", pauses=(Clock.REVIEW,)),
+    Move(
+        "outcome", (By.PARTNER,), _WORKING, Leg.COMPLETED, "completed", stops=(Clock.REVIEW,), only="how it ended",
+    ),
+    Move(
+        "failed", (By.PARTNER,), (*_WORKING, Leg.ON_HOLD), Leg.FAILED, "failed",
+        stops=(Clock.REVIEW,), only="a reason",
+    ),
+    Move(
+        "Recall", (By.DESK,), _OPEN, Leg.RECALLED, "recalled", stops=(Clock.RESPOND, Clock.REVIEW), only="a reason",
+    ),
     Move("recall", (By.RULE,), _OPEN, Leg.RECALLED, "recalled", only="the referral was entered in error"),
     Move("recall_acknowledged", (By.PARTNER,), (Leg.RECALLED,), None, "recall_acknowledged"),
     Move(

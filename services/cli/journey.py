@@ -37,6 +37,11 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
     columns = ("leg", "partner", "asked for", "stands", "answer by", "basis", "given", "withheld")
     showing.table(columns, (_leg(leg) for leg in found.legs), title="legs")
     showing.table(
+        ("clock", "told at", "until"),
+        ((each.deadline.clock, f"{each.percent}%", showing.moment(each.deadline.at)) for each in found.reached),
+        title="clocks that came far",
+    )
+    showing.table(
         ("clock", "until"), ((clock.clock, showing.moment(clock.at)) for clock in found.clocks), title="clocks"
     )
 

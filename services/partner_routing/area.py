@@ -65,6 +65,10 @@ class Snapshot:
         """See AreaRules."""
         return self.clocks.deadline(clock, start).astimezone(UTC)
 
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """See AreaRules."""
+        return self.clocks.resumed(clock, runs_out, paused, now)
+
     def _in_force(self, partner_id: str, purpose: str, now: datetime) -> bool:
         agreement = self.agreements.get(partner_id)
         if agreement is None or purpose not in agreement.purposes:

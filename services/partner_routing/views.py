@@ -7,7 +7,7 @@ from typing import Any
 from pymongo.collection import Collection
 
 from safeguarding.v1 import routing_pb2
-from safeguarding.v1.common_pb2 import Deadline
+from safeguarding.v1.common_pb2 import ClockReached
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
@@ -72,13 +72,18 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
         round=state.round,
         grade=state.asked.grade,  # type: ignore[arg-type]  # an int of the enum
         legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
+        reached=_reached(document),
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
-    for clock in RoutingDecider().view(state)["clocks"]:
-        deadline = Deadline(clock=clock["name"])
-        deadline.at.FromDatetime(clock["at"])
-        response.clocks.append(deadline)
+    response.clocks.extend(clock.deadline for clock in state.clocks)
     return response
+
+
+def _reached(document: Document[State]) -> list[ClockReached]:
+    """How far clocks came, oldest first; triage's are named as routing's are."""
+    facts = [FACT_TYPES[writer].FromString(raw) for writer, raws in document.facts.items() for raw in raws]
+    told = [fact for fact in facts if fact.WhichOneof("fact") == "clock_reached"]
+    return [fact.clock_reached for fact in sorted(told, key=lambda fact: fact.header.occurred_at.ToNanoseconds())]
 
 
 def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
@@ -94,6 +99,8 @@ def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
         withheld=offered.withheld,
         escalated=offered.escalated,
         joined=leg.joined,
+        review_by=leg.review_by,
+        reached=leg.reached if leg.clock else 0,
         came_back=came_back,  # type: ignore[arg-type]  # an int of the enum
     )
 

@@ -155,6 +155,7 @@ def _item(document: Document[State]) -> triage_pb2.WorkItem:
         decide_by=state.decide_by,
         sequence=state.sequence,
         awaiting_information=state.awaiting_information,
+        reached=state.decide_reached,
         came_back=[
             triage_pb2.CameBackLeg(leg_id=back.leg_id, service=back.service, reason=back.reason)
             for back in state.came_back.values()

@@ -22,6 +22,7 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "services.chassis.deciding",
     "services.known",
     "services.lifecycle",
+    "services.marks",
 }
 
 TOPIC = re.compile(r"(referrals|partner)\.\S+\.v\d+")
@@ -72,7 +73,8 @@ def test_first_line_of_a_file_says_its_one_reason(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["chassis.deciding", "known", "lifecycle", "intake.domain", "triage.domain", "partner_routing.domain"]
+    "module",
+    ["chassis.deciding", "known", "lifecycle", "marks", "intake.domain", "triage.domain", "partner_routing.domain"],
 )
 def test_a_decider_imports_only_the_language_and_its_protocol(module: str) -> None:
     place = ROOT.joinpath("services", *module.split("."))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
@@ -20,7 +19,8 @@ from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
 from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
-from services.partner_routing.domain.closing import TELL_CLOCK, closing
+from services.marks import due, watched
+from services.partner_routing.domain.closing import closing
 from services.partner_routing.domain.offers import AreaRules, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
 from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
@@ -69,16 +69,8 @@ class RoutingDecider:
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes and clocks need."""
-        legs = list(open_legs(state))
-        clocks = [
-            {"name": leg.offered.respond_by.clock, "at": leg.offered.respond_by.at.ToDatetime(UTC)}
-            for leg in legs
-            if leg.state in UNANSWERED
-        ]
-        untold = not (state.closed or state.asked.hidden)
-        if state.tell_by is not None and untold and not state.audiences <= state.told | state.overdue:
-            clocks.append({"name": TELL_CLOCK, "at": state.tell_by.at.ToDatetime(UTC)})
-        return {"partners": sorted({leg.partner_id for leg in legs}), "clocks": clocks, "closed": state.closed}
+        partners = sorted({leg.partner_id for leg in open_legs(state)})
+        return {"partners": partners, "clocks": watched(state.clocks), "closed": state.closed}
 
     def _first(self, state: State, given: Input, context: Context) -> list[RoutingFact]:
         match given:
@@ -97,7 +89,9 @@ class RoutingDecider:
             return [_refused(given, given.wrong)]
         leg = own_leg(state, given.reply.leg_id, given.partner_id)
         try:
-            facts = taken(state, leg, given.reply, context.gathered["notes"].get(given.cause_id))
+            facts = taken(
+                state, leg, given.reply, context.gathered["notes"].get(given.cause_id), context.rules, context.now
+            )
         except Refused:
             return [_refused(given, "illegal")]
         return facts + self._consequences(state, facts, context)
@@ -116,7 +110,7 @@ class RoutingDecider:
                 ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
                 return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
         leg = own_leg(state, body.command.leg_id, given.actor.id)
-        facts = taken(state, leg, of_request(body), given.sealed)
+        facts = taken(state, leg, of_request(body), given.sealed, context.rules, context.now)
         return facts + self._consequences(state, facts, context)
 
     def _consequences(self, state: State, facts: list[RoutingFact], context: Context) -> list[RoutingFact]:
@@ -164,23 +158,22 @@ def _emptied(before: State, after: State) -> list[RoutingFact]:
 
 
 def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[RoutingFact]:
-    if given.clock == TELL_CLOCK:
-        if state.tell_by is None or state.closed or state.tell_by.at.ToDatetime(UTC) > context.now:
-            return []
-        overdue = routing_pb2.TellingOverdue
-        untold = sorted(state.audiences - state.told - state.overdue)
-        return [
-            RoutingFact(telling_overdue=overdue(audience=audience, clock=TELL_CLOCK))  # type: ignore[arg-type]
-            for audience in untold
-        ]
-    late = [
-        leg
-        for leg in state.legs.values()
-        if leg.state in UNANSWERED
-        and leg.offered.respond_by.clock == given.clock
-        and leg.offered.respond_by.at.ToDatetime(UTC) <= context.now
-    ]
-    return [fact for leg in late for fact in _expired(state, leg.id, given.clock, context)]
+    """Who must act is told how far a clock came. At its end silence expires, and the untold are recorded as such."""
+    told = due((clock for clock in state.clocks if clock.deadline.clock == given.clock), context.now)
+    facts = [RoutingFact(clock_reached=reached) for reached in told]
+    for reached in told:
+        if reached.percent < 100:
+            continue
+        if not reached.leg_id:
+            overdue = routing_pb2.TellingOverdue
+            untold = sorted(state.audiences - state.told - state.overdue)
+            facts += [
+                RoutingFact(telling_overdue=overdue(audience=audience, clock=given.clock))  # type: ignore[arg-type]
+                for audience in untold
+            ]
+        elif state.legs[reached.leg_id].state in UNANSWERED:
+            facts += _expired(state, reached.leg_id, given.clock, context)
+    return facts
 
 
 def _expired(state: State, leg_id: str, clock: str, context: Context) -> list[RoutingFact]:

@@ -76,6 +76,10 @@ class AreaRules(Protocol):
         """When the named clock runs out, UTC."""
         ...
 
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """When the named clock, which stood still since `paused`, runs out, UTC."""
+        ...
+
 
 def offers(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
     """Offer every leg that triage asked for and nobody was offered yet; where there is nobody, it comes back."""

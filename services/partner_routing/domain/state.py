@@ -18,8 +18,9 @@ from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
 from safeguarding.v1.routing_pb2 import LegState, Offered
 from safeguarding.v1.triage_pb2 import FiredRule, RequestedLeg
 from services.known import NOTHING, Known
-from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT
+from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
 from services.lifecycle import Leg as Stands
+from services.marks import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,22 @@ class Leg:
     declined: int = 0
     """Why, as DeclineReason."""
     recall_acknowledged: bool = False
+    review_by: Deadline | None = None
+    review_from: datetime | None = None
+    """When that clock began; later by as long as it stood still."""
+    held: datetime | None = None
+    """Since when the work rests."""
+    reached: int = 0
+    """How far the running clock came, in percent, as was told."""
+
+    @property
+    def clock(self) -> Running | None:
+        """The clock that runs: for the answer until there is one, then for the next look at the work."""
+        if self.state in UNANSWERED:
+            return Running(self.offered.respond_by, self.offered_at, self.reached, self.id)
+        if self.is_open and self.held is None and self.review_by is not None and self.review_from is not None:
+            return Running(self.review_by, self.review_from, self.reached, self.id)
+        return None
 
     @property
     def id(self) -> str:
@@ -87,6 +104,8 @@ class State:
     overdue: frozenset[int] = frozenset()
     """Audiences of whom it was recorded that nobody told them in time."""
     tell_by: Deadline | None = None
+    tell_from: datetime | None = None
+    tell_reached: int = 0
     closed: bool = False
     round: int = 0
     """How often everybody is told anew."""
@@ -109,6 +128,15 @@ class State:
             return True
         placed = {self.request_of(leg) for leg in legs} | set(self.came_back)
         return placed >= {request.leg_id for request in self.requests} and any(map(taken_up, legs))
+
+    @property
+    def clocks(self) -> list[Running]:
+        """The clocks that run."""
+        running = [leg.clock for leg in self.legs.values() if leg.clock is not None]
+        untold = not (self.closed or self.asked.hidden or self.audiences <= self.told | self.overdue)
+        if untold and self.tell_by is not None and self.tell_from is not None:
+            running.append(Running(self.tell_by, self.tell_from, self.tell_reached))
+        return running
 
     @property
     def current(self) -> list[Leg]:
@@ -196,16 +224,21 @@ def with_routing(state: State, fact: Any) -> State:
     state = replace(state, sequence=fact.header.sequence)
     kind = fact.WhichOneof("fact")
     body = getattr(fact, kind)
+    at = fact.header.occurred_at.ToDatetime(UTC)
     match kind:
         case "offered":
-            leg = Leg(body, fact.header.occurred_at.ToDatetime(UTC))
+            leg = Leg(body, at)
             return replace(state, legs={**state.legs, leg.id: leg})
         case "outcome_told":
             return replace(state, told=state.told | {body.audience})
         case "telling_overdue":
             return replace(state, overdue=state.overdue | {body.audience})
         case "outcome_known":
-            return replace(state, tell_by=body.tell_by)
+            return replace(state, tell_by=body.tell_by, tell_from=at)
+        case "clock_reached" if body.leg_id:
+            return _with_leg(state, replace(state.legs[body.leg_id], reached=body.percent))
+        case "clock_reached":
+            return replace(state, tell_reached=body.percent)
         case "closed":
             return replace(state, closed=True)
         case "came_back":
@@ -218,22 +251,30 @@ def with_routing(state: State, fact: Any) -> State:
                 told=frozenset(),
                 overdue=frozenset(),
                 tell_by=None,
+                tell_reached=0,
                 closed=False,
             )
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:
-            return _with_leg(state, _moved(state.legs[body.leg_id], kind, body))
+            return _with_leg(state, _moved(state.legs[body.leg_id], kind, body, at))
         case _:
             return state
 
 
-def _moved(leg: Leg, kind: str, body: Any) -> Leg:
+def _moved(leg: Leg, kind: str, body: Any, at: datetime) -> Leg:
     leg = replace(leg, state=STATE_OF_FACT[kind])
     if kind == "completed":
         return replace(leg, outcome=body.outcome)
     if kind == "declined":
         return replace(leg, declined=body.reason)
+    if kind == "on_hold":
+        return replace(leg, held=at)
+    if kind == "in_progress" and leg.held is not None:
+        began = leg.review_from and leg.review_from + (at - leg.held)
+        return replace(leg, held=None, review_by=body.review_by, review_from=began)
+    if kind in ("accepted", "in_progress"):
+        return replace(leg, review_by=body.review_by, review_from=at, reached=0)
     return leg
 
 

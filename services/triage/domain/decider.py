@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
 
 from safeguarding.v1 import routing_pb2, triage_pb2
-from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Deadline
+from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, ClockReached, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
-from services.chassis.deciding import Command, Context, Input, Upstream
+from services.chassis.deciding import ClockRanOut, Command, Context, Input, Upstream
 from services.known import learned
+from services.marks import due, watched
 from services.triage.domain.desk import commanded, leg_id
 from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State, clock
 
@@ -42,6 +44,7 @@ class TriageDecider:
         if writer == ROUTING:
             return _followed(state, fact)
         state = replace(state, sequence=fact.header.sequence)
+        at = fact.header.occurred_at.ToDatetime(UTC)
         match fact.WhichOneof("fact"):
             case "graded":
                 graded: triage_pb2.Graded = fact.graded
@@ -50,10 +53,29 @@ class TriageDecider:
                     grade=graded.grade,
                     fired=state.fired if graded.overridden else tuple(graded.fired),
                     decide_by=graded.decide_by,
+                    decide_from=at,
+                    decide_reached=0,
+                    paused=state.paused and at,
                 )
             case "information_requested":
                 asked = fact.information_requested
-                return replace(state, answered_after=asked.supplied_before, answer_by=asked.answer_by)
+                return replace(
+                    state,
+                    answered_after=asked.supplied_before,
+                    answer_by=asked.answer_by,
+                    answer_from=at,
+                    answer_reached=0,
+                    paused=state.paused or at,
+                )
+            case "clock_reached":
+                reached: ClockReached = fact.clock_reached
+                if state.answer_by is not None and reached.deadline == state.answer_by:
+                    return replace(state, answer_reached=reached.percent)
+                return replace(state, decide_reached=reached.percent)
+            case "clock_resumed":
+                stood = at - (state.paused or at)
+                began = state.decide_from and state.decide_from + stood
+                return replace(state, decide_by=fact.clock_resumed.deadline, decide_from=began, paused=None)
             case "routed":
                 asked_for = {leg.service for leg in fact.routed.legs}
                 return replace(state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={})
@@ -67,6 +89,9 @@ class TriageDecider:
                     services=state.services - {back.service},
                     came_back={**state.came_back, back.leg_id: back},
                     decide_by=back.decide_by,
+                    decide_from=at,
+                    decide_reached=0,
+                    paused=None,
                 )
             case "entered_in_error":
                 return replace(state, hidden=True)
@@ -78,6 +103,9 @@ class TriageDecider:
                     services=frozenset(),
                     came_back={},
                     decide_by=reopened.decide_by,
+                    decide_from=at,
+                    decide_reached=0,
+                    paused=None,
                     reopened_after=reopened.closings,
                 )
             case _:
@@ -85,8 +113,13 @@ class TriageDecider:
 
     def decide(self, state: State, given: Input, context: Context) -> Sequence[TriageFact]:
         """What follows from a fact of intake's, or from a command of the desk's."""
+        if isinstance(given, Upstream) and given.writer == ROUTING:
+            return _take_back(given, state, context)
         if isinstance(given, Upstream):
-            return _take_back(given, state, context) if given.writer == ROUTING else _assess(state, given, context)
+            answered = not state.awaiting_information and given.fact.WhichOneof("fact") == "information_supplied"
+            return [*(_resumed(state, context) if answered else []), *_assess(state, given, context)]
+        if isinstance(given, ClockRanOut):
+            return _ran_out(state, context)
         if not isinstance(given, Command):
             raise TypeError(f"triage takes no {type(given).__name__}")
         return commanded(state, given, context)
@@ -100,6 +133,7 @@ class TriageDecider:
             "kinds": list(raised.kinds) if raised else [],
             "area": raised.area if raised else "",
             "decide_by": _moment(state.decide_by),
+            "clocks": watched(state.clocks),
         }
 
 
@@ -131,6 +165,25 @@ def _followed(state: State, fact: Any) -> State:
             return replace(state, running=True)
         case _:
             return state
+
+
+def _ran_out(state: State, context: Context) -> list[TriageFact]:
+    """Who must act is told; once the time for an answer is over, the desk decides with what is there."""
+    told = due(state.clocks, context.now)
+    facts = [TriageFact(clock_reached=reached) for reached in told]
+    over = any(reached.percent == 100 and reached.deadline == state.answer_by for reached in told)
+    return [*facts, *_resumed(state, context)] if over else facts
+
+
+def _resumed(state: State, context: Context) -> list[TriageFact]:
+    """The desk's clock, which stood still since a question was asked, runs again."""
+    if state.paused is None or state.decide_by is None or not state.waits_for_desk:
+        return []
+    rules: AreaRules = context.rules
+    deadline = Deadline(clock=state.decide_by.clock)
+    runs_out = state.decide_by.at.ToDatetime(UTC)
+    deadline.at.FromDatetime(rules.resumed(deadline.clock, runs_out, state.paused, context.now))
+    return [TriageFact(clock_resumed=triage_pb2.ClockResumed(deadline=deadline))]
 
 
 def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFact]:

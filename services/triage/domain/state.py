@@ -11,6 +11,7 @@ from safeguarding.v1 import intake_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade
 from services.known import NOTHING, Known
 from services.lifecycle import Referral
+from services.marks import Running
 
 GRADE_WORDS: Mapping[int, str] = {number: name.removeprefix("GRADE_").lower() for name, number in Grade.items()}
 
@@ -59,6 +60,10 @@ class AreaRules(Protocol):
         """When the named clock runs out, UTC."""
         ...
 
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """When the named clock, which stood still since `paused`, runs out, UTC."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -68,7 +73,15 @@ class State:
     grade: int = GRADE_UNSPECIFIED
     fired: tuple[triage_pb2.FiredRule, ...] = ()
     decide_by: Deadline | None = None
+    decide_from: datetime | None = None
+    """When that clock began; later by as long as it stood still."""
+    paused: datetime | None = None
+    """Since when it stands still."""
+    decide_reached: int = 0
+    """How far it came, in percent, as was told."""
     answer_by: Deadline | None = None
+    answer_from: datetime | None = None
+    answer_reached: int = 0
     answered_after: int | None = None
     """How often the raiser had supplied information when the last question was asked; None where there was none."""
     services: frozenset[int] = frozenset()
@@ -113,6 +126,17 @@ class State:
         if self.awaiting_information:
             return Referral.INFO_REQUESTED
         return Referral.IN_TRIAGE if self.grade != GRADE_UNSPECIFIED else Referral.RAISED
+
+    @property
+    def clocks(self) -> list[Running]:
+        """The clocks that run."""
+        running = []
+        if self.waits_for_desk and self.paused is None and self.decide_by is not None and self.decide_from is not None:
+            running.append(Running(self.decide_by, self.decide_from, self.decide_reached))
+        over = self.hidden or self.closed or self.ended
+        if self.awaiting_information and self.answer_by and self.answer_from and not over:
+            running.append(Running(self.answer_by, self.answer_from, self.answer_reached))
+        return running
 
     @property
     def waits_for_desk(self) -> bool:

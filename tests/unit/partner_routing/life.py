@@ -88,6 +88,10 @@ class Area:
         """An hour for everything."""
         return start + HOUR
 
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """As much later as it stood still."""
+        return runs_out + (now - paused)
+
 
 def request(leg_id: str = LEG, service: Any = SERVICE_KIND_CHILDRENS_SOCIAL_CARE) -> RequestedLeg:
     """A leg that triage asks for."""

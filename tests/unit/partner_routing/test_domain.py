@@ -149,21 +149,21 @@ def test_silence_expires_the_leg_and_escalates_to_the_lead_agency_once() -> None
     """An expiry is decided once, however many processes watch."""
     life = life_of(request())
 
-    assert life.run_out("soon", NOON + HOUR - timedelta(seconds=1)) == []
+    assert kinds_of(life.run_out("soon", NOON + HOUR - timedelta(seconds=1))) == ["clock_reached"] * 2
     facts = life.run_out("soon", NOON + HOUR)
     again = life.run_out("soon", NOON + HOUR)
 
-    assert kinds_of(facts) == ["expired", "offered"]
-    assert (facts[1].offered.partner_id, facts[1].offered.escalated) == ("lead", True)
+    assert kinds_of(facts) == ["clock_reached", "expired", "offered"]
+    assert (facts[2].offered.partner_id, facts[2].offered.escalated) == ("lead", True)
     assert again == []
 
 
 def test_a_leg_that_was_answered_has_no_clock() -> None:
-    """Only the unanswered expire."""
+    """Only the unanswered expire; from now on the work's own clock runs."""
     life = life_of(request())
     reply(life, ACCEPTED)
 
-    assert life.decider.view(life.state)["clocks"] == []
+    assert [clock["name"] for clock in life.decider.view(life.state)["clocks"]] == ["review"]
     assert life.run_out("soon", NOON + 2 * HOUR) == []
 
 
@@ -229,12 +229,11 @@ def test_an_outcome_that_nobody_told_in_time_is_recorded_once_as_overdue() -> No
     life = life_of(request())
     reply(life, ACCEPTED)
     reply(life, SUPPORTED)
-    [clock] = life.decider.view(life.state)["clocks"]
 
-    facts = life.run_out("tell", clock["at"])
+    facts = life.run_out("tell", NOON + HOUR)
 
-    assert kinds_of(facts) == ["telling_overdue"]
-    assert facts[0].telling_overdue.audience == AUDIENCE_RAISER
+    assert kinds_of(facts) == ["clock_reached"] * 3 + ["telling_overdue"]
+    assert facts[3].telling_overdue.audience == AUDIENCE_RAISER
     assert life.decider.view(life.state)["clocks"] == []
 
 

@@ -148,13 +148,13 @@ def test_the_desk_may_ask_another_instead_of_who_sent_it_back() -> None:
 def test_silence_escalates_to_the_lead_agency_and_its_silence_comes_back() -> None:
     life = life_of(request())
     escalated = life.run_out("soon", NOON + HOUR)
-    assert kinds_of(escalated) == ["expired", "offered"]
+    assert kinds_of(escalated)[-2:] == ["expired", "offered"]
 
     facts = life.run_out("soon", NOON + 2 * HOUR)
 
-    assert kinds_of(facts) == ["expired", "came_back"]
-    assert facts[1].came_back.reason == CAME_BACK_REASON_LEAD_SILENT
-    assert facts[1].came_back.leg_id == escalated[1].offered.leg_id
+    assert kinds_of(facts)[-2:] == ["expired", "came_back"]
+    assert facts[-1].came_back.reason == CAME_BACK_REASON_LEAD_SILENT
+    assert facts[-1].came_back.leg_id == escalated[-1].offered.leg_id
 
 
 def test_where_everybody_said_no_it_comes_back() -> None:
