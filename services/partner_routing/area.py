@@ -31,7 +31,8 @@ class Snapshot:
     ) -> Partner | None:
         """See AreaRules."""
         fit = [partner for partner in self.partners if self._in_force(partner.id, purpose, now)]
-        return choose(fit, service, area, excluding)  # type: ignore[arg-type]  # an int of the enum
+        on = now.astimezone(LONDON).date()
+        return choose(fit, service, area, on, excluding)  # type: ignore[arg-type]  # an int of the enum
 
     def lead(self, area: str) -> Partner | None:
         """See AreaRules."""
