@@ -49,7 +49,7 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
 
 def barred(state: State) -> dict[str, tuple[str, str]]:
     """What the state alone would allow and something else bars, each with what is wrong and what would be right."""
-    found = {}
+    found = {"RecordTold": ("triage records nothing of it", "tell partner-routing")}
     if state.awaiting_information:
         found["RequestInformation"] = "a question is open", "wait for the answer"
     if state.services and not state.came_back:
