@@ -9,6 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.h2.mvstore.MVStore;
 
 public final class LocalMongo extends H2Backend {
@@ -17,6 +20,10 @@ public final class LocalMongo extends H2Backend {
     private static final Set<String> WRITES =
             Set.of("insert", "update", "delete", "findAndModify", "findandmodify", "createIndexes",
                     "dropIndexes", "create", "drop", "dropDatabase", "renameCollection");
+
+    private static final long TIDY_EVERY = 1_000_000_000L;
+    private static final int FILL_PERCENT = 50;
+    private static final int TIDY_BYTES = 4 << 20;
 
     /** As shipped it reports a wire version that current drivers refuse. */
     private enum Current implements MongoVersion {
@@ -33,25 +40,70 @@ public final class LocalMongo extends H2Backend {
         }
     }
 
+    /** Shared by writes, alone for a commit: a document and its index entries go to disk together, or kill -9 parts them. */
+    private final ReadWriteLock whole = new ReentrantReadWriteLock(true);
+
+    private final AtomicLong written = new AtomicLong();
+    private long committed;
+    private long tidied = System.nanoTime();
+    private final MVStore store;
+
     private LocalMongo(MVStore store) {
         super(store);
+        this.store = store;
         version(Current.FIVE);
     }
 
     @Override
     public Document handleMessage(MongoMessage message) {
-        Document reply = super.handleMessage(message);
-        if (WRITES.contains(message.getDocument().keySet().iterator().next())) {
-            commit();
+        if (!WRITES.contains(message.getDocument().keySet().iterator().next())) {
+            return super.handleMessage(message);
         }
-        return reply;
+        long mine;
+        whole.readLock().lock();
+        try {
+            return super.handleMessage(message);
+        } finally {
+            mine = written.incrementAndGet();
+            whole.readLock().unlock();
+            commitUpTo(mine);
+        }
+    }
+
+    /** Return when this write is on disk; one commit serves all that have ended before it. */
+    private void commitUpTo(long mine) {
+        whole.writeLock().lock();
+        try {
+            if (committed < mine) {
+                long all = written.get();
+                commit();
+                committed = all;
+                tidy();
+            }
+        } finally {
+            whole.writeLock().unlock();
+        }
+    }
+
+    /** Give back the space of what was overwritten: as shipped, the same thread does it that commits by itself. */
+    private void tidy() {
+        long now = System.nanoTime();
+        if (now - tidied > TIDY_EVERY) {
+            store.compact(FILL_PERCENT, TIDY_BYTES);
+            tidied = System.nanoTime();
+        }
     }
 
     public static void main(String[] arguments) throws Exception {
         Path file = Path.of(arguments[0]);
         int port = Integer.parseInt(arguments[1]);
         Files.createDirectories(file.toAbsolutePath().getParent());
-        MVStore store = new MVStore.Builder().fileName(file.toString()).open();
+        // As shipped it also commits by itself, each second and when enough has gathered: in the middle of a write.
+        MVStore store = new MVStore.Builder()
+                .fileName(file.toString())
+                .autoCommitDisabled()
+                .autoCommitBufferSize(0)
+                .open();
         store.setRetentionTime(0); // otherwise single inserts make the file grow by gigabytes
         MongoServer server = new MongoServer(new LocalMongo(store));
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdown));

@@ -1,0 +1,94 @@
+"""kill -9 of the store in the middle of writes leaves each document whole: with all of its index entries, or not at all."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from pymongo import ASCENDING, MongoClient, UpdateOne
+from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
+
+from services.cli.local.stack import Stack
+
+pytestmark = pytest.mark.integration
+
+KILLS = 4
+WRITERS = 5
+WRITE_SECONDS = 2.0
+AT_ONCE = 20
+Documents = Collection[dict[str, object]]
+
+
+def test_a_kill_parts_no_document_from_its_index_entries_and_loses_no_acknowledged_write(stack: Stack) -> None:
+    acknowledged: dict[tuple[str, str], int] = {}
+    parted: list[str] = []
+    lost: list[str] = []
+    for kill in range(KILLS):
+        _write_until_killed(stack, kill, acknowledged)
+        with MongoClient[dict[str, object]](stack.mongo_url) as client:
+            for writer in range(WRITERS):
+                collection = client.tests[f"whole{writer}"]
+                held = {str(document["_id"]): document["revision"] for document in collection.find()}
+                parted += _parted(collection, {name: held[name] for name in held if name.startswith(f"{kill}-")})
+                lost += [
+                    name
+                    for (place, name), revision in acknowledged.items()
+                    if place == collection.name and held.get(name) not in range(revision, 2)
+                ]
+
+    assert len(acknowledged) > KILLS * AT_ONCE, "the kills came in the middle of writes"
+    assert parted == []
+    assert lost == []
+
+
+def _parted(collection: Documents, held: dict[str, object]) -> list[str]:
+    """Documents that a scan finds, and a look-up by `_id` or by `_id` and revision does not."""
+    by_id = {str(document["_id"]) for document in collection.find({"_id": {"$in": list(held)}})}
+    return [
+        name
+        for name, revision in held.items()
+        if name not in by_id
+        or not collection.update_one({"_id": name, "revision": revision}, {"$set": {"seen": 1}}).matched_count
+    ]
+
+
+def _write_until_killed(stack: Stack, kill: int, acknowledged: dict[tuple[str, str], int]) -> None:
+    ended = threading.Event()
+    writers = [
+        threading.Thread(target=_writer(stack, f"whole{number}", f"{kill}-{number}", acknowledged, ended))
+        for number in range(WRITERS)
+    ]
+    for writer in writers:
+        writer.start()
+    time.sleep(WRITE_SECONDS)  # the load itself
+    stack.kill("mongo")
+    ended.set()
+    for writer in writers:
+        writer.join()
+    stack.wait_ready(["mongo"])
+
+
+def _writer(
+    stack: Stack, name: str, prefix: str, acknowledged: dict[tuple[str, str], int], ended: threading.Event
+) -> Callable[[], None]:
+    def write() -> None:
+        with MongoClient[dict[str, object]](stack.mongo_url, retryWrites=False) as client:
+            collection = client.tests[name]
+            collection.create_index([("_id", ASCENDING), ("revision", ASCENDING)], unique=True)
+            batch = 0
+            while not ended.is_set():
+                names = [f"{prefix}-{batch}-{number}" for number in range(AT_ONCE)]
+                batch += 1
+                try:
+                    collection.insert_many(
+                        [{"_id": name, "revision": 0, "raw": b"x" * 1_500} for name in names], ordered=False
+                    )
+                    acknowledged.update({(collection.name, name): 0 for name in names})
+                    changes = [UpdateOne({"_id": name, "revision": 0}, {"$set": {"revision": 1}}) for name in names]
+                    collection.bulk_write(changes, ordered=False)
+                    acknowledged.update({(collection.name, name): 1 for name in names})
+                except PyMongoError:  # the kill
+                    return
+
+    return write
