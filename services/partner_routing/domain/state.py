@@ -122,7 +122,7 @@ class State:
         What came back and still lies with the desk keeps it open.
         """
         legs = self.current
-        if self.asked.hidden or any(leg.is_open for leg in legs):
+        if self.asked.hidden or any(leg.is_open for leg in legs) or self.with_desk:
             return False
         if self.asked.no_further_action:
             return True
