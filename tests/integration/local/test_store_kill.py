@@ -1,4 +1,4 @@
-"""kill -9 of the store in the middle of writes leaves each document whole: with all of its index entries, or not at all."""
+"""kill -9 of the store in the middle of writes leaves each document whole: with all its index entries, or absent."""
 
 import threading
 import time
