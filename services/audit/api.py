@@ -86,6 +86,6 @@ class AuditApi(audit_pb2_grpc.AuditServicer):
         """One bundle of entries."""
         entries, checkpoint = self._published.bundle(request.bundle)
         self._access.record(
-            caller(), access_pb2.ACCESS_KIND_EXPORTED, "Audit/GetEntries", reason="log_entries", referral_ids=[]
+            caller(), access_pb2.ACCESS_KIND_EXPORTED, "Audit/GetEntries", reason=request.reason, referral_ids=[]
         )
         return audit_pb2.GetEntriesResponse(bundle=tiles.pack(entries), count=len(entries), checkpoint=checkpoint)

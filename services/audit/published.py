@@ -27,6 +27,10 @@ class Published:
             raise Away("log", "nothing is signed yet") from None
         return note, open_checkpoint(note, self._verifier)[0].tree
 
+    def reader(self) -> LogReader:
+        """Reads the tree that the checkpoint names."""
+        return LogReader(self._folder, self.checkpoint()[1].size)
+
     def file(self, path: str) -> bytes | None:
         """What is there for anyone: the checkpoint, or a tile of hashes; None for all else."""
         if path == tiles.CHECKPOINT:
