@@ -73,7 +73,11 @@ class Case:
         send(
             broker,
             [
-                (topics.INTAKE.name, key, intake_pb2.IntakeFact(header=self.raised, raised={}).SerializeToString()),
+                (
+                    topics.INTAKE.name,
+                    key,
+                    intake_pb2.IntakeFact(header=self.raised, raised=intake_pb2.Raised()).SerializeToString(),
+                ),
                 (
                     topics.ROUTING.name,
                     key,
