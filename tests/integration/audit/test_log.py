@@ -23,6 +23,8 @@ from services.audit.log.leaf import Leaf, decode
 from services.audit.log.note import Signer
 from services.audit.log.reader import LogReader
 from services.audit.log.writer import Writer
+from services.cli.local import partners
+from services.cli.local.partners import Partner
 from services.cli.local.stack import Stack
 from tests.integration.audit.conftest import SCHOOL
 from tests.integration.audit.support import (
@@ -254,7 +256,9 @@ def test_what_the_log_has_and_the_index_lacks_is_indexed_at_the_next_start(
 def test_a_topic_that_was_made_again_has_places_of_its_own_in_the_log(
     audit: Stack, broker: Stack, index: Index
 ) -> None:
-    name = f"probe.{uuid.uuid4().hex[:8]}"
+    partner = f"oak-school-{uuid.uuid4().hex[:8]}"
+    partners.add(broker, [Partner(partner, "Oak School", ("school",), ("northtown",))])
+    name = topics.partner_topics(partner)[0].name
 
     def ids_in_log() -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
@@ -264,15 +268,13 @@ def test_a_topic_that_was_made_again_has_places_of_its_own_in_the_log(
         return found
 
     made: list[str] = []
-    for _ in range(2):
-        with broker.admin() as admin:
-            if made:
+    for again in (False, True):
+        if again:
+            with broker.admin() as admin:
                 admin.delete_topics([name])
                 wait_until(lambda: name not in topic_ids(broker), what="the topic is gone")
-            admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}})
+                admin.create_topics({name: {"num_partitions": 6, "replication_factor": 1}})
         made.append(topic_ids(broker)[name])
         send(broker, [(name, b"key", b"one"), (name, b"key", b"two")])
         wait_until(lambda: ids_in_log() == {one: [0, 1] for one in made}, 40, what="both records of each are logged")
-    with broker.admin() as admin:
-        admin.delete_topics([name])
     assert len(set(made)) == 2
