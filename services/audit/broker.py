@@ -10,7 +10,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from services.chassis.kafka_in.chunk import Record
 
@@ -52,8 +52,11 @@ def kept(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPar
     """The offsets that the broker keeps of each partition now. Raises KafkaError."""
     if not places:
         return {}
-    firsts = consumer.beginning_offsets(places, timeout_ms=ASK_MS)
-    ends = consumer.end_offsets(places, timeout_ms=ASK_MS)
+    try:
+        firsts = consumer.beginning_offsets(places, timeout_ms=ASK_MS)
+        ends = consumer.end_offsets(places, timeout_ms=ASK_MS)
+    except KeyError as error:  # the client leaves out a partition of which its leader does not know yet
+        raise UnknownTopicOrPartitionError(f"{error.args[0]}") from error
     return {place: (firsts[place], ends[place]) for place in places}
 
 

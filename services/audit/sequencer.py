@@ -144,6 +144,8 @@ class Sequencer:
         """See which topics there are now, and how far behind we are."""
         seen = topics_of(self._admin)
         again = self._made_again(seen)
+        if not again:  # before new topics are assigned, whose leaders may not know of them yet
+            self._measure(consumer)
         self._ids |= {name: topic.id for name, topic in seen.items()}
         found = {TopicPartition(name, number) for name, topic in seen.items() for number in topic.partitions}
         if again or found != consumer.assignment():
@@ -154,7 +156,6 @@ class Sequencer:
                 start = logged.get((self._ids[partition.topic], partition.partition), 0)
                 consumer.seek(partition, self._next.setdefault(partition, start))
             log.info("partitions_assigned", topics=len(seen), partitions=len(found))
-        self._measure(consumer)
         self._standing("stream", bool(found))
 
     def _made_again(self, seen: Mapping[str, Described]) -> list[str]:
