@@ -106,7 +106,8 @@ class Bench:
                 gather=gatherer.gather,
             )
         )
-        self._referrals = generated(self.earlier + 2_000, self.seed)
+        # As many earlier referrals for each family, whatever their number: else density is measured, not size.
+        self._referrals = generated(self.earlier + 2_000, self.seed, town_of=self.earlier)
         self._offset = 0
 
     def fill(self) -> None:

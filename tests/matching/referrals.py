@@ -71,12 +71,16 @@ class Labelled:
         return {told.home.id for told in self.told} | ({self.place.id} if self.place else set())
 
 
-def generated(count: int, seed: int) -> Iterator[Labelled]:
-    """So many referrals in the order of their days, the same for the same seed; people come back as they do."""
+def generated(count: int, seed: int, town_of: int = 0) -> Iterator[Labelled]:
+    """So many referrals in the order of their days, the same for the same seed; people come back as they do.
+
+    `town_of` makes the town as large as for so many referrals, where that is not `count`.
+    """
+    size = town_of or count
     random = Random(seed)
     town = Town(random)
-    families = [town.family(number) for number in range(max(10, count // 2))]
-    places = [town.home() for _ in range(max(5, count // 40))]
+    families = [town.family(number) for number in range(max(10, size // 2))]
+    places = [town.home() for _ in range(max(5, size // 40))]
     weights = [1 / (rank + 20) ** 0.6 for rank in range(len(families))]
     days = sorted(random.randrange(DAYS) for _ in range(count))
     for number, family in enumerate(random.choices(families, weights, k=count)):
