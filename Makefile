@@ -35,16 +35,19 @@ down: ready ## Stop what `up` started
 
 ## Testing it. No test may skip: what is missing fails (tests/conftest.py).
 
+# Two processes, each with servers of its own: tests/conftest.py says which tests share them.
+BY_SERVERS := --numprocesses=2 --dist=loadscope --no-loadscope-reorder
+
 .PHONY: test unit integration e2e
 test: ready ## Every test, from units to whole stacks
 	@$(BIN)/pytest --numprocesses=2 tests/unit tests/contract tests/architecture
-	@$(BIN)/pytest tests/integration tests/e2e
+	@$(BIN)/pytest $(BY_SERVERS) tests/integration tests/e2e
 
 unit: ready ## The tests that need no server: seconds
 	@$(BIN)/pytest --numprocesses=2 tests/unit tests/contract tests/architecture
 
 integration: ready ## The tests on a real broker and store
-	@$(BIN)/pytest tests/integration
+	@$(BIN)/pytest $(BY_SERVERS) tests/integration
 
 e2e: ready ## The tests that drive a whole stack
 	@$(BIN)/pytest tests/e2e

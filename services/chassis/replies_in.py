@@ -14,7 +14,8 @@ from kafka.structs import OffsetAndMetadata
 from services.chassis.kafka_in.chunk import Chunk, Handle, Held, Record
 from services.chassis.kafka_in.consumer import end_process
 from services.chassis.kafka_in.offsets import Offsets
-from services.chassis.kafka_settings import SESSION_TIMEOUT_MS, KafkaAccess
+from services.chassis.kafka_settings import KafkaAccess
+from services.chassis.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +25,6 @@ POLL_MS = 500
 COMMIT_MS = 5_000
 CLOSE_MS = 5_000
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last repeats for as long as the broker is away
-# kafka-python's heartbeats have been seen to end for good after a broker was killed: the consumer then reads nothing,
-# and turns in its poll without a pause (3.0.12).
-LOOK_AT_HEART_SECONDS = 5.0
-HEARTLESS_SECONDS = 3 * SESSION_TIMEOUT_MS / 1_000
 # While a chunk is in the engine, or reading is paused, nothing polls; past this the group goes on without us
 # and what we had is repeated.
 AWAY_MS = 300_000
@@ -125,16 +122,14 @@ class RepliesIn:
         return None
 
     def _read(self, consumer: KafkaConsumer) -> None:
-        """Read until told to stop, or until the consumer has no heartbeat any more and another must take its place."""
+        """Read until told to stop, or until the consumer has no pulse any more and another must take its place."""
         failures = 0
-        look_at_heart = time.monotonic() + HEARTLESS_SECONDS
+        pulse = Pulse(consumer)
         while not self._stopping.is_set():
             self._running.wait()
-            if time.monotonic() >= look_at_heart:
-                if heartless(consumer.metrics()):
-                    log.warning("replies_consumer_heartless")
-                    return
-                look_at_heart = time.monotonic() + LOOK_AT_HEART_SECONDS
+            if why := pulse.missing():
+                log.warning("replies_consumer_replaced why=%s", why)
+                return
             try:
                 batches = consumer.poll(timeout_ms=POLL_MS)
             except KafkaError as error:
@@ -142,6 +137,7 @@ class RepliesIn:
                 continue
             failures = 0
             if batches:
+                pulse.read()
                 self._through_the_door(batches)
             self._commit(consumer)
 
@@ -184,12 +180,6 @@ class RepliesIn:
         if ours:
             self._commit(consumer)
         self._offsets.forget([(partition.topic, partition.partition) for partition in partitions])
-
-
-def heartless(metrics: Mapping[str, Mapping[str, float]]) -> bool:
-    """Whether the consumer, which has joined its group, has sent no heartbeat for three session timeouts."""
-    group = metrics.get("consumer-coordinator-metrics", {})
-    return group.get("assigned-partitions", 0) > 0 and group.get("last-heartbeat-seconds-ago", 0) > HEARTLESS_SECONDS
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python ships no types

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from safeguarding.v1 import partner_pb2, routing_pb2, routing_pb2_grpc
 from safeguarding.v1.partner_pb2 import OUTCOME_SUPPORTED, Copy, PartnerRecord, Reply
 from safeguarding.v1.routing_pb2 import LegState
 from services.chassis.kafka_settings import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS
-from services.chassis.replies_in import HEARTLESS_SECONDS, LOOK_AT_HEART_SECONDS, heartless
+from services.chassis.pulse import Pulse
 from services.chassis.sealing import copy_info, open_with
 from services.cli.local import home as files
 from services.cli.local import partners
@@ -59,17 +58,17 @@ class KafkaPartner:
     def run(self) -> None:
         """Play until told to stop; a broker that is away is waited for."""
         consumer = self._connected()
-        look_at_heart = time.monotonic() + HEARTLESS_SECONDS
-        while consumer is not None and not self._table.stopping.is_set():
-            if time.monotonic() > look_at_heart:
-                look_at_heart = time.monotonic() + LOOK_AT_HEART_SECONDS
-                if heartless(consumer.metrics()):
-                    consumer.close(autocommit=False, timeout_ms=1_000)
-                    consumer = self._connected()
-                    continue
+        pulse = Pulse(consumer) if consumer else None
+        while consumer is not None and pulse is not None and not self._table.stopping.is_set():
+            if pulse.missing():
+                consumer.close(autocommit=False, timeout_ms=1_000)
+                consumer = self._connected()
+                pulse = Pulse(consumer) if consumer else None
+                continue
             try:
                 batches = consumer.poll(timeout_ms=POLL_MS)
                 if batches:
+                    pulse.read()
                     self._take([record for records in batches.values() for record in records])
                     consumer.commit(timeout_ms=5_000)
             except KafkaError:  # away, or the commit was late: what was not committed is read again

@@ -202,6 +202,11 @@ class Works:
         consumer.close()
         return found
 
+    def wait_until_handled(self, records: int) -> None:
+        """Wait until so many records were applied or found repeated, and nothing is left to publish."""
+        self.wait_for(lambda: self.engine.counts["applied"] + self.engine.counts["repeated"] >= records)
+        self.wait_for(lambda: self.collection.count_documents({"pending": True}) == 0)
+
     def wait_for(self, holds: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait until a condition holds."""
         until = time.monotonic() + seconds
