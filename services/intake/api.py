@@ -144,11 +144,12 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
             sequence=state.known.sequence,
             concern=opened(state.known, request.referral_id, keys),
         )
-        question = state.stand.question
-        if state.question_open and question is not None and question.key_id in keys:
-            response.question = unseal(keys[question.key_id], request.referral_id, question, Narrative).text
-            if state.stand.answer_by is not None:
-                response.answer_by.CopyFrom(state.stand.answer_by)
+        asked = [each for each in state.open_questions if each.question.key_id in keys]
+        if asked:
+            response.question = "\n".join(
+                unseal(keys[each.question.key_id], request.referral_id, each.question, Narrative).text for each in asked
+            )
+            response.answer_by.CopyFrom(asked[0].answer_by)
         return response
 
     def _wrong(self, request: intake_pb2.RaiseConcernRequest, together: int) -> Violation | None:
@@ -199,7 +200,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
     def _find(self, identity: Identity, referral_id: str) -> tuple[Document[State], dict[str, bytes]]:
         """The caller's own referral; foreign and absent answer alike."""
         found = self._referrals.find(referral_id)
-        if found is None or not found[0].state.known.raised_by(identity.actor()):
+        if found is None or not found[0].state.shown_to(identity.actor()):
             raise Refused(
                 Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id"
             )

@@ -2,6 +2,7 @@
 
 from safeguarding.v1 import triage_pb2_grpc
 from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.routing_pb2 import RoutingFact
 from services import topics
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import Servicer
@@ -10,7 +11,7 @@ from services.chassis.service import Parts, Recipe, Service
 from services.chassis.starting import begin
 from services.triage.api import TriageApi
 from services.triage.area import Area
-from services.triage.domain import INTAKE, TRIAGE, State, TriageDecider
+from services.triage.domain import INTAKE, ROUTING, TRIAGE, State, TriageDecider
 from services.triage.settings import Settings
 
 
@@ -28,7 +29,7 @@ def main() -> None:
         id=TRIAGE,
         topic=topics.TRIAGE,
         decider=TriageDecider(),
-        upstreams={topics.INTAKE.name: (INTAKE, IntakeFact)},
+        upstreams={topics.INTAKE.name: (INTAKE, IntakeFact), topics.ROUTING.name: (ROUTING, RoutingFact)},
         servicers=servicers,
         rules=lambda: area,
     )

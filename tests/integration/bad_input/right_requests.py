@@ -125,6 +125,8 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
             ],
         ),
     ),
+    "Triage/Reopen": ("supervisor", triage.ReopenRequest(command=desk(), note="it came up again")),
+    "Triage/EnterInError": ("supervisor", triage.EnterInErrorRequest(command=desk(), note="another person")),
     "Triage/ListWork": ("triage", triage.ListWorkRequest(limit=10)),
     "Triage/GetAssessment": ("triage", triage.GetAssessmentRequest(referral_id=REFERRAL, reason="triage")),
     "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),

@@ -34,6 +34,8 @@ OPEN_TO: dict[str, set[str]] = {
     "Triage/RequestInformation": DESK,
     "Triage/TakeNoFurtherAction": DESK,
     "Triage/Route": DESK,
+    "Triage/Reopen": {"supervisor"},
+    "Triage/EnterInError": {"supervisor"},
     "Triage/ListWork": DESK,
     "Triage/GetAssessment": DESK | {"protection"},
     "Routing/ReadOutcome": RAISERS,
