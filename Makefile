@@ -72,6 +72,10 @@ bench: ready ## Beside the peers, in full: writes docs/performance.md and build/
 bench-quick: ready ## The same in under five minutes, at 0.8 of each goal
 	@$(BIN)/python -m tests.performance --quick
 
+.PHONY: match-report
+match-report: ready ## Precision and recall of linking, on invented referrals; writes docs/matching.md
+	@$(BIN)/python -m tests.matching
+
 ## Checking it
 
 .PHONY: check

@@ -117,6 +117,12 @@ REFERRAL_MOVES: tuple[Move, ...] = (
         "answer is late", (By.CLOCK,), (Referral.INFO_REQUESTED,), None, "clock_resumed",
         stops=(Clock.ANSWER,), resumes=(Clock.DECIDE,), only="the time for the answer is over; it may still come",
     ),
+    Move(
+        "link", (By.RULE,), (Referral.RAISED, *_UNDER_WAY, Referral.CLOSED), None, "linked",
+        only="another referral seems to be about the same people, household or place",
+    ),
+    Move("ConfirmLink", (By.DESK,), (*_UNDER_WAY, *_ENDED), None, "link_confirmed", only="a link that was suggested"),
+    Move("RejectLink", (By.DESK,), (*_UNDER_WAY, *_ENDED), None, "link_rejected", only="a link that was suggested"),
     Move("route", (By.RULE,), _DESK_WORKS, Referral.ROUTED, "routed", stops=(Clock.DECIDE,)),
     Move(
         "route", (By.RULE,), (Referral.ROUTED, Referral.CLOSED), Referral.ROUTED, "routed",

@@ -17,6 +17,7 @@ from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
 from services.chassis.sealing import seal, unseal
 from services.chassis.service import Parts
+from services.links import assessed
 from services.triage.domain import State
 from services.triage.views import Referrals
 
@@ -74,6 +75,18 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
         """Keep and hide a referral that should never have been."""
         return triage_pb2.EnterInErrorResponse(sequence=self._command(request, request.note, context))
 
+    def ConfirmLink(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.ConfirmLinkRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.ConfirmLinkResponse:
+        """Confirm a suggested link."""
+        return triage_pb2.ConfirmLinkResponse(sequence=self._command(request, "", context))
+
+    def RejectLink(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.RejectLinkRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.RejectLinkResponse:
+        """Reject a link."""
+        return triage_pb2.RejectLinkResponse(sequence=self._command(request, "", context))
+
     def ListWork(  # noqa: N802 - the RPC's name
         self, request: triage_pb2.ListWorkRequest, context: grpc.ServicerContext
     ) -> triage_pb2.ListWorkResponse:
@@ -109,7 +122,12 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
             for part in document.state.known.narratives
             if part.key_id in keys
         ]
-        return triage_pb2.GetAssessmentResponse(item=_item(document), fired=document.state.fired, narratives=narratives)
+        return triage_pb2.GetAssessmentResponse(
+            item=_item(document),
+            fired=document.state.fired,
+            narratives=narratives,
+            links=assessed(document.state.links),
+        )
 
     def _command(self, request: Any, words: str, context: grpc.ServicerContext) -> int:
         desk: triage_pb2.DeskCommand = request.command

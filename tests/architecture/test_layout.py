@@ -23,6 +23,7 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "services.known",
     "services.lifecycle",
     "services.marks",
+    "services.links",
 }
 
 TOPIC = re.compile(r"(referrals|partner)\.\S+\.v\d+")

@@ -16,6 +16,7 @@ from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, Upstream
 from services.known import learned
+from services.links import new_links, with_fact
 from services.marks import due, watched
 from services.triage.domain.desk import commanded, leg_id
 from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State, clock
@@ -95,6 +96,8 @@ class TriageDecider:
                 )
             case "entered_in_error":
                 return replace(state, hidden=True)
+            case "linked" | "link_confirmed" | "link_rejected":
+                return replace(state, links=with_fact(state.links, fact))
             case "reopened":
                 reopened: triage_pb2.Reopened = fact.reopened
                 return replace(
@@ -122,7 +125,8 @@ class TriageDecider:
             return _ran_out(state, context)
         if not isinstance(given, Command):
             raise TypeError(f"triage takes no {type(given).__name__}")
-        return commanded(state, given, context)
+        facts = commanded(state, given, context)
+        return [*facts, *_rethought(state, facts, given, context)]
 
     def view(self, state: State) -> dict[str, Any]:
         """What the worklist needs."""
@@ -137,14 +141,16 @@ class TriageDecider:
         }
 
 
-def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]:
+def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
     """Grade what was raised; grade again, upwards only, what was learned since, and ask for what is new."""
     rules: AreaRules = context.rules
     known = state.known
     if known.raised is None or known.raiser is None or known.withdrawn or state.ended or state.hidden:
         return []
-    assessed = rules.assess(known.raised, known.raiser)
-    facts: list[TriageFact] = []
+    facts = new_links(state.links, context.gathered.get("links", {}).get(given.referral_id, ()))
+    for fact in facts:
+        state = replace(state, links=with_fact(state.links, fact))
+    assessed = rules.assess(state.concern or known.raised, known.raiser)
     if assessed.grade > state.grade:
         fired = [rule.as_fired() for rule in assessed.fired]
         decide_by = clock(rules, f"decide_{GRADE_WORDS[assessed.grade]}", context.now)
@@ -155,6 +161,17 @@ def _assess(state: State, given: Upstream, context: Context) -> list[TriageFact]
     if legs:
         facts.append(TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs), intake_sequence=known.sequence)))
     return facts
+
+
+def _rethought(state: State, facts: Sequence[TriageFact], given: Input, context: Context) -> list[TriageFact]:
+    """What the rules make of a judged link: one that counts again may reach a threshold."""
+    judged = [fact for fact in facts if fact.WhichOneof("fact") in ("link_confirmed", "link_rejected")]
+    for fact in judged:
+        state = replace(state, links=with_fact(state.links, fact))
+    after = _assess(state, given, context) if judged else []
+    for fact in after:
+        fact.header.actor.CopyFrom(context.service)
+    return after
 
 
 def _followed(state: State, fact: Any) -> State:
@@ -197,7 +214,7 @@ def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFa
     return [TriageFact(taken_back=taken)]
 
 
-def _requested(given: Upstream, legs: Iterable[AskedLeg]) -> list[triage_pb2.RequestedLeg]:
+def _requested(given: Input, legs: Iterable[AskedLeg]) -> list[triage_pb2.RequestedLeg]:
     return [
         triage_pb2.RequestedLeg(
             leg_id=leg_id(given, leg.service),

@@ -11,6 +11,7 @@ from safeguarding.v1.common_pb2 import GRADE_RED, GRADE_UNSPECIFIED
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Why
 from services.lifecycle import REFERRAL_MOVES, legal, require
+from services.links import judge
 from services.triage.domain.state import GRADE_WORDS, AreaRules, State, clock
 
 LEGS = uuid.UUID("7f0e7d5a-9f6b-5f0a-8c57-0a0f5e9f6d11")
@@ -41,6 +42,8 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
             decide_by = clock(context.rules, f"decide_{GRADE_WORDS[state.grade]}", context.now)
             reopened = triage_pb2.Reopened(note=given.sealed, decide_by=decide_by, closings=state.closings)
             return [TriageFact(reopened=reopened)]
+        case triage_pb2.ConfirmLinkRequest() | triage_pb2.RejectLinkRequest():
+            return [judge(state.links, body, _legal(state, given))]
         case triage_pb2.EnterInErrorRequest():
             return [TriageFact(entered_in_error=triage_pb2.EnteredInError(note=given.sealed))]
         case _:
@@ -50,6 +53,8 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
 def barred(state: State) -> dict[str, tuple[str, str]]:
     """What the state alone would allow and something else bars, each with what is wrong and what would be right."""
     found = {"RecordTold": ("triage records nothing of it", "tell partner-routing")}
+    if not state.links:
+        found |= dict.fromkeys(("ConfirmLink", "RejectLink"), ("no link was suggested", "judge a link that it has"))
     if state.awaiting_information:
         found["RequestInformation"] = "a question is open", "wait for the answer"
     if state.services and not state.came_back:
@@ -77,7 +82,8 @@ def _may_lower(state: State, given: Command, body: triage_pb2.OverrideGradeReque
     if state.grade == GRADE_RED and given.actor.role != ROLE_SUPERVISOR:
         raise Refused(Why.FORBIDDEN, "only a supervisor lowers a RED grade", "ask a supervisor")
     known = state.known
-    floor = rules.assess(known.raised, known.raiser).floor if known.raised and known.raiser else GRADE_UNSPECIFIED
+    concern = state.concern
+    floor = rules.assess(concern, known.raiser).floor if concern and known.raiser else GRADE_UNSPECIFIED
     if body.grade < floor:
         raise Refused(
             Why.ILLEGAL,

@@ -11,6 +11,7 @@ from safeguarding.v1 import intake_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade
 from services.known import NOTHING, Known
 from services.lifecycle import Referral
+from services.links import Links, with_counts
 from services.marks import Running
 
 GRADE_WORDS: Mapping[int, str] = {number: name.removeprefix("GRADE_").lower() for name, number in Grade.items()}
@@ -100,7 +101,15 @@ class State:
     """False while routing's last word is that it is closed."""
     reopened_after: int = 0
     """How often routing had closed it when it was last reopened."""
+    links: Links = field(default_factory=dict)
+    """Other referrals that seem to be about the same."""
     sequence: int = 0
+
+    @property
+    def concern(self) -> intake_pb2.Raised | None:
+        """What was raised, as rules are to see it: with what linked referrals add to its counts."""
+        raised = self.known.raised
+        return with_counts(raised, self.known.raised_at, self.links) if raised is not None else None
 
     @property
     def awaiting_information(self) -> bool:

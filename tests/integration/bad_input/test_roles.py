@@ -36,6 +36,8 @@ OPEN_TO: dict[str, set[str]] = {
     "Triage/Route": DESK,
     "Triage/Reopen": {"supervisor"},
     "Triage/EnterInError": {"supervisor"},
+    "Triage/ConfirmLink": DESK,
+    "Triage/RejectLink": DESK,
     "Triage/ListWork": DESK,
     "Triage/GetAssessment": DESK | {"protection"},
     "Routing/ReadOutcome": RAISERS,

@@ -46,6 +46,7 @@ class Model:
     back: int = 0
     """How many legs lie with the desk again."""
     grade: int = 1
+    link: str = "suggested"
     question: bool = False
     ended: bool = False
     given_up: bool = False
@@ -73,9 +74,10 @@ class Model:
         where = self.where
         if where == "entered_in_error":
             return set()
+        links = {"ConfirmLink", "RejectLink"}
         if where in ("closed", "no_further_action"):
-            return {"EnterInError", "Reopen"}
-        found = {"EnterInError", "OverrideGrade", "Route"}
+            return {"EnterInError", "Reopen", *links}
+        found = {"EnterInError", "OverrideGrade", "Route", *links}
         if not self.question:
             found.add("RequestInformation")
         if where != "routed" or self.back:

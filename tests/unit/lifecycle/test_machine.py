@@ -65,6 +65,7 @@ REPLIES: dict[str, dict[str, Any]] = {
 assert set(REPLIES) == set(STEPS)
 
 
+LINK = triage_pb2.Linked(other_referral_id="00000000-0000-4000-8000-000000000001", by="number", score=90)
 NOT_HERE: set[str] = set()
 """Facts of the table that no step of these lives leads to."""
 told: Counter[str] = Counter()
@@ -78,7 +79,7 @@ class Lives(RuleBasedStateMachine):
     def begin(self) -> None:
         self.lives: dict[str, Life] = {
             "intake": Life(IntakeDecider()),
-            "triage": Life(TriageDecider(), AREA),
+            "triage": Life(TriageDecider(), AREA, {"links": {REFERRAL: [LINK]}}),
             "partner-routing": Life(RoutingDecider(), partners.Area()),
         }
         self.seen: dict[tuple[str, str], int] = {}
@@ -109,6 +110,12 @@ class Lives(RuleBasedStateMachine):
         body = triage_pb2.RouteRequest(legs=[leg])
         if self.command("Route", body, barred=service in self.model.services):
             self.model.route(service)
+
+    def judge(self, chance: random.Random) -> None:
+        command, said = chance.choice([("ConfirmLink", "confirmed"), ("RejectLink", "rejected")])
+        body: Any = getattr(triage_pb2, f"{command}Request")(other_referral_id=LINK.other_referral_id)
+        if self.command(command, body, barred=self.model.link == said):
+            self.model.link = said
 
     def supervise(self, chance: random.Random) -> None:
         if chance.random() < 0.05:
@@ -176,8 +183,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule(chance=st.randoms(use_true_random=True))
     def live(self, chance: random.Random) -> None:
-        acts = [self.decide, self.route, self.supervise, self.supply, self.read, self.answer, self.recall, self.wait]
-        [act] = chance.choices(acts, weights=[3, 3, 2, 2, 4, 20, 1, 3])
+        acts = [self.decide, self.route, self.judge, self.supervise, self.supply, self.read, self.answer, self.recall]
+        [act] = chance.choices([*acts, self.wait], weights=[3, 3, 1, 2, 2, 4, 20, 1, 3])
         act(chance)
         self.deliver(chance)
 

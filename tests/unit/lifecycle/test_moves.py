@@ -31,6 +31,7 @@ from tests.unit.partner_routing import life as routing
 PARTNER = Actor(role=ROLE_PARTNER, id="council-a")
 AREA = Area(Path(__file__).parents[3] / "deploy/areas/avon-and-somerset")
 SAID = routing_pb2.InboxCommand(referral_id=REFERRAL, leg_id=routing.LEG)
+LINK = triage_pb2.Linked(other_referral_id="00000000-0000-4000-8000-000000000001", by="number", score=90)
 Act = Callable[[Life], Any]
 
 
@@ -91,6 +92,8 @@ REFERRAL_ACTS: dict[str, Act] = {
     ),
     "TakeNoFurtherAction": say(triage_pb2.TakeNoFurtherActionRequest(reason=1), DESK),  # type: ignore[arg-type]
     "Route": say(desk_leg(), DESK),
+    "ConfirmLink": say(triage_pb2.ConfirmLinkRequest(other_referral_id=LINK.other_referral_id), DESK),
+    "RejectLink": say(triage_pb2.RejectLinkRequest(other_referral_id=LINK.other_referral_id), DESK),
     "Reopen": say(triage_pb2.ReopenRequest(note="again"), SUPERVISOR, sealed(FIELD_GROUP_NARRATIVE)),
     "EnterInError": say(triage_pb2.EnterInErrorRequest(note="not her"), SUPERVISOR, sealed(FIELD_GROUP_NARRATIVE)),
 }
@@ -113,7 +116,7 @@ BARRED: dict[tuple[str, Referral], str] = {
 
 def referral_at(state: Referral) -> Life:
     """A referral that stands there, as triage sees it."""
-    life = Life(TriageDecider(), AREA)
+    life = Life(TriageDecider(), AREA, {"links": {REFERRAL: [LINK]}})
     life.hear("intake", raised([CONCERN_KIND_ADULT_AT_RISK]))
     for act in TO_REFERRAL[state]:
         if act == CLOSE:
