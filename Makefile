@@ -52,6 +52,10 @@ integration: ready ## The tests on a real broker and store
 e2e: ready ## The tests that drive a whole stack
 	@$(BIN)/pytest tests/e2e
 
+.PHONY: lifecycle-night
+lifecycle-night: ready ## The life-cycle against its model, 100,000 random steps
+	@LIFECYCLE_STEPS=100000 $(BIN)/pytest tests/unit/lifecycle/test_machine.py --timeout 7200
+
 .PHONY: chaos chaos-night
 REFERRALS ?= 1500
 FAULTS ?= 10
@@ -70,6 +74,10 @@ bench: ready ## Beside the peers, in full: writes docs/performance.md and build/
 
 bench-quick: ready ## The same in under five minutes, at 0.8 of each goal
 	@$(BIN)/python -m tests.performance --quick
+
+.PHONY: match-report
+match-report: ready ## Precision and recall of linking, on invented referrals; writes docs/matching.md
+	@$(BIN)/python -m tests.matching
 
 ## Checking it
 
@@ -94,7 +102,10 @@ check: ready ## Format, lint, types, architecture, protos, compose file
 
 ## Making it
 
-.PHONY: protos ready clean
+.PHONY: protos lifecycle ready clean
+lifecycle: ready ## Write docs/lifecycle.md from the table of the life-cycle
+	@$(BIN)/python deploy/make_lifecycle.py
+
 protos: $(PROTOS) ## Generate build/protos from protos/
 
 ready: $(INSTALLED) $(PROTOS)

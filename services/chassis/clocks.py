@@ -33,7 +33,7 @@ DAY = timedelta(days=1)
 REQUIRED = (
     *("respond_red", "respond_amber", "respond_green"),
     *("decide_red", "decide_amber", "decide_green"),
-    *("answer", "tell"),
+    *("answer", "tell", "review"),
 )
 """The clocks that every area must state."""
 
@@ -101,6 +101,23 @@ def deadline(rule: ClockRule, start: datetime, calendar: Calendar) -> datetime:
     return start.astimezone(UTC) + timedelta(**{rule.unit.value: rule.amount})
 
 
+def resumed(rule: ClockRule, runs_out: datetime, paused: datetime, now: datetime, calendar: Calendar) -> datetime:
+    """Return when a clock that stood still from `paused` to `now` runs out, UTC.
+
+    Elapsed time is added as it is; of days, as many are added as the calendar counts after the day of the pause.
+    """
+    counts = {Unit.WORKING_DAYS: calendar.is_working_day, Unit.SCHOOL_DAYS: calendar.is_school_day}.get(rule.unit)
+    if counts is None:
+        return (runs_out + (now - paused)).astimezone(UTC)
+    first, last = paused.astimezone(LONDON).date() + DAY, now.astimezone(LONDON).date()
+    stood = sum(counts(first + DAY * number) for number in range((last - first).days + 1))
+    if not stood:
+        return runs_out.astimezone(UTC)
+    if rule.unit is Unit.WORKING_DAYS:  # it ends at the midnight after its last day
+        return _local(_nth(runs_out.astimezone(LONDON).date(), stood, counts) + DAY, time())
+    return _local(_nth(runs_out.astimezone(LONDON).date() + DAY, stood, counts), calendar.school_opens)
+
+
 def _nth(first: date, count: int, counts: Callable[[date], bool]) -> date:
     day = first
     while True:
@@ -124,6 +141,10 @@ class Clocks:
     def deadline(self, name: str, start: datetime) -> datetime:
         """Return when the named clock runs out, UTC; raises KeyError for a name that is not stated."""
         return deadline(self.rules[name], start, self.calendar)
+
+    def resumed(self, name: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """Return when the named clock, which stood still since `paused`, runs out, UTC."""
+        return resumed(self.rules[name], runs_out, paused, now, self.calendar)
 
 
 class _ClocksFile(Strict):

@@ -5,6 +5,7 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 from services.chassis.deciding import Refused, Why
@@ -31,7 +32,13 @@ class Partner:
     """Whether it reads its own topic; else it uses the inbox by gRPC."""
     lead: bool
     """Whether it is told of what others let expire."""
+    paused_until: date | None = None
+    """The first day on which it takes legs on again."""
+    capacity: str = "open"
+    """open, limited (asked after those that are open) or full (not asked)."""
 
+
+CAPACITIES = ("open", "limited", "full")
 
 # What tells one state of a file from another: a file replaced by rename has another inode.
 _Version = tuple[int, int, int]
@@ -139,7 +146,23 @@ def _partner(partner_id: str, entry: dict[str, object]) -> Partner:
         public_key=public_key,
         kafka=_flag(entry, "kafka", where),
         lead=_flag(entry, "lead", where),
+        paused_until=_day(entry, "paused_until", where),
+        capacity=_capacity(entry, where),
     )
+
+
+def _day(entry: dict[str, object], key: str, where: str) -> date | None:
+    value = entry.get(key)
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    raise BrokenEntry(f"{where}: {key} must be a day, such as {key} = 2026-12-01")
+
+
+def _capacity(entry: dict[str, object], where: str) -> str:
+    value = entry.get("capacity", CAPACITIES[0])
+    if value not in CAPACITIES:
+        raise BrokenEntry(f"{where}: capacity must be one of {', '.join(CAPACITIES)}")
+    return str(value)
 
 
 def _text(entry: dict[str, object], key: str, where: str) -> str:

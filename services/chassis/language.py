@@ -1,6 +1,6 @@
 """The words by which files name the enums of the language: CONCERN_KIND_HATE_CRIME is hate_crime."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from google.protobuf.descriptor import EnumDescriptor
@@ -13,9 +13,14 @@ from services.chassis.areafile import Wrong
 class EnumWords:
     """The words of one enum; its zero value has none, because it is never valid."""
 
-    def __init__(self, enum: EnumDescriptor) -> None:
+    def __init__(self, enum: EnumDescriptor, *, unnamed: Collection[int] = ()) -> None:
+        """`unnamed` are numbers that no file may name."""
         prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
-        self._numbers = {value.name.removeprefix(prefix).lower(): value.number for value in enum.values if value.number}
+        self._numbers = {
+            value.name.removeprefix(prefix).lower(): value.number
+            for value in enum.values
+            if value.number and value.number not in unnamed
+        }
         self._words = {number: word for word, number in self._numbers.items()}
 
     def __iter__(self) -> Iterator[str]:
@@ -37,7 +42,7 @@ SUBJECT_ROLES = EnumWords(common_pb2.SubjectRole.DESCRIPTOR)
 SERVICES = EnumWords(common_pb2.ServiceKind.DESCRIPTOR)
 BASES = EnumWords(common_pb2.LawfulBasis.DESCRIPTOR)
 GRADES = EnumWords(common_pb2.Grade.DESCRIPTOR)
-GROUPS = EnumWords(common_pb2.FieldGroup.DESCRIPTOR)
+GROUPS = EnumWords(common_pb2.FieldGroup.DESCRIPTOR, unnamed=(common_pb2.FIELD_GROUP_MATCH,))
 ROLES = EnumWords(access_control_pb2.Role.DESCRIPTOR)
 OUTCOMES = EnumWords(partner_pb2.Outcome.DESCRIPTOR)
 DECLINES = EnumWords(partner_pb2.DeclineReason.DESCRIPTOR)

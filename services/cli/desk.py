@@ -128,6 +128,28 @@ def no_action(
 
 
 @desk.command()
+def reopen(
+    referral: Referral, who: As, file: Text = None, seen: Seen = 0, key: Key = "", *, as_json: Json = False
+) -> None:
+    """Open a referral again, with a note. Only a supervisor."""
+    with Calls(who) as calls:
+        command = _command(calls, referral, seen, key)
+        request = triage.ReopenRequest(command=command, note=words(file, "Why again? An empty line ends it."))
+        _do(calls, _triage(calls).Reopen, request, f"reopen {referral}", who, as_json=as_json)
+
+
+@desk.command(name="entered-in-error")
+def entered_in_error(
+    referral: Referral, who: As, file: Text = None, seen: Seen = 0, key: Key = "", *, as_json: Json = False
+) -> None:
+    """Keep and hide a referral that should never have been; open legs are recalled. Only a supervisor."""
+    with Calls(who) as calls:
+        command = _command(calls, referral, seen, key)
+        request = triage.EnterInErrorRequest(command=command, note=words(file, "What is wrong? An empty line ends it."))
+        _do(calls, _triage(calls).EnterInError, request, f"entered-in-error {referral}", who, as_json=as_json)
+
+
+@desk.command()
 def recall(
     referral: Referral,
     leg: Annotated[str, typer.Argument(help="The leg's id; see `referrals journey`.")],
@@ -221,5 +243,8 @@ def _show_state(found: Any, *, as_json: bool) -> None:
 def _row(item: triage.WorkItem) -> tuple[Any, ...]:
     kinds = [showing.enum_word(ConcernKind.DESCRIPTOR, kind) for kind in item.kinds]
     waits = "the raiser's answer" if item.awaiting_information else "the desk"
+    if item.came_back:
+        back = [f"{showing.word(leg, 'service')} ({showing.word(leg, 'reason')})" for leg in item.came_back]
+        waits = f"the desk: {', '.join(back)} came back"
     times = showing.moment(item.raised_at), showing.deadline(item.decide_by)
     return item.referral_id, showing.word(item, "grade"), kinds, item.area, *times, item.sequence, waits

@@ -37,6 +37,11 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
     columns = ("leg", "partner", "asked for", "stands", "answer by", "basis", "given", "withheld")
     showing.table(columns, (_leg(leg) for leg in found.legs), title="legs")
     showing.table(
+        ("clock", "told at", "until"),
+        ((each.deadline.clock, f"{each.percent}%", showing.moment(each.deadline.at)) for each in found.reached),
+        title="clocks that came far",
+    )
+    showing.table(
         ("clock", "until"), ((clock.clock, showing.moment(clock.at)) for clock in found.clocks), title="clocks"
     )
 
@@ -49,6 +54,7 @@ def _step(found: GetJourneyResponse, step: JourneyStep) -> tuple[str, ...]:
 
 def _leg(leg: JourneyLeg) -> tuple[Any, ...]:
     stands = showing.word(leg, "state") + (" (escalated)" if leg.escalated else "")
+    stands += " (joined)" if leg.joined else f" (came back: {showing.word(leg, 'came_back')})" if leg.came_back else ""
     asked, until = showing.word(leg, "service"), showing.deadline(leg.respond_by)
     basis = showing.word(leg, "basis")
     return leg.leg_id, leg.partner_id, asked, stands, until, basis, _groups(leg.given), _groups(leg.withheld)

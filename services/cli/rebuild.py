@@ -25,6 +25,7 @@ from services.cli.showing import Json
 from services.intake.domain import IntakeDecider
 from services.partner_routing.domain import RoutingDecider
 from services.triage.domain import TriageDecider
+from services.triage.index import COLLECTION
 
 DECIDERS: Mapping[str, Decider[Any]] = {
     decider.writer: decider for decider in (IntakeDecider(), TriageDecider(), RoutingDecider())
@@ -85,6 +86,8 @@ def _rebuilt(stack: Stack, place: _Place, service: Deciding) -> tuple[Rebuilt, i
         collection = client[place.database]["referrals"]
         with showing.progress() as tell:
             done = rebuild(sources, place.kafka, collection, folder=stack.home.root, progress=tell)
+        if service is Deciding.TRIAGE:
+            client[place.database][COLLECTION].drop()  # triage makes its index again when it starts
         return done, _without_keys(collection) if service is Deciding.INTAKE else 0
     except CannotRebuild as error:
         raise Failed(Exit.REFUSED, "CANNOT_REBUILD", str(error), "", again) from None

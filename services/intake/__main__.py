@@ -10,6 +10,7 @@ from services.chassis.service import Parts, Recipe, Service
 from services.chassis.starting import begin
 from services.intake.api import IntakeApi, KeysApi
 from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
+from services.intake.linking import Linker
 from services.intake.settings import Settings
 
 
@@ -17,11 +18,12 @@ def main() -> None:
     """Run intake until it is told to stop."""
     settings = begin(INTAKE, Settings)
     wrapper = KeyWrapper(bytes.fromhex(settings.key_encryption_key.get_secret_value()))
+    linker = Linker(bytes.fromhex(settings.linking_key.get_secret_value()))
     areas = load_areas(settings.area).codes
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [
-            (intake_pb2_grpc.add_IntakeServicer_to_server, IntakeApi(parts, wrapper, areas)),
+            (intake_pb2_grpc.add_IntakeServicer_to_server, IntakeApi(parts, wrapper, linker, areas)),
             (intake_pb2_grpc.add_KeysServicer_to_server, KeysApi(parts, wrapper)),
         ]
 

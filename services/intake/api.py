@@ -23,6 +23,7 @@ from services.chassis.identity import Identity
 from services.chassis.sealing import KeyWrapper, unseal
 from services.chassis.service import Parts
 from services.intake.domain import State
+from services.intake.linking import Linker
 from services.intake.sealed import NARRATIVE_KEY, Sealer, has, opened, unwrapped
 from services.intake.views import Referrals
 
@@ -37,10 +38,11 @@ MOST_IN_FLIGHT = 1_000
 class IntakeApi(intake_pb2_grpc.IntakeServicer):
     """Raisers' front door."""
 
-    def __init__(self, parts: Parts[State], wrapper: KeyWrapper, areas: Collection[str]) -> None:
+    def __init__(self, parts: Parts[State], wrapper: KeyWrapper, linker: Linker, areas: Collection[str]) -> None:
         """`areas` are the codes of the coarse areas that a concern may name."""
         self._parts = parts
         self._wrapper = wrapper
+        self._linker = linker
         self._areas = areas
         self._referrals = Referrals(parts.collection)
 
@@ -98,6 +100,9 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
         ):
             if has(request, name):
                 amended.parts.append(sealer.part(request, name, state.known.next_version(group)))
+        if request.HasField("place"):
+            version = state.known.next_version(FieldGroup.FIELD_GROUP_MATCH)
+            amended.parts.extend(sealer.place_keys(request.place, version))
         amended.subjects.extend(sealer.subjects(request.further_subjects, first=len(state.known.subjects) + 1))
         answer = self._command(request, amended, sealer, context)
         return intake_pb2.AmendResponse(event_id=_event_id(answer), sequence=_sequence(answer))
@@ -144,11 +149,12 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
             sequence=state.known.sequence,
             concern=opened(state.known, request.referral_id, keys),
         )
-        question = state.stand.question
-        if state.question_open and question is not None and question.key_id in keys:
-            response.question = unseal(keys[question.key_id], request.referral_id, question, Narrative).text
-            if state.stand.answer_by is not None:
-                response.answer_by.CopyFrom(state.stand.answer_by)
+        asked = [each for each in state.open_questions if each.question.key_id in keys]
+        if asked:
+            response.question = "\n".join(
+                unseal(keys[each.question.key_id], request.referral_id, each.question, Narrative).text for each in asked
+            )
+            response.answer_by.CopyFrom(asked[0].answer_by)
         return response
 
     def _wrong(self, request: intake_pb2.RaiseConcernRequest, together: int) -> Violation | None:
@@ -165,7 +171,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
 
     def _raising(self, identity: Identity, request: intake_pb2.RaiseConcernRequest) -> Command:
         referral_id = referral_id_of(identity, request.idempotency_key)
-        sealer = Sealer(self._wrapper, referral_id, {})
+        sealer = Sealer(self._wrapper, self._linker, referral_id, {})
         raised = sealer.raised(request.concern)
         return self._parts.commands.make(
             identity,
@@ -194,12 +200,12 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
 
     def _own(self, referral_id: str) -> tuple[Document[State], Sealer]:
         document, keys = self._find(caller(), referral_id)
-        return document, Sealer(self._wrapper, referral_id, keys)
+        return document, Sealer(self._wrapper, self._linker, referral_id, keys)
 
     def _find(self, identity: Identity, referral_id: str) -> tuple[Document[State], dict[str, bytes]]:
         """The caller's own referral; foreign and absent answer alike."""
         found = self._referrals.find(referral_id)
-        if found is None or not found[0].state.known.raised_by(identity.actor()):
+        if found is None or not found[0].state.shown_to(identity.actor()):
             raise Refused(
                 Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id"
             )

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import intake_pb2, triage_pb2
-from safeguarding.v1.common_pb2 import Actor, Deadline, Sealed
+from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import IntakeFact, ReferralState
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Upstream, Why
@@ -26,10 +26,8 @@ class Stand:
     """What triage's facts say of a referral, for its raiser."""
 
     state: int = ReferralState.REFERRAL_STATE_RAISED
-    question: Sealed | None = None
-    answer_by: Deadline | None = None
-    asked: int = 0
-    """How many questions triage asked."""
+    questions: tuple[triage_pb2.InformationRequested, ...] = ()
+    """Whatever was asked, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +41,18 @@ class State:
     def where(self) -> int:
         """Where the referral stands, as ReferralState."""
         stand = self.stand
-        if stand.state == ReferralState.REFERRAL_STATE_INFO_REQUESTED and not self.question_open:
+        if stand.state == ReferralState.REFERRAL_STATE_INFO_REQUESTED and not self.open_questions:
             return ReferralState.REFERRAL_STATE_IN_TRIAGE
         return stand.state
 
     @property
-    def question_open(self) -> bool:
-        """True while triage waits for an answer."""
-        return self.stand.question is not None and self.known.supplied < self.stand.asked
+    def open_questions(self) -> list[triage_pb2.InformationRequested]:
+        """The questions since which the raiser has supplied nothing."""
+        return [asked for asked in self.stand.questions if self.known.supplied <= asked.supplied_before]
+
+    def shown_to(self, actor: Actor) -> bool:
+        """True for whoever raised it, unless it was entered in error: then it is kept and hidden."""
+        return self.known.raised_by(actor) and self.stand.state != ReferralState.REFERRAL_STATE_ENTERED_IN_ERROR
 
 
 class IntakeDecider:
@@ -109,7 +111,7 @@ def _raise(state: State, given: Command) -> Sequence[IntakeFact]:
 
 def _own(state: State, actor: Actor) -> None:
     """Foreign and absent answer alike."""
-    if not state.known.raised_by(actor):
+    if not state.shown_to(actor):
         raise Refused(Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id")
 
 
@@ -119,9 +121,11 @@ def _stand(stand: Stand, fact: Any) -> Stand:
             known = stand.state not in (ReferralState.REFERRAL_STATE_RAISED,)
             return stand if known else replace(stand, state=ReferralState.REFERRAL_STATE_IN_TRIAGE)
         case "information_requested":
-            asked: triage_pb2.InformationRequested = fact.information_requested
-            return Stand(ReferralState.REFERRAL_STATE_INFO_REQUESTED, asked.question, asked.answer_by, stand.asked + 1)
-        case "routed":
+            questions = (*stand.questions, fact.information_requested)
+            routed = stand.state == ReferralState.REFERRAL_STATE_ROUTED
+            asked = ReferralState.REFERRAL_STATE_ROUTED if routed else ReferralState.REFERRAL_STATE_INFO_REQUESTED
+            return Stand(asked, questions)
+        case "routed" | "taken_back":
             return replace(stand, state=ReferralState.REFERRAL_STATE_ROUTED)
         case "no_further_action":
             return replace(stand, state=ReferralState.REFERRAL_STATE_NO_FURTHER_ACTION)

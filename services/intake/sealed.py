@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from safeguarding.v1 import concern_pb2, intake_pb2
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
 from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, seal, unseal
+from services.intake.linking import Linker
 from services.known import Known
 
 NARRATIVE_KEY = "narrative"
@@ -43,8 +44,9 @@ def subject_key(number: int) -> str:
 class Sealer:
     """Seals for one referral; makes the keys that it needs, and wraps each for the document."""
 
-    def __init__(self, wrapper: KeyWrapper, referral_id: str, known: Mapping[str, bytes]) -> None:
+    def __init__(self, wrapper: KeyWrapper, linker: Linker, referral_id: str, known: Mapping[str, bytes]) -> None:
         self._wrapper = wrapper
+        self._linker = linker
         self._referral_id = referral_id
         self._keys = dict(known)
         self.wrapped: dict[str, bytes] = {}
@@ -57,7 +59,10 @@ class Sealer:
             signs=concern.signs if concern.HasField("signs") else None,
             area=concern.area,
             subjects=self.subjects(concern.subjects, first=1),
-            parts=[self.part(concern, name, 1) for name in PARTS if has(concern, name)],
+            parts=[
+                *(self.part(concern, name, 1) for name in PARTS if has(concern, name)),
+                *self.place_keys(concern.place, 1),
+            ],
             anonymous=concern.anonymous,
         )
 
@@ -69,6 +74,11 @@ class Sealer:
         """The part of that name of a concern or a request."""
         group, key_id, _ = PARTS[name]
         return self.sealed(key_id, group, version, getattr(holder, name))
+
+    def place_keys(self, place: concern_pb2.Place, version: int) -> list[Sealed]:
+        """The match keys of where it happened, if there are any."""
+        keys = self._linker.of_place(place)
+        return [self.sealed(NARRATIVE_KEY, FieldGroup.FIELD_GROUP_MATCH, version, keys)] if keys.keys else []
 
     def sealed(self, key_id: str, group: int, version: int, content: Message) -> Sealed:
         """One sealed part; its key is made where the referral has none of that id."""
@@ -84,6 +94,9 @@ class Sealer:
             for name, (group, _) in SUBJECT_GROUPS.items()
             if has(subject, name)
         ]
+        keys = self._linker.of_subject(subject)
+        if keys.keys:
+            parts.append(self.sealed(subject_key(number), FieldGroup.FIELD_GROUP_MATCH, 1, keys))
         return intake_pb2.SealedSubject(number=number, role=subject.role, parts=parts)
 
 
@@ -102,12 +115,14 @@ def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern
         subject = concern.subjects.add(role=sealed_subject.role)
         groups = {group: (name, kind) for name, (group, kind) in SUBJECT_GROUPS.items()}
         for sealed in sealed_subject.parts:
-            name, kind = groups[sealed.group]
-            _put(subject, name, referral_id, keys, sealed, kind)
+            if sealed.group in groups:  # match keys are nothing that its raiser gave
+                name, kind = groups[sealed.group]
+                _put(subject, name, referral_id, keys, sealed, kind)
     names = {group: (name, kind) for name, (group, _, kind) in PARTS.items()}
     for sealed in known.parts:
-        name, kind = names[sealed.group]
-        _put(concern, name, referral_id, keys, sealed, kind)
+        if sealed.group in names:
+            name, kind = names[sealed.group]
+            _put(concern, name, referral_id, keys, sealed, kind)
     return concern
 
 

@@ -12,3 +12,5 @@ class Settings(ServiceSettings):
 
     key_encryption_key: HexKey
     """Wraps every data key. Only intake has it; whoever loses it loses every personal part."""
+    linking_key: HexKey
+    """Match keys are made under it. With another one, new referrals no longer link to old ones."""

@@ -18,6 +18,7 @@ from safeguarding.v1.common_pb2 import (
     FIELD_GROUP_CONTACT,
     FIELD_GROUP_IDENTIFIERS,
     FIELD_GROUP_IDENTITY,
+    FIELD_GROUP_MATCH,
 )
 from safeguarding.v1.common_pb2 import FieldGroup as FieldGroupEnum
 from services.chassis.areafile import Strict, Wrong, read, refuse
@@ -34,7 +35,10 @@ SUBJECT_GROUPS: frozenset[Group] = frozenset(
 )
 """The groups that every subject has of its own; all others belong to the referral, as subject 0."""
 
-ALL_GROUPS: tuple[Group, ...] = tuple(number for number in FieldGroupEnum.values() if number)
+ALL_GROUPS: tuple[Group, ...] = tuple(
+    number for number in FieldGroupEnum.values() if number and number != FIELD_GROUP_MATCH
+)
+"""All that an agreement may speak of."""
 
 Purpose = Annotated[str, Field(pattern=r"^[a-z_]{1,60}$", examples=['"child_protection"'])]
 

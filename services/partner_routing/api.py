@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from safeguarding.v1 import access_pb2, routing_pb2, routing_pb2_grpc
+from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
 from safeguarding.v1.intake_pb2 import ReferralState
 from services.chassis.calls import caller
 from services.chassis.commanding import answered
@@ -31,7 +32,8 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
         """Read the outcome of one's own referral; reading it is being told."""
         identity = caller()
         document = self._referrals.find(request.referral_id)
-        if document is None or not document.state.known.raised_by(identity.actor()):
+        state = document.state if document is not None else State()
+        if state.asked.hidden or not state.known.raised_by(identity.actor()):
             raise Refused(
                 Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id"
             )
@@ -43,7 +45,9 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
             reason="own_concern",
             referral_ids=[request.referral_id],
         )
-        state = self._submit(request.referral_id, "read-outcome", request, context).state
+        # Each round's outcome is read, and told, for itself.
+        key = f"read-outcome/{state.round}" if state.round else "read-outcome"
+        state = self._submit(request.referral_id, key, request, context).state
         return routing_pb2.ReadOutcomeResponse(
             state=_where(state),
             outcome_known=state.outcome_known,
@@ -69,7 +73,9 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
     ) -> routing_pb2.GetJourneyResponse:
         """Read the whole journey."""
         document = self._referrals.find(request.referral_id)
-        if document is None or document.state.known.raised is None:
+        state = document.state if document is not None else State()
+        unseen = state.asked.hidden and caller().role == ROLE_TRIAGE
+        if document is None or state.known.raised is None or unseen:
             raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
         self._parts.access.record(
             caller(),

@@ -31,7 +31,8 @@ class Snapshot:
     ) -> Partner | None:
         """See AreaRules."""
         fit = [partner for partner in self.partners if self._in_force(partner.id, purpose, now)]
-        return choose(fit, service, area, excluding)  # type: ignore[arg-type]  # an int of the enum
+        on = now.astimezone(LONDON).date()
+        return choose(fit, service, area, on, excluding)  # type: ignore[arg-type]  # an int of the enum
 
     def lead(self, area: str) -> Partner | None:
         """See AreaRules."""
@@ -64,6 +65,10 @@ class Snapshot:
     def deadline(self, clock: str, start: datetime) -> datetime:
         """See AreaRules."""
         return self.clocks.deadline(clock, start).astimezone(UTC)
+
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """See AreaRules."""
+        return self.clocks.resumed(clock, runs_out, paused, now)
 
     def _in_force(self, partner_id: str, purpose: str, now: datetime) -> bool:
         agreement = self.agreements.get(partner_id)

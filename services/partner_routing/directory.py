@@ -1,20 +1,32 @@
 """Which partner serves: chosen from the directory's entries by service and area. Pure."""
 
 from collections.abc import Collection, Iterable
+from datetime import date
 
 from services.chassis.directory import Partner
 from services.chassis.language import SERVICES, Service
 
 
-def choose(entries: Iterable[Partner], service: Service, area: str, excluding: Collection[str] = ()) -> Partner | None:
-    """Return the partner that gives a service in an area, or None.
+def choose(
+    entries: Iterable[Partner], service: Service, area: str, on: date, excluding: Collection[str] = ()
+) -> Partner | None:
+    """Return the partner that gives a service in an area on that day, or None.
 
-    Of several, the most local: the one that serves the fewest areas, then the first by id. `excluding` names
-    the partners that were asked already.
+    One that is paused or full is not asked, one with little capacity after those with enough. Of several, the most
+    local: the one that serves the fewest areas, then the first by id. `excluding` names the partners that were asked
+    already. None is the caller's cue for its fallback, the lead agency.
     """
     word = SERVICES.word(service)
-    serving = (entry for entry in entries if word in entry.serves and area in entry.areas and entry.id not in excluding)
-    return min(serving, key=_locality, default=None)
+    serving = (
+        entry
+        for entry in entries
+        if word in entry.serves and area in entry.areas and entry.id not in excluding and _takes_on(entry, on)
+    )
+    return min(serving, key=lambda entry: (entry.capacity != "open", *_locality(entry)), default=None)
+
+
+def _takes_on(entry: Partner, on: date) -> bool:
+    return entry.capacity != "full" and (entry.paused_until is None or entry.paused_until <= on)
 
 
 def lead(entries: Iterable[Partner], area: str) -> Partner | None:

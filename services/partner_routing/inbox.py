@@ -18,10 +18,10 @@ from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
 from services.chassis.sealing import seal
 from services.chassis.service import Parts
+from services.lifecycle import STATE_OF_FACT
 from services.partner_routing.copies import offer_of
 from services.partner_routing.domain import State
 from services.partner_routing.domain.replies import own_leg
-from services.partner_routing.domain.state import STATE_OF_FACT
 from services.partner_routing.gather import NARRATIVE_KEY, NOTE_VERSION
 from services.partner_routing.views import Referrals, inbox
 

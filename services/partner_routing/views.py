@@ -7,15 +7,15 @@ from typing import Any
 from pymongo.collection import Collection
 
 from safeguarding.v1 import routing_pb2
-from safeguarding.v1.common_pb2 import Deadline
+from safeguarding.v1.common_pb2 import ClockReached
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
+from services.lifecycle import UNANSWERED
 from services.partner_routing.domain import Leg, RoutingDecider, State
 from services.partner_routing.domain.offers import open_legs
-from services.partner_routing.domain.state import UNANSWERED
 
 FACT_TYPES: dict[str, Any] = {"intake": IntakeFact, "triage": TriageFact, "partner-routing": RoutingFact}
 
@@ -69,18 +69,24 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
     state = document.state
     response = routing_pb2.GetJourneyResponse(
         state=state.where,  # type: ignore[arg-type]  # an int of the enum
+        round=state.round,
         grade=state.asked.grade,  # type: ignore[arg-type]  # an int of the enum
-        legs=[_leg(leg) for leg in state.legs.values()],
+        legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
+        reached=_reached(document),
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
-    for clock in RoutingDecider().view(state)["clocks"]:
-        deadline = Deadline(clock=clock["name"])
-        deadline.at.FromDatetime(clock["at"])
-        response.clocks.append(deadline)
+    response.clocks.extend(clock.deadline for clock in state.clocks)
     return response
 
 
-def _leg(leg: Leg) -> routing_pb2.JourneyLeg:
+def _reached(document: Document[State]) -> list[ClockReached]:
+    """How far clocks came, oldest first; triage's are named as routing's are."""
+    facts = [FACT_TYPES[writer].FromString(raw) for writer, raws in document.facts.items() for raw in raws]
+    told = [fact for fact in facts if fact.WhichOneof("fact") == "clock_reached"]
+    return [fact.clock_reached for fact in sorted(told, key=lambda fact: fact.header.occurred_at.ToNanoseconds())]
+
+
+def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
     offered = leg.offered
     return routing_pb2.JourneyLeg(
         leg_id=leg.id,
@@ -92,6 +98,10 @@ def _leg(leg: Leg) -> routing_pb2.JourneyLeg:
         given=offered.given,
         withheld=offered.withheld,
         escalated=offered.escalated,
+        joined=leg.joined,
+        review_by=leg.review_by,
+        reached=leg.reached if leg.clock else 0,
+        came_back=came_back,  # type: ignore[arg-type]  # an int of the enum
     )
 
 

@@ -2,16 +2,21 @@
 
 from safeguarding.v1 import triage_pb2_grpc
 from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.routing_pb2 import RoutingFact
 from services import topics
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import Servicer
 from services.chassis.keys import Keys
 from services.chassis.service import Parts, Recipe, Service
-from services.chassis.starting import begin
+from services.chassis.starting import begin, connect_store
 from services.triage.api import TriageApi
 from services.triage.area import Area
-from services.triage.domain import INTAKE, TRIAGE, State, TriageDecider
+from services.triage.domain import INTAKE, ROUTING, TRIAGE, State, TriageDecider
+from services.triage.gather import Gatherer
+from services.triage.index import COLLECTION, Index, MongoBuckets
+from services.triage.indexing import Indexing
 from services.triage.settings import Settings
+from services.triage.views import Referrals
 
 
 def main() -> None:
@@ -20,6 +25,11 @@ def main() -> None:
     area = Area(settings.area)
     tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
     keys = Keys(channel(settings.intake_address, tls), "triage")
+    store = connect_store(settings)[settings.mongo_database]
+    index_key = bytes.fromhex(settings.index_key.get_secret_value())
+    buckets = MongoBuckets(store[COLLECTION])
+    index = Index(buckets, index_key)
+    Indexing(store, buckets, index, index_key, keys).wait_until_made()
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [(triage_pb2_grpc.add_TriageServicer_to_server, TriageApi(parts, keys))]
@@ -28,8 +38,9 @@ def main() -> None:
         id=TRIAGE,
         topic=topics.TRIAGE,
         decider=TriageDecider(),
-        upstreams={topics.INTAKE.name: (INTAKE, IntakeFact)},
+        upstreams={topics.INTAKE.name: (INTAKE, IntakeFact), topics.ROUTING.name: (ROUTING, RoutingFact)},
         servicers=servicers,
+        gather=Gatherer(keys, index, Referrals(store["referrals"])).gather,
         rules=lambda: area,
     )
     Service(settings, recipe).run()

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 
 from safeguarding.v1 import access_pb2, triage_pb2, triage_pb2_grpc
+from safeguarding.v1.access_control_pb2 import ROLE_PROTECTION, ROLE_SUPERVISOR
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
 from safeguarding.v1.concern_pb2 import Narrative
 from services.chassis.calls import caller
@@ -16,10 +17,13 @@ from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
 from services.chassis.sealing import seal, unseal
 from services.chassis.service import Parts
+from services.links import assessed
 from services.triage.domain import State
 from services.triage.views import Referrals
 
 NARRATIVE_KEY = "narrative"
+SEE_HIDDEN = frozenset({ROLE_SUPERVISOR, ROLE_PROTECTION})
+"""Roles that still see what was entered in error."""
 NOTE_VERSION = 1_000_000
 """Versions of what triage seals begin here, so that they never meet intake's."""
 
@@ -59,6 +63,30 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
         """Route by judgement."""
         return triage_pb2.RouteResponse(sequence=self._command(request, "", context))
 
+    def Reopen(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.ReopenRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.ReopenResponse:
+        """Open a referral again."""
+        return triage_pb2.ReopenResponse(sequence=self._command(request, request.note, context))
+
+    def EnterInError(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.EnterInErrorRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.EnterInErrorResponse:
+        """Keep and hide a referral that should never have been."""
+        return triage_pb2.EnterInErrorResponse(sequence=self._command(request, request.note, context))
+
+    def ConfirmLink(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.ConfirmLinkRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.ConfirmLinkResponse:
+        """Confirm a suggested link."""
+        return triage_pb2.ConfirmLinkResponse(sequence=self._command(request, "", context))
+
+    def RejectLink(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.RejectLinkRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.RejectLinkResponse:
+        """Reject a link."""
+        return triage_pb2.RejectLinkResponse(sequence=self._command(request, "", context))
+
     def ListWork(  # noqa: N802 - the RPC's name
         self, request: triage_pb2.ListWorkRequest, context: grpc.ServicerContext
     ) -> triage_pb2.ListWorkResponse:
@@ -78,6 +106,8 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
     ) -> triage_pb2.GetAssessmentResponse:
         """Read one referral with its narratives."""
         document = self._find(request.referral_id)
+        if document.state.hidden and caller().role not in SEE_HIDDEN:
+            raise _absent()
         keys = self._keys.open([request.referral_id])[request.referral_id]
         self._parts.access.record(
             caller(),
@@ -92,7 +122,12 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
             for part in document.state.known.narratives
             if part.key_id in keys
         ]
-        return triage_pb2.GetAssessmentResponse(item=_item(document), fired=document.state.fired, narratives=narratives)
+        return triage_pb2.GetAssessmentResponse(
+            item=_item(document),
+            fired=document.state.fired,
+            narratives=narratives,
+            links=assessed(document.state.links),
+        )
 
     def _command(self, request: Any, words: str, context: grpc.ServicerContext) -> int:
         desk: triage_pb2.DeskCommand = request.command
@@ -120,8 +155,12 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
     def _find(self, referral_id: str) -> Document[State]:
         document = self._referrals.find(referral_id)
         if document is None or document.state.known.raised is None:
-            raise Refused(Why.UNKNOWN, "no such referral", "name a referral of the worklist", field="referral_id")
+            raise _absent()
         return document
+
+
+def _absent() -> Refused:
+    return Refused(Why.UNKNOWN, "no such referral", "name a referral of the worklist", field="referral_id")
 
 
 def _item(document: Document[State]) -> triage_pb2.WorkItem:
@@ -134,6 +173,11 @@ def _item(document: Document[State]) -> triage_pb2.WorkItem:
         decide_by=state.decide_by,
         sequence=state.sequence,
         awaiting_information=state.awaiting_information,
+        reached=state.decide_reached,
+        came_back=[
+            triage_pb2.CameBackLeg(leg_id=back.leg_id, service=back.service, reason=back.reason)
+            for back in state.came_back.values()
+        ],
     )
     if raised is not None:
         item.kinds.extend(raised.kinds)

@@ -25,3 +25,7 @@ class Area:
     def deadline(self, clock: str, start: datetime) -> datetime:
         """See domain.AreaRules."""
         return self._clocks.deadline(clock, start)
+
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """See domain.AreaRules."""
+        return self._clocks.resumed(clock, runs_out, paused, now)

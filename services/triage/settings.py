@@ -2,7 +2,7 @@
 
 from pydantic_settings import SettingsConfigDict
 
-from services.chassis.settings import Address, ServiceSettings
+from services.chassis.settings import Address, HexKey, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -12,3 +12,5 @@ class Settings(ServiceSettings):
 
     intake_address: Address
     """Where intake opens data keys."""
+    index_key: HexKey
+    """Match keys are hashed again under it before they are stored. With another one, the index is made again."""

@@ -21,6 +21,9 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "google.protobuf",
     "services.chassis.deciding",
     "services.known",
+    "services.lifecycle",
+    "services.marks",
+    "services.links",
 }
 
 TOPIC = re.compile(r"(referrals|partner)\.\S+\.v\d+")
@@ -70,7 +73,10 @@ def test_first_line_of_a_file_says_its_one_reason(path: Path) -> None:
     assert path.read_text().splitlines()[0].strip('"'), "the docstring says nothing on its first line"
 
 
-@pytest.mark.parametrize("module", ["chassis.deciding", "intake.domain", "triage.domain", "partner_routing.domain"])
+@pytest.mark.parametrize(
+    "module",
+    ["chassis.deciding", "known", "lifecycle", "marks", "intake.domain", "triage.domain", "partner_routing.domain"],
+)
 def test_a_decider_imports_only_the_language_and_its_protocol(module: str) -> None:
     place = ROOT.joinpath("services", *module.split("."))
     files = [path for path in FILES if path == place.with_suffix(".py") or place in path.parents]

@@ -28,6 +28,8 @@ LOOKS_AT_NOTHING = {
     # Commands: their facts say who did what, and their answers hold ids, sequences and states only.
     "Intake/RaiseConcern", "Intake/RaiseConcerns", "Intake/SupplyInformation", "Intake/Amend", "Intake/Withdraw",
     "Triage/OverrideGrade", "Triage/RequestInformation", "Triage/TakeNoFurtherAction", "Triage/Route",
+    "Triage/Reopen", "Triage/EnterInError",
+    "Triage/ConfirmLink", "Triage/RejectLink",
     "Routing/RecordTold", "Routing/Recall", "Routing/ReleasePartner",
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",

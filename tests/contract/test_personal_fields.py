@@ -23,7 +23,7 @@ FILES = sorted(
 # think which of the two it is.
 IDS = {
     "event_id", "referral_id", "other_referral_id", "referral_ids", "leg_id", "replaces_leg_id", "cause_id", "key_id",
-    "key_ids", "rule_id", "rule_ids", "actor_id", "partner_id", "reference",
+    "came_back_leg_ids", "key_ids", "rule_id", "rule_ids", "actor_id", "partner_id", "reference",
 }  # fmt: skip
 """Made by us, or the pseudonyms of officers and partners."""
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}

@@ -5,18 +5,20 @@ from __future__ import annotations
 import random
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
-from safeguarding.v1.common_pb2 import Actor, FactHeader, FieldGroup, Sealed
+from safeguarding.v1.common_pb2 import Actor, FactHeader, FieldGroup, MatchKeys, Sealed
 from safeguarding.v1.intake_pb2 import IntakeFact, Raised
 from services.chassis.engine.document import event_id
 from services.chassis.sealing import KeyWrapper
 from services.cli.local.home import CHECKOUT
 from services.cli.scenario import load_scenario
+from services.intake.identifiers import Identifier
+from services.intake.linking import Linker
 from services.intake.sealed import Sealer
 from tests.performance.ground import Loaded
 
@@ -57,12 +59,22 @@ def raised_facts(count: int, seed: int = SEED) -> Iterator[Loaded]:
         yield _fact(_uuid(dice), number, actor, raised)
 
 
+class NoLinks(Linker):
+    """Makes no match keys: none of the arms looks for links, whose cost `make match-report` measures."""
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+
+    def _keyed(self, identifiers: Iterable[Identifier]) -> MatchKeys:
+        return MatchKeys()
+
+
 @cache
 def _templates() -> Sequence[tuple[Actor, Raised]]:
     wrapper = KeyWrapper(secrets.token_bytes(32))
     made = []
     for stated in load_scenario(CHECKOUT / "deploy" / "local" / "scenario"):
-        sealer = Sealer(wrapper, str(uuid.uuid4()), {})
+        sealer = Sealer(wrapper, NoLinks(), str(uuid.uuid4()), {})
         actor = Actor(role=stated.raiser.role, id=stated.raiser.id, kind=stated.raiser.kind)
         made.append((actor, sealer.raised(stated.concern)))
     return made

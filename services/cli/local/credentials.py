@@ -44,5 +44,7 @@ _MAKERS = {
     **{f"kafka.{user}": password for user in (*BROKER_USERS, CONTROLLER)},
     **{f"hmac.{service}": lambda: secrets.token_hex(32) for service in SERVICES},
     "kek.intake": lambda: secrets.token_hex(32),
+    "linking.intake": lambda: secrets.token_hex(32),
+    "index.triage": lambda: secrets.token_hex(32),
     "hpke.partner-routing": x25519_private_key,
 }

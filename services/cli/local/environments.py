@@ -60,6 +60,9 @@ def settings(  # one argument for each thing that a service is told about
     }
     if service == "intake":
         told["KEY_ENCRYPTION_KEY"] = secrets["kek.intake"]
+        told["LINKING_KEY"] = secrets["linking.intake"]
+    if service == "triage":
+        told["INDEX_KEY"] = secrets["index.triage"]
     if service == "partner-routing":
         told["HPKE_PRIVATE_KEY"] = str(_hpke_file(home))
     if service in NEED_INTAKE:

@@ -24,6 +24,7 @@ WORDS: Mapping[int, str] = {
     Outcome.OUTCOME_ACTION_TAKEN: "action was taken",
     Outcome.OUTCOME_NO_NEED_FOUND: "it was looked into and no further need was found",
 }
+JOINED = "somebody works with the person already, and takes it into that"
 
 
 def closing(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
@@ -41,7 +42,7 @@ def closing(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
         anonymous = OutcomeTold(audience=AUDIENCE_RAISER, not_told=NOT_TOLD_REASON_ANONYMOUS)
         facts.append(RoutingFact(outcome_told=anonymous))
     if state.audiences <= told:
-        facts.append(RoutingFact(closed=Closed(legs=len(state.legs))))
+        facts.append(RoutingFact(closed=Closed(legs=len(state.current))))
     return facts
 
 
@@ -49,11 +50,13 @@ def outcome_words(state: State, role: int) -> str:
     """What happened, in plain words fit for the role; empty until it is known."""
     if not state.outcome_known:
         return ""
-    if not state.legs:
+    legs = state.current
+    if not legs or (state.asked.no_further_action and not any(map(taken_up, legs))):
         return "We looked at what you told us and decided with care that nothing more is needed now. Thank you."
     if role not in PROFESSIONAL:
         return "What you told us was acted on. Thank you: it helped. We cannot share more, to protect those concerned."
-    ends = [WORDS[leg.outcome] for leg in state.legs.values() if leg.outcome]
+    ends = [JOINED for leg in legs if leg.joined]
+    ends += [WORDS[leg.outcome] for leg in legs if leg.outcome]
     if not ends:
-        ends = ["the work could not be completed" if any(map(taken_up, state.legs.values())) else "it was passed on"]
+        ends = ["the work could not be completed" if any(map(taken_up, legs)) else "it was passed on"]
     return f"Your concern was acted on: {'; '.join(dict.fromkeys(ends))}."

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
 
 from safeguarding.v1 import routing_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
+from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
-from safeguarding.v1.routing_pb2 import LegState, RoutingFact
+from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT as UNSAFE_TO_CONTACT
+from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
 from services.known import learned
-from services.partner_routing.domain.closing import TELL_CLOCK, closing
-from services.partner_routing.domain.offers import AreaRules, offers, open_legs, rerouted
+from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
+from services.marks import due, watched
+from services.partner_routing.domain.closing import closing
+from services.partner_routing.domain.offers import AreaRules, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
-from services.partner_routing.domain.state import ALREADY_KNOWN, UNANSWERED, State, with_routing, with_triage
+from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
 
 ROUTING = "partner-routing"
 INTAKE = "intake"
 TRIAGE = "triage"
 PARTNER_REMOVED = "partner_removed"
+IN_ERROR = "entered_in_error"
 
 
 class RoutingDecider:
@@ -54,26 +59,23 @@ class RoutingDecider:
         if isinstance(given, PartnerReply) and given.wrong:
             return first
         after = self._after(state, first, context)
-        then = [] if state.closed else offers(after, rules, context.now)
+        then = offers(after, rules, context.now)
+        if then and state.tell_by is not None:  # somebody further is asked: everybody is told anew
+            began = RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))
+            first, after = [*first, *_by_rule([began], context)], self._after(after, [began], context)
+            then = offers(after, rules, context.now)
         after = self._after(after, then, context)
         return [*first, *_by_rule([*then, *closing(after, rules, context.now)], context)]
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes and clocks need."""
-        legs = list(open_legs(state))
-        clocks = [
-            {"name": leg.offered.respond_by.clock, "at": leg.offered.respond_by.at.ToDatetime(UTC)}
-            for leg in legs
-            if leg.state in UNANSWERED
-        ]
-        if state.tell_by is not None and not state.closed and not state.audiences <= state.told | state.overdue:
-            clocks.append({"name": TELL_CLOCK, "at": state.tell_by.at.ToDatetime(UTC)})
-        return {"partners": sorted({leg.partner_id for leg in legs}), "clocks": clocks, "closed": state.closed}
+        partners = sorted({leg.partner_id for leg in open_legs(state)})
+        return {"partners": partners, "clocks": watched(state.clocks), "closed": state.closed}
 
     def _first(self, state: State, given: Input, context: Context) -> list[RoutingFact]:
         match given:
             case Upstream():
-                return []
+                return _by_rule(_heard(state, given), context)
             case ClockRanOut():
                 return _ran_out(state, given, context)
             case PartnerReply():
@@ -87,7 +89,9 @@ class RoutingDecider:
             return [_refused(given, given.wrong)]
         leg = own_leg(state, given.reply.leg_id, given.partner_id)
         try:
-            facts = taken(state, leg, given.reply, context.gathered["notes"].get(given.cause_id))
+            facts = taken(
+                state, leg, given.reply, context.gathered["notes"].get(given.cause_id), context.rules, context.now
+            )
         except Refused:
             return [_refused(given, "illegal")]
         return facts + self._consequences(state, facts, context)
@@ -100,20 +104,24 @@ class RoutingDecider:
             case routing_pb2.RecordToldRequest():
                 return _record_told(state, body)
             case routing_pb2.RecallRequest():
-                return _recall(state, body)
+                recalled = _recall(state, body, given.actor)
+                return recalled + _by_rule(_emptied(state, self._after(state, recalled, context)), context)
             case routing_pb2.ReleasePartnerRequest():
                 ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
                 return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
         leg = own_leg(state, body.command.leg_id, given.actor.id)
-        facts = taken(state, leg, of_request(body), given.sealed)
+        facts = taken(state, leg, of_request(body), given.sealed, context.rules, context.now)
         return facts + self._consequences(state, facts, context)
 
     def _consequences(self, state: State, facts: list[RoutingFact], context: Context) -> list[RoutingFact]:
-        """A no leads on to the next partner, unless the partner works with the person already."""
+        """A no leads on to the next partner, to the desk where contact is unsafe, and nowhere where the partner
+        works with the person already: the leg is joined to that."""
         [fact] = facts
         if fact.WhichOneof("fact") != "declined" or fact.declined.reason == ALREADY_KNOWN:
             return []
         ended = state.legs[fact.declined.leg_id]
+        if fact.declined.reason == UNSAFE_TO_CONTACT:
+            return _by_rule([came_back(ended.id, state.request(ended), CAME_BACK_REASON_UNSAFE_TO_CONTACT)], context)
         return _by_rule(rerouted(state, ended, context.rules, context.now, to_lead=False), context)
 
     def _after(self, state: State, facts: list[RoutingFact], context: Context) -> State:
@@ -127,24 +135,45 @@ class RoutingDecider:
         return state
 
 
-def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[RoutingFact]:
-    if given.clock == TELL_CLOCK:
-        if state.tell_by is None or state.closed or state.tell_by.at.ToDatetime(UTC) > context.now:
+def _heard(state: State, given: Upstream) -> list[RoutingFact]:
+    """Opened again: everybody is told anew. Entered in error: whoever works on it stops."""
+    fact: Any = given.fact
+    match fact.WhichOneof("fact"):
+        case "reopened":
+            return [RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))]
+        case "entered_in_error":
+            return [
+                RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=IN_ERROR)) for leg in open_legs(state)
+            ]
+        case _:
             return []
-        overdue = routing_pb2.TellingOverdue
-        untold = sorted(state.audiences - state.told - state.overdue)
-        return [
-            RoutingFact(telling_overdue=overdue(audience=audience, clock=TELL_CLOCK))  # type: ignore[arg-type]
-            for audience in untold
-        ]
-    late = [
-        leg
-        for leg in state.legs.values()
-        if leg.state in UNANSWERED
-        and leg.offered.respond_by.clock == given.clock
-        and leg.offered.respond_by.at.ToDatetime(UTC) <= context.now
-    ]
-    return [fact for leg in late for fact in _expired(state, leg.id, given.clock, context)]
+
+
+def _emptied(before: State, after: State) -> list[RoutingFact]:
+    """A referral of which the desk took everything back is the desk's again."""
+    [ended] = [leg for leg in after.current if leg.state != before.legs[leg.id].state]
+    if after.with_desk or any(leg.is_open or taken_up(leg) for leg in after.current):
+        return []
+    return [came_back(ended.id, after.request(ended), CAME_BACK_REASON_RECALLED)]
+
+
+def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[RoutingFact]:
+    """Who must act is told how far a clock came. At its end silence expires, and the untold are recorded as such."""
+    told = due((clock for clock in state.clocks if clock.deadline.clock == given.clock), context.now)
+    facts = [RoutingFact(clock_reached=reached) for reached in told]
+    for reached in told:
+        if reached.percent < 100:
+            continue
+        if not reached.leg_id:
+            overdue = routing_pb2.TellingOverdue
+            untold = sorted(state.audiences - state.told - state.overdue)
+            facts += [
+                RoutingFact(telling_overdue=overdue(audience=audience, clock=given.clock))  # type: ignore[arg-type]
+                for audience in untold
+            ]
+        elif state.legs[reached.leg_id].state in UNANSWERED:
+            facts += _expired(state, reached.leg_id, given.clock, context)
+    return facts
 
 
 def _expired(state: State, leg_id: str, clock: str, context: Context) -> list[RoutingFact]:
@@ -174,7 +203,7 @@ def _refused(given: PartnerReply, why: str) -> RoutingFact:
 
 
 def _read(state: State, given: Command) -> list[RoutingFact]:
-    if not state.known.raised_by(given.actor):
+    if state.asked.hidden or not state.known.raised_by(given.actor):
         raise Refused(Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id")
     if not state.outcome_known or AUDIENCE_RAISER in state.told:
         return []
@@ -201,17 +230,19 @@ def _record_told(state: State, body: routing_pb2.RecordToldRequest) -> list[Rout
     return [RoutingFact(outcome_told=routing_pb2.OutcomeTold(audience=audience, not_told=body.told.not_told))]
 
 
-def _recall(state: State, body: routing_pb2.RecallRequest) -> list[RoutingFact]:
+def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor) -> list[RoutingFact]:
     leg = state.legs.get(body.leg_id)
     if leg is None:
         raise Refused(Why.UNKNOWN, "no such leg", "name a leg of this referral", field="leg_id")
-    if not leg.is_open:
-        word = LegState.Name(leg.state).removeprefix("LEG_STATE_").lower()  # type: ignore[arg-type]  # an int of the enum
-        raise Refused(Why.ILLEGAL, f"the leg is {word}", "recall an open leg", field="leg_id", legal=_legal(state))
+    try:
+        require(LEG_MOVES, "Recall", leg.stands, actor.role)
+    except Refused as refused:
+        right = "recall an open leg"
+        raise Refused(Why.ILLEGAL, refused.wrong, right, field="leg_id", legal=_legal(state)) from None
     return [RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=body.reason))]
 
 
 def _legal(state: State) -> list[str]:
     """What the desk may do about this referral's legs and outcome now."""
-    moves = ["Recall"] if any(open_legs(state)) else []
+    moves = ["Recall"] if any(legal(LEG_MOVES, leg.stands, ROLE_TRIAGE) for leg in state.legs.values()) else []
     return [*moves, "RecordTold"] if state.outcome_known and not state.audiences <= state.told else moves

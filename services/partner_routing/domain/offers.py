@@ -7,8 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from safeguarding.v1.common_pb2 import Deadline, FieldGroup
-from safeguarding.v1.routing_pb2 import Given, Offered, RoutingFact, Withheld
+from safeguarding.v1.common_pb2 import (
+    CAME_BACK_REASON_LEAD_SILENT,
+    CAME_BACK_REASON_NOBODY_LEFT,
+    CameBackReason,
+    Deadline,
+    FieldGroup,
+)
+from safeguarding.v1.routing_pb2 import CameBack, Given, Offered, RoutingFact, Withheld
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.known import Known
 from services.partner_routing.domain.state import Leg, State
@@ -70,43 +76,46 @@ class AreaRules(Protocol):
         """When the named clock runs out, UTC."""
         ...
 
-
-class NobodyToAsk(Exception):
-    """No partner gives the service in the area, and the area has no lead agency: its directory is incomplete."""
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+        """When the named clock, which stood still since `paused`, runs out, UTC."""
+        ...
 
 
 def offers(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
-    """Offer every leg that triage asked for and nobody was offered yet.
+    """Offer every leg that triage asked for and nobody was offered yet; where there is nobody, it comes back.
 
     What triage knew when it asked may still be on its way: a partner is never offered less than that.
     """
     if state.known.raised is None or state.asked.hidden or state.known.sequence < state.asked.intake_sequence:
         return []
     facts = []
-    leads = any(leg.offered.lead for leg in state.legs.values())
+    leads = any(leg.offered.lead for leg in state.current)
     for request in state.asked.legs:
-        if request.leg_id not in state.legs:
+        if request.leg_id not in state.legs and request.leg_id not in state.came_back:
             fact = _offer(state, request, rules, now, lead=not leads)
-            leads = True
+            leads = leads or fact.WhichOneof("fact") == "offered"
             facts.append(fact)
     return facts
 
 
 def rerouted(state: State, ended: Leg, rules: AreaRules, now: datetime, *, to_lead: bool) -> list[RoutingFact]:
     """Offer the request of a leg that nobody took up to another: the lead agency where `to_lead`, else the next
-    partner of its kind, else the lead agency. Empty where all were asked; the desk sees that nobody took it up."""
+    partner of its kind, else the lead agency. Where all were asked it comes back to the desk, and also where the
+    silence was the lead agency's own."""
     request_id = state.request_of(ended)
-    [request] = [request for request in state.asked.legs if request.leg_id == request_id]
+    request = state.request(ended)
     tried = state.partners_of(request_id)
     raised = state.known.raised
     area = raised.area if raised else ""
     lead = rules.lead(area)
+    if lead is not None and lead.id == ended.partner_id and to_lead:
+        return [came_back(ended.id, request, CAME_BACK_REASON_LEAD_SILENT)]
     if lead is not None and lead.id in tried:
         lead = None
     following = rules.choose(request.service, request.purpose, area, tried, now)
     partner = (lead or following) if to_lead else (following or lead)
     if partner is None:
-        return []
+        return [came_back(ended.id, request, CAME_BACK_REASON_NOBODY_LEFT)]
     leg_id = str(uuid.uuid5(LEGS, f"{ended.id}/{partner.id}"))
     return [
         _offered(
@@ -115,13 +124,18 @@ def rerouted(state: State, ended: Leg, rules: AreaRules, now: datetime, *, to_le
     ]
 
 
+def came_back(leg_id: str, request: RequestedLeg, reason: CameBackReason.ValueType) -> RoutingFact:
+    """Nobody takes it up: the desk decides again."""
+    return RoutingFact(came_back=CameBack(leg_id=leg_id, service=request.service, reason=reason))
+
+
 def _offer(state: State, request: RequestedLeg, rules: AreaRules, now: datetime, *, lead: bool) -> RoutingFact:
     area = state.known.raised.area if state.known.raised else ""
     partner = rules.choose(request.service, request.purpose, area, (), now)
     escalated = partner is None
     partner = partner or rules.lead(area)
     if partner is None:
-        raise NobodyToAsk(f"service {request.service} in {area}")
+        return came_back(request.leg_id, request, CAME_BACK_REASON_NOBODY_LEFT)
     return _offered(
         state, request, partner, rules, now, leg_id=request.leg_id, replaces=None, escalated=escalated, lead=lead
     )

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from safeguarding.v1 import partner_pb2, routing_pb2
-from safeguarding.v1.common_pb2 import Sealed
-from safeguarding.v1.routing_pb2 import LegState, RoutingFact
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
+from safeguarding.v1.common_pb2 import Deadline, Sealed
+from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import Refused, Why
+from services.lifecycle import LEG_MOVES, require
+from services.partner_routing.domain.offers import AreaRules
 from services.partner_routing.domain.state import Leg, State
 
-MOVES: Mapping[int, frozenset[str]] = {
-    LegState.LEG_STATE_OFFERED: frozenset({"received", "accepted", "declined"}),
-    LegState.LEG_STATE_RECEIVED: frozenset({"accepted", "declined"}),
-    LegState.LEG_STATE_ACCEPTED: frozenset({"progress", "outcome", "failed", "told"}),
-    LegState.LEG_STATE_IN_PROGRESS: frozenset({"progress", "outcome", "failed", "told"}),
-    LegState.LEG_STATE_ON_HOLD: frozenset({"progress", "failed", "told"}),
-    LegState.LEG_STATE_COMPLETED: frozenset({"told"}),
-    LegState.LEG_STATE_FAILED: frozenset({"told"}),
-    LegState.LEG_STATE_RECALLED: frozenset({"recall_acknowledged"}),
-}
-"""The steps that a partner may take, by where its leg stands; from any other state, none."""
+REVIEW_CLOCK = "review"
 
 
 def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:
@@ -32,39 +25,49 @@ def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:
     return leg
 
 
-def taken(state: State, leg: Leg, reply: partner_pb2.Reply, note: Sealed | None) -> list[RoutingFact]:
+def taken(
+    state: State, leg: Leg, reply: partner_pb2.Reply, note: Sealed | None, rules: AreaRules, now: datetime
+) -> list[RoutingFact]:
     """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
     step: str = reply.WhichOneof("step") or "none"
-    legal = MOVES.get(leg.state, frozenset())
-    if leg.state == LegState.LEG_STATE_ON_HOLD and step == "progress" and reply.progress.on_hold:
-        legal -= {"progress"}
-    if step == "told" and not _may_tell(state, leg, reply.told.audience):
-        legal -= {"told"}
-    if step not in legal:
-        word = LegState.Name(leg.state).removeprefix("LEG_STATE_").lower()  # type: ignore[arg-type]  # an int of the enum
-        raise Refused(
-            Why.ILLEGAL, f"{step} is no move of a leg that is {word}", "make a legal move", legal=sorted(legal)
-        )
-    return [_fact(leg.id, step, reply, note)]
+    name = "hold" if step == "progress" and reply.progress.on_hold else step
+    told_already = {"told": ("there is nobody for you to tell", "name who is still to be told")}
+    may_tell = step != "told" or _may_tell(state, leg, reply.told.audience)
+    require(LEG_MOVES, name, leg.stands, ROLE_PARTNER, but={} if may_tell else told_already)
+    return [_fact(leg, step, reply, note, _review_by(leg, rules, now))]
 
 
 def _may_tell(state: State, leg: Leg, audience: int) -> bool:
-    return leg.offered.lead and audience in state.audiences and audience not in state.told
+    return (
+        leg.id not in state.before and leg.offered.lead and audience in state.audiences and audience not in state.told
+    )
 
 
-def _fact(leg_id: str, step: str, reply: Any, note: Sealed | None) -> RoutingFact:
+def _review_by(leg: Leg, rules: AreaRules, now: datetime) -> Deadline:
+    """When the work is looked at again: from now, or after a rest as much later as it rested."""
+    review_by = Deadline(clock=REVIEW_CLOCK)
+    if leg.held is not None and leg.review_by is not None:
+        runs_out = leg.review_by.at.ToDatetime(UTC)
+        review_by.at.FromDatetime(rules.resumed(REVIEW_CLOCK, runs_out, leg.held, now))
+    else:
+        review_by.at.FromDatetime(rules.deadline(REVIEW_CLOCK, now))
+    return review_by
+
+
+def _fact(leg: Leg, step: str, reply: Any, note: Sealed | None, review_by: Deadline) -> RoutingFact:
+    leg_id = leg.id
     match step:
         case "received":
             return RoutingFact(received=routing_pb2.Received(leg_id=leg_id))
         case "accepted":
-            return RoutingFact(accepted=routing_pb2.Accepted(leg_id=leg_id))
+            return RoutingFact(accepted=routing_pb2.Accepted(leg_id=leg_id, review_by=review_by))
         case "declined":
             reason = reply.declined.reason
             return RoutingFact(declined=routing_pb2.Declined(leg_id=leg_id, reason=reason, note=note))
         case "progress" if reply.progress.on_hold:
             return RoutingFact(on_hold=routing_pb2.OnHold(leg_id=leg_id))
         case "progress":
-            return RoutingFact(in_progress=routing_pb2.InProgress(leg_id=leg_id))
+            return RoutingFact(in_progress=routing_pb2.InProgress(leg_id=leg_id, review_by=review_by))
         case "outcome":
             outcome = reply.outcome.outcome
             return RoutingFact(completed=routing_pb2.Completed(leg_id=leg_id, outcome=outcome, note=note))

@@ -18,29 +18,9 @@ from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
 from safeguarding.v1.routing_pb2 import LegState, Offered
 from safeguarding.v1.triage_pb2 import FiredRule, RequestedLeg
 from services.known import NOTHING, Known
-
-OPEN = frozenset(
-    {
-        LegState.LEG_STATE_OFFERED,
-        LegState.LEG_STATE_RECEIVED,
-        LegState.LEG_STATE_ACCEPTED,
-        LegState.LEG_STATE_IN_PROGRESS,
-        LegState.LEG_STATE_ON_HOLD,
-    }
-)
-UNANSWERED = frozenset({LegState.LEG_STATE_OFFERED, LegState.LEG_STATE_RECEIVED})
-STATE_OF_FACT: Mapping[str, int] = {
-    "received": LegState.LEG_STATE_RECEIVED,
-    "accepted": LegState.LEG_STATE_ACCEPTED,
-    "declined": LegState.LEG_STATE_DECLINED,
-    "expired": LegState.LEG_STATE_EXPIRED,
-    "in_progress": LegState.LEG_STATE_IN_PROGRESS,
-    "on_hold": LegState.LEG_STATE_ON_HOLD,
-    "completed": LegState.LEG_STATE_COMPLETED,
-    "failed": LegState.LEG_STATE_FAILED,
-    "recalled": LegState.LEG_STATE_RECALLED,
-}
-"""The state that each fact brings its leg to."""
+from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
+from services.lifecycle import Leg as Stands
+from services.marks import Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +34,22 @@ class Leg:
     declined: int = 0
     """Why, as DeclineReason."""
     recall_acknowledged: bool = False
+    review_by: Deadline | None = None
+    review_from: datetime | None = None
+    """When that clock began; later by as long as it stood still."""
+    held: datetime | None = None
+    """Since when the work rests."""
+    reached: int = 0
+    """How far the running clock came, in percent, as was told."""
+
+    @property
+    def clock(self) -> Running | None:
+        """The clock that runs: for the answer until there is one, then for the next look at the work."""
+        if self.state in UNANSWERED:
+            return Running(self.offered.respond_by, self.offered_at, self.reached, self.id)
+        if self.is_open and self.held is None and self.review_by is not None and self.review_from is not None:
+            return Running(self.review_by, self.review_from, self.reached, self.id)
+        return None
 
     @property
     def id(self) -> str:
@@ -64,6 +60,16 @@ class Leg:
     def partner_id(self) -> str:
         """Its partner."""
         return self.offered.partner_id
+
+    @property
+    def stands(self) -> Stands:
+        """Where it stands, as the life-cycle names it."""
+        return LEG_OF[self.state]
+
+    @property
+    def joined(self) -> bool:
+        """True where the partner works with the person already, and takes it into that."""
+        return self.state == LegState.LEG_STATE_DECLINED and self.declined == ALREADY_KNOWN
 
     @property
     def is_open(self) -> bool:
@@ -83,6 +89,8 @@ class Asked:
     no_further_action: bool = False
     hidden: bool = False
     """Entered in error."""
+    decided: frozenset[str] = frozenset()
+    """The legs that had come back and about which the desk decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +106,54 @@ class State:
     overdue: frozenset[int] = frozenset()
     """Audiences of whom it was recorded that nobody told them in time."""
     tell_by: Deadline | None = None
+    tell_from: datetime | None = None
+    tell_reached: int = 0
     closed: bool = False
+    round: int = 0
+    """How often everybody is told anew."""
+    before: frozenset[str] = frozenset()
+    """The legs, and the requests that came back, of earlier rounds."""
+    came_back: Mapping[str, int] = field(default_factory=dict)
+    """Why, as CameBackReason, by leg; or by request where nobody could be offered it."""
     sequence: int = 0
 
     @property
     def outcome_known(self) -> bool:
-        """True once there is something to tell: no further action, or all legs ended and one was taken up."""
-        if self.asked.no_further_action and not self.legs:
+        """True once there is something to tell: no further action, or all legs ended and one was taken up.
+
+        What came back and still lies with the desk keeps it open.
+        """
+        legs = self.current
+        if self.asked.hidden or any(leg.is_open for leg in legs) or self.with_desk:
+            return False
+        if self.asked.no_further_action:
             return True
-        legs = self.legs.values()
-        placed = {self.request_of(leg) for leg in legs} >= {request.leg_id for request in self.asked.legs}
-        return bool(legs) and placed and not any(leg.is_open for leg in legs) and any(map(taken_up, legs))
+        placed = {self.request_of(leg) for leg in legs} | set(self.came_back)
+        return placed >= {request.leg_id for request in self.requests} and any(map(taken_up, legs))
+
+    @property
+    def clocks(self) -> list[Running]:
+        """The clocks that run."""
+        running = [leg.clock for leg in self.legs.values() if leg.clock is not None]
+        untold = not (self.closed or self.asked.hidden or self.audiences <= self.told | self.overdue)
+        if untold and self.tell_by is not None and self.tell_from is not None:
+            running.append(Running(self.tell_by, self.tell_from, self.tell_reached))
+        return running
+
+    @property
+    def current(self) -> list[Leg]:
+        """The legs of this round."""
+        return [leg for leg in self.legs.values() if leg.id not in self.before]
+
+    @property
+    def requests(self) -> list[RequestedLeg]:
+        """What triage asked for in this round."""
+        return [request for request in self.asked.legs if request.leg_id not in self.before]
+
+    @property
+    def with_desk(self) -> frozenset[str]:
+        """What came back in this round and about which the desk has not decided."""
+        return frozenset(self.came_back) - self.before - self.asked.decided
 
     @property
     def audiences(self) -> frozenset[int]:
@@ -120,14 +165,14 @@ class State:
     @property
     def where(self) -> int:
         """Where the referral stands, as ReferralState."""
-        if self.closed:
-            return ReferralState.REFERRAL_STATE_CLOSED
         if self.asked.hidden:
             return ReferralState.REFERRAL_STATE_ENTERED_IN_ERROR
-        if self.legs or self.asked.legs:
-            return ReferralState.REFERRAL_STATE_ROUTED
-        if self.asked.no_further_action:
+        if self.closed:
+            return ReferralState.REFERRAL_STATE_CLOSED
+        if self.asked.no_further_action and not self.with_desk and not any(leg.is_open for leg in self.current):
             return ReferralState.REFERRAL_STATE_NO_FURTHER_ACTION
+        if self.current or self.requests:
+            return ReferralState.REFERRAL_STATE_ROUTED
         if self.asked.grade != GRADE_UNSPECIFIED:
             return ReferralState.REFERRAL_STATE_IN_TRIAGE
         return ReferralState.REFERRAL_STATE_RAISED
@@ -138,6 +183,10 @@ class State:
             leg = self.legs[leg.offered.replaces_leg_id]
         return leg.id
 
+    def request(self, leg: Leg) -> RequestedLeg:
+        """What triage asked for, of which the leg came."""
+        return next(request for request in self.asked.legs if request.leg_id == self.request_of(leg))
+
     def partners_of(self, request_id: str) -> frozenset[str]:
         """The partners that were offered this request already."""
         return frozenset(leg.partner_id for leg in self.legs.values() if self.request_of(leg) == request_id)
@@ -145,9 +194,7 @@ class State:
 
 def taken_up(leg: Leg) -> bool:
     """True where a partner did something, or knows the person already; silence and a plain no are neither."""
-    return leg.state in (LegState.LEG_STATE_COMPLETED, LegState.LEG_STATE_FAILED, LegState.LEG_STATE_DECLINED) and (
-        leg.state != LegState.LEG_STATE_DECLINED or leg.declined == ALREADY_KNOWN
-    )
+    return leg.state in (LegState.LEG_STATE_COMPLETED, LegState.LEG_STATE_FAILED) or leg.joined
 
 
 ALREADY_KNOWN = 4
@@ -166,9 +213,11 @@ def with_triage(asked: Asked, fact: Any) -> Asked:
                 legs=asked.legs + tuple(fact.routed.legs),
                 intake_sequence=max(asked.intake_sequence, fact.routed.intake_sequence),
                 no_further_action=False,
+                decided=asked.decided.union(fact.routed.came_back_leg_ids),
             )
         case "no_further_action":
-            return replace(asked, no_further_action=True)
+            decided = asked.decided.union(fact.no_further_action.came_back_leg_ids)
+            return replace(asked, no_further_action=True, decided=decided)
         case "reopened":
             return replace(asked, no_further_action=False)
         case "entered_in_error":
@@ -182,32 +231,57 @@ def with_routing(state: State, fact: Any) -> State:
     state = replace(state, sequence=fact.header.sequence)
     kind = fact.WhichOneof("fact")
     body = getattr(fact, kind)
+    at = fact.header.occurred_at.ToDatetime(UTC)
     match kind:
         case "offered":
-            leg = Leg(body, fact.header.occurred_at.ToDatetime(UTC))
+            leg = Leg(body, at)
             return replace(state, legs={**state.legs, leg.id: leg})
         case "outcome_told":
             return replace(state, told=state.told | {body.audience})
         case "telling_overdue":
             return replace(state, overdue=state.overdue | {body.audience})
         case "outcome_known":
-            return replace(state, tell_by=body.tell_by)
+            return replace(state, tell_by=body.tell_by, tell_from=at)
+        case "clock_reached" if body.leg_id:
+            return _with_leg(state, replace(state.legs[body.leg_id], reached=body.percent))
+        case "clock_reached":
+            return replace(state, tell_reached=body.percent)
         case "closed":
             return replace(state, closed=True)
+        case "came_back":
+            return replace(state, came_back={**state.came_back, body.leg_id: body.reason})
+        case "round_began":
+            return replace(
+                state,
+                round=body.round,
+                before=state.before.union(state.legs, state.came_back),
+                told=frozenset(),
+                overdue=frozenset(),
+                tell_by=None,
+                tell_reached=0,
+                closed=False,
+            )
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:
-            return _with_leg(state, _moved(state.legs[body.leg_id], kind, body))
+            return _with_leg(state, _moved(state.legs[body.leg_id], kind, body, at))
         case _:
             return state
 
 
-def _moved(leg: Leg, kind: str, body: Any) -> Leg:
+def _moved(leg: Leg, kind: str, body: Any, at: datetime) -> Leg:
     leg = replace(leg, state=STATE_OF_FACT[kind])
     if kind == "completed":
         return replace(leg, outcome=body.outcome)
     if kind == "declined":
         return replace(leg, declined=body.reason)
+    if kind == "on_hold":
+        return replace(leg, held=at)
+    if kind == "in_progress" and leg.held is not None:
+        began = leg.review_from and leg.review_from + (at - leg.held)
+        return replace(leg, held=None, review_by=body.review_by, review_from=began)
+    if kind in ("accepted", "in_progress"):
+        return replace(leg, review_by=body.review_by, review_from=at, reached=0)
     return leg
 
 

@@ -11,13 +11,19 @@ from safeguarding.v1 import triage_pb2 as triage
 
 REFERRAL = "00000000-0000-4000-8000-000000000001"
 LEG = "00000000-0000-4000-8000-000000000002"
+OTHER = "00000000-0000-4000-8000-000000000003"
 KEY = "a-key-of-at-least-16"
 
 
 def contact() -> concern_pb2.Contact:
     """A contact with everything in it."""
     return concern_pb2.Contact(
-        address="1 Test Row", postcode="BS1 1AA", telephone="0117", email="a@b.invalid", safe_contact="never at home"
+        address="1 Test Row",
+        postcode="BS1 1AA",
+        telephone="0117",
+        email="a@b.invalid",
+        safe_contact="never at home",
+        uprn="100023336956",
     )
 
 
@@ -39,7 +45,9 @@ def signs() -> concern_pb2.Signs:
 
 def place() -> concern_pb2.Place:
     """A place with everything in it."""
-    return concern_pb2.Place(description="behind the shop", postcode="BS1 1AA", grid_reference="ST 58 72")
+    return concern_pb2.Place(
+        description="behind the shop", postcode="BS1 1AA", grid_reference="ST 58 72", uprn="100023336957"
+    )
 
 
 def concern() -> concern_pb2.Concern:
@@ -125,6 +133,10 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
             ],
         ),
     ),
+    "Triage/Reopen": ("supervisor", triage.ReopenRequest(command=desk(), note="it came up again")),
+    "Triage/EnterInError": ("supervisor", triage.EnterInErrorRequest(command=desk(), note="another person")),
+    "Triage/ConfirmLink": ("triage", triage.ConfirmLinkRequest(command=desk(), other_referral_id=OTHER)),
+    "Triage/RejectLink": ("triage", triage.RejectLinkRequest(command=desk(), other_referral_id=OTHER)),
     "Triage/ListWork": ("triage", triage.ListWorkRequest(limit=10)),
     "Triage/GetAssessment": ("triage", triage.GetAssessmentRequest(referral_id=REFERRAL, reason="triage")),
     "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),

@@ -67,6 +67,7 @@ FORMS: Mapping[str, Any] = {
     "nhs_number": lambda: _digits(10),
     "upn": lambda: f"{_letters(1)}{_digits(12)}",
     "prison_number": lambda: f"{_letters(1)}{_digits(4)}{_letters(2)}",
+    "uprn": lambda: f"1{_digits(11)}",
 }
 
 

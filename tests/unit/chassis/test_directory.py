@@ -1,6 +1,7 @@
 """The directory is what its files say at this moment."""
 
 import os
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,14 @@ def test_a_partners_changed_entry_counts_at_once(tmp_path: Path) -> None:
     assert directory.partners()[0].name == "Riverside Homes"
 
 
+def test_a_partner_may_pause_and_say_what_it_can_take_on(tmp_path: Path) -> None:
+    write(tmp_path, "partner", "riverside", PARTNER + 'paused_until = 2026-12-01\ncapacity = "limited"\n')
+
+    [found] = Directory(tmp_path).partners()
+
+    assert (found.paused_until, found.capacity) == (date(2026, 12, 1), "limited")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -112,6 +121,8 @@ def test_a_partners_changed_entry_counts_at_once(tmp_path: Path) -> None:
         (PARTNER.replace(KEY, "zz" * 32), "public_key must be an X25519 key"),
         (PARTNER.replace('["housing"]', '"housing"'), "serves must be a list of texts"),
         (PARTNER.replace("true", '"yes"'), "kafka must be true or false"),
+        (PARTNER + 'paused_until = "tomorrow"\n', "paused_until must be a day"),
+        (PARTNER + 'capacity = "some"\n', "capacity must be one of open, limited, full"),
     ],
 )
 def test_a_partners_broken_entry_is_named(tmp_path: Path, text: str, says: str) -> None:

@@ -123,7 +123,7 @@ def offered(stated: ScenarioConcern, leg: Wanted) -> Iterator[tuple[Partner, boo
     """Whom routing offers a leg, one after the other, as partners answer, and whether it is an escalation."""
     asked: set[str] = set()
     while True:
-        partner = choose(PARTNERS, leg.service, stated.concern.area, asked)
+        partner = choose(PARTNERS, leg.service, stated.concern.area, date(2026, 11, 20), asked)
         assert partner is not None, f"nobody gives {SERVICES.word(leg.service)}"
         yield partner, False
         asked.add(partner.id)

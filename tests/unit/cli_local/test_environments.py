@@ -32,6 +32,8 @@ def test_every_common_setting_is_there_and_accepted(home: Home, service: str, mo
         key_encryption_key: str = ""
         hpke_private_key: str = ""
         intake_address: str = ""
+        linking_key: str = ""
+        index_key: str = ""
 
     for name, value in read_environment(home.environment(service)).items():
         monkeypatch.setenv(name, value)
@@ -41,6 +43,8 @@ def test_every_common_setting_is_there_and_accepted(home: Home, service: str, mo
     assert (read.environment, read.kafka.username) == ("local", service)
     assert read.grpc_address == f"127.0.0.1:{PORTS[service]}"
     assert bool(read.key_encryption_key) == (service == "intake")
+    assert bool(read.linking_key) == (service == "intake")
+    assert bool(read.index_key) == (service == "triage")
 
 
 def test_services_are_in_the_directory(home: Home) -> None:

@@ -120,9 +120,9 @@ def test_a_raiser_sees_triages_question_until_it_is_answered() -> None:
 
     asked = triage_pb2.InformationRequested(question=sealed(FIELD_GROUP_NARRATIVE, version=1_000_000))
     life.hear("triage", triage_pb2.TriageFact(information_requested=asked))
-    assert life.state.question_open
+    assert life.state.open_questions
     assert life.state.where == ReferralState.REFERRAL_STATE_INFO_REQUESTED
 
     life.say(intake_pb2.SupplyInformationRequest(), OFFICER, supplied())
-    assert not life.state.question_open
+    assert not life.state.open_questions
     assert life.state.where == ReferralState.REFERRAL_STATE_IN_TRIAGE

@@ -3,147 +3,52 @@
 from __future__ import annotations
 
 import random
-import uuid
-from collections.abc import Collection
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, timedelta
 
 import pytest
 
 from safeguarding.v1 import intake_pb2, partner_pb2, routing_pb2, triage_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import (
     CONCERN_KIND_CHILD_AT_RISK,
     FIELD_GROUP_CONTACT,
     FIELD_GROUP_IDENTITY,
     FIELD_GROUP_NARRATIVE,
-    SERVICE_KIND_CHILDRENS_SOCIAL_CARE,
     SERVICE_KIND_HOUSING,
     SUBJECT_ROLE_CHILD,
     SUBJECT_ROLE_VICTIM,
-    Actor,
 )
 from safeguarding.v1.intake_pb2 import IntakeFact, ReferralState
 from safeguarding.v1.partner_pb2 import (
     AUDIENCE_RAISER,
     AUDIENCE_VICTIM,
-    DECLINE_REASON_ALREADY_KNOWN,
-    DECLINE_REASON_NO_CAPACITY,
     NOT_TOLD_REASON_UNSAFE,
-    OUTCOME_SUPPORTED,
 )
-from safeguarding.v1.routing_pb2 import LegState
-from safeguarding.v1.triage_pb2 import RequestedLeg, TriageFact
-from services.chassis.deciding import PartnerReply, Refused, Why
+from safeguarding.v1.triage_pb2 import TriageFact
+from services.chassis.deciding import Refused, Why
 from services.chassis.engine.document import fold
-from services.known import Known
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.domain.closing import outcome_words
-from services.partner_routing.domain.replies import MOVES
 from tests.unit.domains import DESK, NOON, OFFICER, REFERRAL, VOLUNTEER, Life, kinds_of, raised, sealed
-
-LEG = "11111111-1111-4111-8111-111111111111"
-OTHER_LEG = "22222222-2222-4222-8222-222222222222"
-HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class Partner:
-    """A partner, as a decision sees it."""
-
-    id: str
-    serves: int
-    lead: bool = False
-
-
-@dataclass(frozen=True)
-class Disclosed:
-    """What an agreement gives."""
-
-    given: tuple[tuple[Any, int, str], ...]
-    withheld: tuple[tuple[Any, int, str], ...]
-
-
-@dataclass
-class Area:
-    """Two councils, one housing association, and the lead agency."""
-
-    partners: list[Partner] = field(
-        default_factory=lambda: [
-            Partner("council-a", SERVICE_KIND_CHILDRENS_SOCIAL_CARE),
-            Partner("council-b", SERVICE_KIND_CHILDRENS_SOCIAL_CARE),
-            Partner("homes", SERVICE_KIND_HOUSING),
-            Partner("lead", 0, lead=True),
-        ]
-    )
-
-    def choose(self, service: int, purpose: str, area: str, excluding: Collection[str], now: datetime) -> Any:
-        """The first that serves."""
-        return next((p for p in self.partners if p.serves == service and p.id not in excluding), None)
-
-    def lead(self, area: str) -> Any:
-        """The lead agency."""
-        return next((p for p in self.partners if p.lead), None)
-
-    def disclose(self, partner_id: str, request: RequestedLeg, known: Known, now: datetime) -> Disclosed:
-        """Identity and account; never contact."""
-        who = tuple((FIELD_GROUP_IDENTITY, n, "who") for n in known.subjects)
-        given = (*who, (FIELD_GROUP_NARRATIVE, 0, "what"))
-        return Disclosed(given, tuple((FIELD_GROUP_CONTACT, n, "default") for n in known.subjects))
-
-    def agreement(self, partner_id: str) -> tuple[str, str | None]:
-        """Its name."""
-        return f"{partner_id}@1", None
-
-    def deadline(self, clock: str, start: datetime) -> datetime:
-        """An hour for everything."""
-        return start + HOUR
-
-
-def request(leg_id: str = LEG, service: Any = SERVICE_KIND_CHILDRENS_SOCIAL_CARE) -> RequestedLeg:
-    """A leg that triage asks for."""
-    return RequestedLeg(leg_id=leg_id, service=service, purpose="protect", necessity="must act", respond_clock="soon")
-
-
-def routed(*requests: RequestedLeg) -> TriageFact:
-    """Triage routed."""
-    return TriageFact(routed=triage_pb2.Routed(legs=requests))
-
-
-def life_of(*requests: RequestedLeg, roles: Any = (SUBJECT_ROLE_CHILD,), anonymous: bool = False) -> Life:
-    """A referral that was raised and routed."""
-    life = Life(RoutingDecider(), Area())
-    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=roles, anonymous=anonymous))
-    life.hear("triage", routed(*requests), DESK)
-    return life
-
-
-def reply(life: Life, step: dict[str, Any], partner: str = "council-a", leg: str = LEG, key: str = "") -> list[Any]:
-    """A partner's record on its replies topic."""
-    body = partner_pb2.Reply(reply_id=key or str(uuid.uuid4()), referral_id=REFERRAL, leg_id=leg, **step)
-    actor = Actor(role=ROLE_PARTNER, id=partner)
-    return life.give(PartnerReply(REFERRAL, body.reply_id, actor, partner, body))
-
-
-ACCEPTED = {"accepted": partner_pb2.AcceptedReply()}
-RECEIVED = {"received": partner_pb2.ReceivedReply()}
-PROGRESS = {"progress": partner_pb2.ProgressReply()}
-ON_HOLD = {"progress": partner_pb2.ProgressReply(on_hold=True)}
-SUPPORTED = {"outcome": partner_pb2.OutcomeReply(outcome=OUTCOME_SUPPORTED)}
-FULL = {"declined": partner_pb2.DeclinedReply(reason=DECLINE_REASON_NO_CAPACITY)}
-KNOWN_ALREADY = {"declined": partner_pb2.DeclinedReply(reason=DECLINE_REASON_ALREADY_KNOWN)}
-FAILED = {"failed": partner_pb2.FailedReply(reason=1)}  # type: ignore[arg-type]  # a number of the enum
-
-
-def told(audience: Any, not_told: Any = 0) -> dict[str, Any]:
-    """The partner told someone."""
-    return {"told": partner_pb2.ToldReply(audience=audience, not_told=not_told)}
-
-
-def read_outcome(life: Life, actor: Actor = OFFICER) -> list[Any]:
-    """The raiser reads."""
-    return life.say(routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL), actor)
+from tests.unit.partner_routing.life import (
+    ACCEPTED,
+    FULL,
+    HOUR,
+    KNOWN_ALREADY,
+    LEG,
+    ON_HOLD,
+    OTHER_LEG,
+    PROGRESS,
+    RECEIVED,
+    SUPPORTED,
+    Area,
+    Partner,
+    life_of,
+    read_outcome,
+    reply,
+    request,
+    routed,
+    told,
+)
 
 
 def test_each_leg_is_offered_to_its_partner_with_what_its_agreement_gives() -> None:
@@ -215,47 +120,6 @@ def test_a_leg_goes_from_offer_to_outcome_and_closes_when_its_raiser_has_read() 
     assert read_outcome(life) == []
 
 
-@pytest.mark.parametrize("state", sorted(MOVES))
-def test_a_step_that_is_not_in_the_table_is_refused_and_changes_nothing(state: int) -> None:
-    """By Kafka as a fact, by the inbox with the legal steps named."""
-    ways: dict[int, list[dict[str, Any]]] = {
-        LegState.LEG_STATE_OFFERED: [],
-        LegState.LEG_STATE_RECEIVED: [RECEIVED],
-        LegState.LEG_STATE_ACCEPTED: [ACCEPTED],
-        LegState.LEG_STATE_IN_PROGRESS: [ACCEPTED, PROGRESS],
-        LegState.LEG_STATE_ON_HOLD: [ACCEPTED, ON_HOLD],
-        LegState.LEG_STATE_COMPLETED: [ACCEPTED, SUPPORTED],
-        LegState.LEG_STATE_FAILED: [ACCEPTED, FAILED],
-    }
-    life = life_of(request())
-    if state == LegState.LEG_STATE_RECALLED:
-        life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)
-    for way in ways.get(state, []):
-        reply(life, way)
-    assert life.state.legs[LEG].state == state
-    steps: dict[str, dict[str, Any]] = {
-        "received": RECEIVED,
-        "accepted": ACCEPTED,
-        "declined": FULL,
-        "outcome": SUPPORTED,
-        "failed": FAILED,
-    }
-    for name, step in steps.items():
-        if name in MOVES[state]:
-            continue
-        [fact] = reply(life, step)
-        assert (fact.reply_refused.why, fact.reply_refused.partner_id) == ("illegal", "council-a")
-        assert life.state.legs[LEG].state == state
-
-    command = routing_pb2.InboxCommand(leg_id=LEG, referral_id=REFERRAL)
-    actor = Actor(role=ROLE_PARTNER, id="council-a")
-    if "received" not in MOVES[state]:
-        with pytest.raises(Refused) as refused:
-            life.say(routing_pb2.AcknowledgeRequest(command=command), actor)
-        assert refused.value.why is Why.ILLEGAL
-        assert set(refused.value.legal) <= MOVES[state]
-
-
 def test_a_foreign_leg_and_an_absent_one_answer_alike() -> None:
     """No partner learns of another's leg."""
     life = life_of(request())
@@ -284,7 +148,7 @@ def test_a_full_partner_leads_to_the_next_and_then_to_the_lead_agency() -> None:
     assert first[1].offered.replaces_leg_id == LEG
     assert first[1].offered.lead
     assert (second[1].offered.partner_id, second[1].offered.escalated) == ("lead", True)
-    assert kinds_of(reply(life, FULL, partner="lead", leg=third_leg)) == ["declined"]
+    assert kinds_of(reply(life, FULL, partner="lead", leg=third_leg)) == ["declined", "came_back"]
     assert not life.state.outcome_known
 
 
@@ -299,21 +163,21 @@ def test_silence_expires_the_leg_and_escalates_to_the_lead_agency_once() -> None
     """An expiry is decided once, however many processes watch."""
     life = life_of(request())
 
-    assert life.run_out("soon", NOON + HOUR - timedelta(seconds=1)) == []
+    assert kinds_of(life.run_out("soon", NOON + HOUR - timedelta(seconds=1))) == ["clock_reached"] * 2
     facts = life.run_out("soon", NOON + HOUR)
     again = life.run_out("soon", NOON + HOUR)
 
-    assert kinds_of(facts) == ["expired", "offered"]
-    assert (facts[1].offered.partner_id, facts[1].offered.escalated) == ("lead", True)
+    assert kinds_of(facts) == ["clock_reached", "expired", "offered"]
+    assert (facts[2].offered.partner_id, facts[2].offered.escalated) == ("lead", True)
     assert again == []
 
 
 def test_a_leg_that_was_answered_has_no_clock() -> None:
-    """Only the unanswered expire."""
+    """Only the unanswered expire; from now on the work's own clock runs."""
     life = life_of(request())
     reply(life, ACCEPTED)
 
-    assert life.decider.view(life.state)["clocks"] == []
+    assert [clock["name"] for clock in life.decider.view(life.state)["clocks"]] == ["review"]
     assert life.run_out("soon", NOON + 2 * HOUR) == []
 
 
@@ -321,7 +185,10 @@ def test_a_recalled_leg_is_over_and_its_partner_acknowledges() -> None:
     """Only the desk recalls."""
     life = life_of(request())
 
-    assert kinds_of(life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)) == ["recalled"]
+    assert kinds_of(life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)) == [
+        "recalled",
+        "came_back",
+    ]
     step = {"recall_acknowledged": partner_pb2.RecallAcknowledgedReply()}
     assert kinds_of(reply(life, step)) == ["recall_acknowledged"]
     with pytest.raises(Refused) as refused:
@@ -376,12 +243,11 @@ def test_an_outcome_that_nobody_told_in_time_is_recorded_once_as_overdue() -> No
     life = life_of(request())
     reply(life, ACCEPTED)
     reply(life, SUPPORTED)
-    [clock] = life.decider.view(life.state)["clocks"]
 
-    facts = life.run_out("tell", clock["at"])
+    facts = life.run_out("tell", NOON + HOUR)
 
-    assert kinds_of(facts) == ["telling_overdue"]
-    assert facts[0].telling_overdue.audience == AUDIENCE_RAISER
+    assert kinds_of(facts) == ["clock_reached"] * 3 + ["telling_overdue"]
+    assert facts[3].telling_overdue.audience == AUDIENCE_RAISER
     assert life.decider.view(life.state)["clocks"] == []
 
 

@@ -1,0 +1,33 @@
+"""Match keys: identifiers in one form, hashed under the linking key, so that nobody without it can try a guess."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+
+from safeguarding.v1.common_pb2 import MatchKey, MatchKeys
+from safeguarding.v1.concern_pb2 import Place, Subject
+from services.intake.identifiers import Identifier, of_place, of_subject
+
+HASH_BYTES = 16
+
+
+class Linker:
+    """Makes match keys; only intake has the key."""
+
+    def __init__(self, linking_key: bytes) -> None:
+        self._key = linking_key
+
+    def of_subject(self, subject: Subject) -> MatchKeys:
+        """The match keys of a person; none where nothing is known that tells people apart."""
+        return self._keyed(of_subject(subject))
+
+    def of_place(self, place: Place) -> MatchKeys:
+        """The match keys of where it happened."""
+        return self._keyed(of_place(place))
+
+    def _keyed(self, identifiers: Iterable[Identifier]) -> MatchKeys:
+        return MatchKeys(keys=[MatchKey(kind=kind, hash=self._hash(kind, text)) for kind, text in identifiers])
+
+    def _hash(self, kind: int, text: str) -> bytes:
+        return hmac.digest(self._key, f"{kind}|{text}".encode(), "sha256")[:HASH_BYTES]

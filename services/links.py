@@ -1,0 +1,156 @@
+"""Links between referrals, folded from facts, and what they add to the counts that rules look at. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from safeguarding.v1 import triage_pb2
+from safeguarding.v1.common_pb2 import CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR, CONCERN_KIND_DOMESTIC_ABUSE
+from safeguarding.v1.intake_pb2 import Raised
+from safeguarding.v1.triage_pb2 import (
+    LINK_JUDGEMENT_CONFIRMED,
+    LINK_JUDGEMENT_REJECTED,
+    LINK_JUDGEMENT_UNSPECIFIED,
+    SAMENESS_HOUSEHOLD,
+    SAMENESS_LOCATION,
+    SAMENESS_PERSON,
+    Linked,
+    TriageFact,
+)
+from services.chassis.deciding import Refused, Why
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One other referral, and what a person made of it."""
+
+    linked: Linked
+    judgement: int = LINK_JUDGEMENT_UNSPECIFIED
+
+    @property
+    def counts(self) -> bool:
+        """A suggestion counts, until a person rejects it."""
+        return self.judgement != LINK_JUDGEMENT_REJECTED
+
+
+Links = Mapping[str, Link]
+"""By the other referral's id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A sign that counts events, and which linked referrals are such events."""
+
+    sign: str
+    kind: Any
+    within: timedelta
+    same: frozenset[Any]
+
+
+COUNTED = (
+    Counted(
+        "abuse_events_in_twelve_months",
+        CONCERN_KIND_DOMESTIC_ABUSE,
+        timedelta(days=365),
+        frozenset({SAMENESS_PERSON, SAMENESS_HOUSEHOLD}),
+    ),
+    Counted(
+        "complaints_in_six_months",
+        CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR,
+        timedelta(days=183),
+        frozenset({SAMENESS_PERSON, SAMENESS_HOUSEHOLD, SAMENESS_LOCATION}),
+    ),
+)
+
+
+def with_fact(links: Links, fact: Any) -> Links:
+    """The links after one of triage's facts."""
+    match fact.WhichOneof("fact"):
+        case "linked":
+            known = links.get(fact.linked.other_referral_id)
+            judgement = known.judgement if known else LINK_JUDGEMENT_UNSPECIFIED
+            return {**links, fact.linked.other_referral_id: Link(fact.linked, judgement)}
+        case "link_confirmed":
+            return _judged(links, fact.link_confirmed.other_referral_id, LINK_JUDGEMENT_CONFIRMED)
+        case "link_rejected":
+            return _judged(links, fact.link_rejected.other_referral_id, LINK_JUDGEMENT_REJECTED)
+        case _:
+            return links
+
+
+def new_links(links: Links, suggested: Iterable[Linked]) -> list[TriageFact]:
+    """The facts for suggestions that are not known yet; what a person judged is not suggested again."""
+    return [TriageFact(linked=linked) for linked in suggested if linked.other_referral_id not in links]
+
+
+def with_counts(raised: Raised, raised_at: Any, links: Links) -> Raised:
+    """What was raised, with each count at least what the links make of it."""
+    counts = {counted.sign: _count(counted, raised, raised_at, links) for counted in COUNTED}
+    if all(count <= getattr(raised.signs, sign) for sign, count in counts.items()):
+        return raised
+    now = Raised()
+    now.CopyFrom(raised)
+    for sign, count in counts.items():
+        setattr(now.signs, sign, max(count, getattr(raised.signs, sign)))
+    return now
+
+
+def judge(
+    links: Links, body: triage_pb2.ConfirmLinkRequest | triage_pb2.RejectLinkRequest, legal: Sequence[str]
+) -> TriageFact:
+    """A person's judgement of a link; raises Refused, with the moves that are `legal` now, where there is none."""
+    other = body.other_referral_id
+    known = links.get(other)
+    if known is None:
+        raise Refused(Why.UNKNOWN, "no such link", "name a link of the referral", field="other_referral_id")
+    confirms = isinstance(body, triage_pb2.ConfirmLinkRequest)
+    if known.judgement == (LINK_JUDGEMENT_CONFIRMED if confirms else LINK_JUDGEMENT_REJECTED):
+        said, opposite = ("confirmed", "RejectLink") if confirms else ("rejected", "ConfirmLink")
+        raise Refused(
+            Why.ILLEGAL,
+            f"the link was {said} already",
+            f"{opposite} says the opposite",
+            field="other_referral_id",
+            legal=legal,
+        )
+    if confirms:
+        return TriageFact(link_confirmed=triage_pb2.LinkConfirmed(other_referral_id=other))
+    return TriageFact(link_rejected=triage_pb2.LinkRejected(other_referral_id=other))
+
+
+def assessed(links: Links) -> list[triage_pb2.AssessedLink]:
+    """The links as the desk reads them: the likeliest first, the rejected last."""
+    ordered = sorted(links.values(), key=lambda link: (not link.counts, -link.linked.score))
+    return [
+        triage_pb2.AssessedLink(
+            linked=link.linked,
+            judgement=link.judgement,  # type: ignore[arg-type]  # an int of the enum
+        )
+        for link in ordered
+    ]
+
+
+def _judged(links: Links, other: str, judgement: int) -> Links:
+    return {**links, other: replace(links[other], judgement=judgement)}
+
+
+def _count(counted: Counted, raised: Raised, raised_at: Any, links: Links) -> int:
+    """The most events of the kind, this one among them, that lie within the time; 0 where this is none."""
+    if counted.kind not in raised.kinds or raised_at is None:
+        return 0
+    this = raised_at.ToDatetime()
+    others = [
+        link.linked.other_raised_at.ToDatetime()
+        for link in links.values()
+        if link.counts and counted.kind in link.linked.other_kinds and counted.same.intersection(link.linked.same)
+    ]
+    return _most_around(this, others, counted.within)
+
+
+def _most_around(this: datetime, others: Sequence[datetime], within: timedelta) -> int:
+    """A referral may be heard of after later ones, so the time may begin before it or with it."""
+    starts = [this, *(at for at in others if this - within <= at <= this)]
+    return max(1 + sum(start <= at <= start + within for at in others) for start in starts)

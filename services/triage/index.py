@@ -1,0 +1,142 @@
+"""Which referrals share a match key: an index of triage's own, of hashes that were hashed again under its own key.
+
+Whoever has the store and no key learns which referrals share something, as the `linked` facts say anyway, and not
+what: neither a name nor a guess of one can be tried without intake's linking key and triage's index key.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from pymongo import ASCENDING, UpdateOne
+from pymongo.collection import Collection as MongoCollection
+from pymongo.errors import BulkWriteError
+
+from safeguarding.v1.common_pb2 import MatchKey
+from services.chassis.engine.store import DUPLICATE_KEY, answering
+
+MOST_KEPT = 100
+"""Of one match key the newest so many are kept: more share only what tells nothing, such as a hospital's telephone."""
+COLLECTION = "links"
+PLACE = 0
+"""Stands where a subject's number would, for what belongs to the place."""
+
+
+class Entry(NamedTuple):
+    """A subject of a referral that has a match key, and what a link to it needs to say."""
+
+    referral_id: str
+    subject: int
+    raised_at_ms: int
+    kinds: tuple[int, ...]
+
+
+Key = tuple[int, bytes]
+"""Kind and hash of a match key, as intake made it."""
+
+
+def key_of(match_key: MatchKey) -> Key:
+    """The key as the index is asked for it."""
+    return match_key.kind, match_key.hash
+
+
+class Buckets(Protocol):
+    """Where entries are kept, by an opaque id."""
+
+    def add(self, entries: Mapping[str, Sequence[Entry]]) -> Mapping[str, Sequence[Entry]]:
+        """Add, then read: of each id that was there before, all entries; so that of two who add, one sees both."""
+        ...
+
+    def forget(self, referral_id: str, subjects: Collection[int]) -> None:
+        """Take the entries of these subjects away."""
+        ...
+
+
+class Index:
+    """Adds and finds by match key."""
+
+    def __init__(self, buckets: Buckets, index_key: bytes) -> None:
+        self._buckets = buckets
+        self._key = index_key
+
+    def add(self, entries: Mapping[Key, Sequence[Entry]]) -> dict[Key, Sequence[Entry]]:
+        """Add entries; of each key, all its entries now, those just added among them."""
+        ids = {key: self._id(key) for key in entries}
+        found = self._buckets.add({ids[key]: added for key, added in entries.items()})
+        return {key: found.get(ids[key], added) for key, added in entries.items()}
+
+    def forget(self, referral_id: str, subjects: Collection[int]) -> None:
+        """See Buckets."""
+        self._buckets.forget(referral_id, subjects)
+
+    def _id(self, key: Key) -> str:
+        kind, made = key
+        return hmac.digest(self._key, kind.to_bytes(1, "big") + made, "sha256")[:16].hex()
+
+
+class MongoBuckets:
+    """Buckets in a collection: a document each, found by its id alone, since the local store has no other quick way.
+
+    At most three round trips to add: inserts, and for what was there already one update and one read. Used by one
+    thread.
+    """
+
+    def __init__(self, collection: MongoCollection[dict[str, Any]]) -> None:
+        self._collection = collection
+        self._last: set[tuple[str, Entry]] = set()
+        """What the last call added: a turn that met something away comes again, and must not push out the old."""
+
+    def prepare(self) -> None:
+        """Make the index by which an erasure finds its entries; the local store scans instead."""
+        with answering():
+            self._collection.create_index([("of.r", ASCENDING)])
+
+    def add(self, entries: Mapping[str, Sequence[Entry]]) -> Mapping[str, Sequence[Entry]]:
+        """See Buckets."""
+        if not entries:
+            return {}
+        with answering():
+            present = self._insert(entries)
+            last, self._last = self._last, {(each, entry) for each, added in entries.items() for entry in added}
+            new = {each: [entry for entry in entries[each] if (each, entry) not in last] for each in present}
+            push = [
+                UpdateOne(
+                    {"_id": each}, {"$push": {"of": {"$each": [_stored(e) for e in added], "$slice": -MOST_KEPT}}}
+                )
+                for each, added in new.items()
+                if added
+            ]
+            if push:
+                self._collection.bulk_write(push, ordered=False)
+            found = self._collection.find({"_id": {"$in": present}}) if present else ()
+            return {bucket["_id"]: [_entry(stored) for stored in bucket["of"]] for bucket in found}
+
+    def forget(self, referral_id: str, subjects: Collection[int]) -> None:
+        """See Buckets."""
+        with answering():
+            self._collection.update_many(
+                {"of.r": referral_id}, {"$pull": {"of": {"r": referral_id, "s": {"$in": sorted(subjects)}}}}
+            )
+
+    def _insert(self, entries: Mapping[str, Sequence[Entry]]) -> list[str]:
+        """Insert what is new; the ids of what was there already."""
+        ids = list(entries)
+        new = [{"_id": each, "of": [_stored(entry) for entry in entries[each]]} for each in ids]
+        try:
+            self._collection.insert_many(new, ordered=False)
+        except BulkWriteError as error:
+            errors = error.details["writeErrors"]
+            if any(each["code"] != DUPLICATE_KEY for each in errors):
+                raise
+            return [ids[each["index"]] for each in errors]
+        return []
+
+
+def _stored(entry: Entry) -> dict[str, Any]:
+    return {"r": entry.referral_id, "s": entry.subject, "t": entry.raised_at_ms, "k": list(entry.kinds)}
+
+
+def _entry(stored: Mapping[str, Any]) -> Entry:
+    return Entry(stored["r"], stored["s"], stored["t"], tuple(stored["k"]))
