@@ -32,6 +32,10 @@ def test_every_common_setting_is_there_and_accepted(home: Home, service: str, mo
         key_encryption_key: str = ""
         hpke_private_key: str = ""
         intake_address: str = ""
+        log: str = ""
+        log_key: str = ""
+        log_address: str = ""
+        log_second_memory: str = ""
 
     for name, value in read_environment(home.environment(service)).items():
         monkeypatch.setenv(name, value)
