@@ -84,6 +84,7 @@ def replies_topic(partner: str) -> Topic:
     return Topic(f"partner.{partner}.replies.v1", user, readers, "Reply", PARTNER_RETENTION)
 
 
+_REPLIES = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)\.replies\.v1")
 REPLIES_PATTERN = r"^partner\.[a-z0-9-]+\.replies\.v1$"
 
 TOPICS = (
@@ -114,6 +115,12 @@ def partner_user(partner: str) -> str:
 def partner_group_prefix(partner: str) -> str:
     """Every consumer group of the partner begins with this."""
     return f"{partner_user(partner)}-"
+
+
+def partner_of_replies(topic: str) -> str:
+    """Whose replies the topic carries; empty where it is another topic."""
+    found = _REPLIES.fullmatch(topic)
+    return found["partner"] if found else ""
 
 
 def partner_topics(partner: str) -> tuple[Topic, Topic]:

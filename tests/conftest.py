@@ -16,6 +16,7 @@ SHARED = {
     "integration/audit": "broker",
     "integration/engine": "broker",
     "integration/kafka_in": "broker",
+    "integration/linking": "broker",
     "integration/replies_in": "broker",
     "integration/bad_input": "house",
     "integration/privacy": "house",
@@ -48,9 +49,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServers | 
 
 
 def servers_of(nodeid: str) -> str | None:
-    """Which servers a test shares, by its folder: tests/e2e/…, tests/integration/<folder>/…"""
+    """Which servers a test shares, by its folder: tests/e2e/…, tests/integration/<folder>/…
+
+    Raises KeyError for a folder of tests/integration that SHARED does not name.
+    """
     folders = nodeid.partition("::")[0].split("/")[1:-1]
-    return SHARED.get("/".join(folders[:2])) or SHARED.get(folders[0] if folders else "")
+    if folders[:1] == ["integration"]:
+        return SHARED["/".join(folders[:2])]
+    return SHARED.get("/".join(folders))
 
 
 def _failed_if_skipped(report: Report) -> Report:

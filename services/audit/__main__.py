@@ -8,7 +8,11 @@ from functools import partial
 from safeguarding.v1 import audit_pb2_grpc
 from services.audit.api import AuditApi
 from services.audit.index import Index
+from services.audit.log.memory import FileMemory
+from services.audit.log.writer import Writer
+from services.audit.published import Published
 from services.audit.sequencer import Sequencer
+from services.audit.serving import LogServer
 from services.audit.settings import Settings
 from services.audit.views import Views
 from services.chassis import logs, starting
@@ -28,17 +32,29 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    health = Health(["store", "broker", "stream"])
+    health = Health(["store", "broker", "log", "stream"])
     http = HttpServer(settings.http_address, health)
     mongo = starting.connect_store(settings)
     database = mongo[settings.mongo_database]
     publisher = starting.publisher(settings, f"{AUDIT}-access")
     access = Access(publisher.publish, AUDIT, partial(datetime.now, UTC))
-    sequencer = Sequencer(settings.kafka, Index(database), lambda what, ready: health.set(what, ready=ready))
-    api = AuditApi(Views(database), access)
+    index = Index(database)
+    memories = [index.memory()]
+    if settings.log_second_memory:
+        memories.append(FileMemory(settings.log_second_memory))
+    sequencer = Sequencer(
+        settings.kafka,
+        index,
+        lambda: Writer(settings.log, settings.signer, memories),
+        lambda what, ready: health.set(what, ready=ready),
+    )
+    published = Published(settings.log, settings.signer.verifier)
+    files = LogServer(settings.log_address, published)
+    api = AuditApi(Views(database), access, published)
     server = build_server(settings, [(audit_pb2_grpc.add_AuditServicer_to_server, api)], health)
 
     http.start()
+    files.start()
     sequencer.start()
     server.start()
     log.info("service_ready")
@@ -51,6 +67,7 @@ def main() -> None:
     stopped.wait(STOP_SECONDS)
     publisher.close()
     mongo.close()
+    files.stop()
     http.stop()
     log.info("service_stopped")
 

@@ -1,10 +1,13 @@
-"""gRPC in: auditors' queries. Each leaves an access fact before anything is answered."""
+"""gRPC in: queries and receipts. What tells of a referral leaves an access fact before it is answered."""
 
 from __future__ import annotations
 
 import grpc
 
 from safeguarding.v1 import access_pb2, audit_pb2, audit_pb2_grpc
+from services.audit.log import tiles
+from services.audit.published import Published
+from services.audit.receipts import find
 from services.audit.views import Views
 from services.chassis.access import Access
 from services.chassis.calls import caller
@@ -12,11 +15,12 @@ from services.chassis.deciding import Refused, Why
 
 
 class AuditApi(audit_pb2_grpc.AuditServicer):
-    """What auditors and protection officers ask."""
+    """What auditors and protection officers ask; and the receipts of everyone who has a part in a referral."""
 
-    def __init__(self, views: Views, access: Access) -> None:
+    def __init__(self, views: Views, access: Access, published: Published) -> None:
         self._views = views
         self._access = access
+        self._published = published
 
     def Timeline(  # noqa: N802 - the RPC's name
         self, request: audit_pb2.TimelineRequest, context: grpc.ServicerContext
@@ -50,3 +54,38 @@ class AuditApi(audit_pb2_grpc.AuditServicer):
             referral_ids=sorted({entry.referral_id for entry in entries if entry.referral_id}),
         )
         return audit_pb2.SearchResponse(entries=entries, more=more)
+
+    def GetReceipt(  # noqa: N802 - the RPC's name
+        self, request: audit_pb2.GetReceiptRequest, context: grpc.ServicerContext
+    ) -> audit_pb2.GetReceiptResponse:
+        """Proof that the log holds a fact that the caller may see."""
+        found = find(self._views, request.event_id, caller())
+        self._access.record(
+            caller(),
+            access_pb2.ACCESS_KIND_VIEWED,
+            "Audit/GetReceipt",
+            reason="receipt",
+            referral_ids=[found.referral_id] if found.referral_id else [],
+        )
+        return audit_pb2.GetReceiptResponse(receipt=self._published.receipt(found.place))
+
+    def GetConsistency(  # noqa: N802 - the RPC's name
+        self, request: audit_pb2.GetConsistencyRequest, context: grpc.ServicerContext
+    ) -> audit_pb2.GetConsistencyResponse:
+        """Proof that the log only grew. It tells of no referral."""
+        try:
+            proof = self._published.consistency(request.first, request.second)
+        except ValueError as error:
+            right = "give the sizes of two checkpoints, the earlier one first"
+            raise Refused(Why.INVALID, str(error), right, field="second") from None
+        return audit_pb2.GetConsistencyResponse(proof=proof)
+
+    def GetEntries(  # noqa: N802 - the RPC's name
+        self, request: audit_pb2.GetEntriesRequest, context: grpc.ServicerContext
+    ) -> audit_pb2.GetEntriesResponse:
+        """One bundle of entries."""
+        entries, checkpoint = self._published.bundle(request.bundle)
+        self._access.record(
+            caller(), access_pb2.ACCESS_KIND_EXPORTED, "Audit/GetEntries", reason=request.reason, referral_ids=[]
+        )
+        return audit_pb2.GetEntriesResponse(bundle=tiles.pack(entries), count=len(entries), checkpoint=checkpoint)

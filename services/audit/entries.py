@@ -22,6 +22,8 @@ from safeguarding.v1.partner_pb2 import PartnerRecord, Reply
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
+from services.audit.log.leaf import Leaf
+from services.chassis.identity import ROLE_NAMES, ROLES
 from services.chassis.kafka_in.chunk import Record
 
 UNREADABLE = "unreadable"
@@ -49,11 +51,6 @@ class Entry:
     """Every referral under which it is found; an access fact may touch many."""
     at: int
     """When it happened, else when the broker got it: microseconds since 1970, UTC."""
-
-    @property
-    def id(self) -> str:
-        """topic/partition/offset: the same place always holds the same record."""
-        return f"{self.timeline.topic}/{self.timeline.partition}/{self.timeline.offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +86,45 @@ def entry_of(record: Record) -> Entry:
     own = (timeline.referral_id,) if timeline.referral_id else ()
     when = timeline.occurred_at if timeline.HasField("occurred_at") else timeline.record_time
     return Entry(timeline, tuple(dict.fromkeys((*own, *referrals))), when.ToMicroseconds())
+
+
+def entry_of_leaf(leaf: Leaf) -> Entry:
+    """What the log alone says of a record that its topic no longer keeps."""
+    timeline = TimelineEntry(
+        topic=leaf.topic,
+        partition=leaf.partition,
+        offset=leaf.offset,
+        event_id=leaf.event_id,
+        type=leaf.type,
+        referral_id=leaf.referral_id,
+        partner_id=_place(leaf.topic).partner_id,
+        sha256=leaf.sha256,
+    )
+    if _in_range(leaf.time // 1_000):
+        timeline.record_time.FromMilliseconds(leaf.time)
+    role, _, actor_id = leaf.actor.partition("/")
+    if actor_id:
+        timeline.actor.CopyFrom(Actor(role=ROLES[role], id=actor_id))
+    own = (leaf.referral_id,) if leaf.referral_id else ()
+    return Entry(timeline, own, timeline.record_time.ToMicroseconds())
+
+
+def leaf_of(record: Record, entry: Entry, topic_id: str) -> Leaf:
+    """The leaf of a record: what its entry says, in the log's own form."""
+    said = entry.timeline
+    role = ROLE_NAMES.get(said.actor.role, "")
+    return Leaf(
+        topic=record.topic,
+        topic_id=topic_id,
+        partition=record.partition,
+        offset=record.offset,
+        time=record.timestamp_ms,
+        sha256=said.sha256,
+        event_id=said.event_id,
+        type=said.type,
+        referral_id=said.referral_id,
+        actor=f"{role}/{said.actor.id}" if role and said.actor.id else "",
+    )
 
 
 def fingerprint(record: Record) -> bytes:

@@ -1,86 +1,121 @@
-"""What audit keeps, and how it is written: entries, what lies under each referral, and positions."""
+"""What audit keeps, and how it is written: entries, what lies under each referral and event, and how far it came."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError, PyMongoError
 
+from services import topics
 from services.audit.entries import Entry
+from services.audit.log.checkpoint import Tree
+from services.audit.log.memory import CallbackMemory, Memory
 from services.chassis.engine.away import Away
 
 ENTRIES = "entries"
-"""One document a record: `_id` topic/partition/offset, the fields that a search names, the entry's bytes."""
+"""One document a record: `_id` is its place in the log; the fields that a search names; the entry's bytes."""
 REFERRALS = "referrals"
 """One document a referral: the ids of its entries. One look-up by `_id` serves every store; an array of referrals
 in each entry would need an index that the local store does not have."""
-POSITIONS = "positions"
-"""One document a partition: `_id` topic/partition, and the next offset to read."""
+EVENTS = "events"
+"""One document an event: `_id` is `event_key`, `entry` the first entry of that id; later ones are repeats."""
+LOG = "log"
+"""What is known of the log: `covered`, up to where this index holds it; `signed`, the tree that was signed last."""
+COVERED, SIGNED = "covered", "signed"
 DUPLICATE_KEY = 11000
 
-Place = tuple[str, int]
-"""Topic and partition."""
+Placed = tuple[int, Entry]
+"""An entry with its place in the log."""
 
 
 class Index:
-    """Written by the sequencer alone. Every method raises Away where the store does not do what it is asked.
+    """Made of the log and the topics alone. Every method raises Away where the store does not do what it is asked.
 
-    Entries go first, positions last, and each step may be repeated: so after a crash between any two of them the
-    same records come again, and nothing is kept twice or skipped.
+    The log is ahead of it or level with it. Entries go first, how far it came goes last, and each step may be
+    repeated: so after a crash between any two of them the same entries come again, and nothing is kept twice.
     """
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._database = database
         self._entries = database[ENTRIES]
         self._referrals = database[REFERRALS]
-        self._positions = database[POSITIONS]
+        self._events = database[EVENTS]
+        self._log = database[LOG]
 
     def prepare(self) -> None:
         """Make the indexes that searches use. The local store has none of this kind and scans instead."""
         fields = ("actor", "partner", "type", "topic")
         orders = [[("at", ASCENDING)], *([(field, ASCENDING), ("at", ASCENDING)] for field in fields)]
-        try:
+        with _answering():
             self._entries.create_indexes([IndexModel(order) for order in orders])
-        except PyMongoError as error:
-            raise _away(error) from error
 
-    def positions(self) -> dict[Place, int]:
-        """The next offset of every partition that was ever read."""
-        try:
-            stored = list(self._positions.find())
-        except PyMongoError as error:
-            raise _away(error) from error
-        return {_place(document["_id"]): document["next"] for document in stored}
+    def covered(self) -> int:
+        """How many entries of the log it holds. What an index without this mark holds is not of the log."""
+        with _answering():
+            found = self._log.find_one({"_id": COVERED})
+        if found is None:
+            self.clear()
+            return 0
+        size: int = found["size"]
+        return size
+
+    def clear(self) -> None:
+        """Take everything out that the log and the topics can give again."""
+        with _answering():
+            # What says how far it came goes first: a half-cleared index must not count as whole.
+            self._log.delete_one({"_id": COVERED})
+            for collection in (self._entries, self._referrals, self._events):
+                collection.delete_many({})
 
     def ping(self) -> None:
         """See that the store answers."""
-        try:
+        with _answering():
             self._database.command("ping")
-        except PyMongoError as error:
-            raise _away(error) from error
 
-    def save(self, entries: Sequence[Entry], positions: Mapping[Place, int]) -> None:
-        """Keep the entries, those that are there already as they are; then raise the positions behind them."""
-        try:
-            _insert_new(self._entries, [_document(entry) for entry in entries])
-            listed = [
-                UpdateOne({"_id": referral}, {"$addToSet": {"entries": {"$each": ids}}}, upsert=True)
-                for referral, ids in _by_referral(entries).items()
-            ]
-            if listed:
-                self._referrals.bulk_write(listed, ordered=False)
-            self._positions.bulk_write(
-                [
-                    UpdateOne({"_id": f"{topic}/{partition}"}, {"$max": {"next": offset}}, upsert=True)
-                    for (topic, partition), offset in positions.items()
-                ],
-                ordered=False,
-            )
-        except PyMongoError as error:
-            raise _away(error) from error
+    def save(self, placed: Sequence[Placed], covered: int) -> None:
+        """Keep the entries, those that are there already as they are; then note that the log is held up to there."""
+        with _answering():
+            if placed:
+                _insert_new(self._entries, [_document(place, entry) for place, entry in placed])
+                events = _events(placed)
+                if events:
+                    _insert_new(self._events, [{"_id": key, "entry": place} for key, place in events.items()])
+                listed = [
+                    UpdateOne({"_id": referral}, {"$addToSet": {"entries": {"$each": places}}}, upsert=True)
+                    for referral, places in _by_referral(placed).items()
+                ]
+                if listed:
+                    self._referrals.bulk_write(listed, ordered=False)
+            self._log.update_one({"_id": COVERED}, {"$max": {"size": covered}}, upsert=True)
+
+    def memory(self) -> Memory:
+        """Remembers in the store which tree was signed last."""
+        return CallbackMemory("the store", self._recall, self._remember)
+
+    def _recall(self) -> Tree | None:
+        with _answering():
+            found = self._log.find_one({"_id": SIGNED})
+        return Tree(found["size"], bytes.fromhex(found["root"])) if found else None
+
+    def _remember(self, tree: Tree) -> None:
+        with _answering():
+            said = {"size": tree.size, "root": tree.root.hex()}
+            self._log.update_one({"_id": SIGNED}, {"$set": said}, upsert=True)
+
+
+def event_key(topic: str, event_id: str) -> str:
+    """Under what an event is found. A partner chooses the ids of its replies: they cannot stand for other events."""
+    partner = topics.partner_of_replies(topic)
+    return reply_key(partner, event_id) if partner else event_id
+
+
+def reply_key(partner_id: str, reply_id: str) -> str:
+    """Under what a partner's reply is found."""
+    return f"{partner_id}/{reply_id}"
 
 
 def _insert_new(collection: Any, documents: Sequence[Mapping[str, Any]]) -> None:
@@ -93,18 +128,27 @@ def _insert_new(collection: Any, documents: Sequence[Mapping[str, Any]]) -> None
             raise
 
 
-def _by_referral(entries: Iterable[Entry]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for entry in entries:
-        for referral in entry.referrals:
-            found.setdefault(referral, []).append(entry.id)
+def _events(placed: Iterable[Placed]) -> dict[str, int]:
+    """The first place of each event."""
+    found: dict[str, int] = {}
+    for place, entry in placed:
+        if entry.timeline.event_id:
+            found.setdefault(event_key(entry.timeline.topic, entry.timeline.event_id), place)
     return found
 
 
-def _document(entry: Entry) -> dict[str, Any]:
+def _by_referral(placed: Iterable[Placed]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for place, entry in placed:
+        for referral in entry.referrals:
+            found.setdefault(referral, []).append(place)
+    return found
+
+
+def _document(place: int, entry: Entry) -> dict[str, Any]:
     timeline = entry.timeline
     return {
-        "_id": entry.id,
+        "_id": place,
         "at": entry.at,
         "topic": timeline.topic,
         "type": timeline.type,
@@ -114,10 +158,9 @@ def _document(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _place(position_id: str) -> Place:
-    topic, _, partition = position_id.rpartition("/")
-    return topic, int(partition)
-
-
-def _away(error: PyMongoError) -> Away:
-    return Away("store", type(error).__name__)
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except PyMongoError as error:
+        raise Away("store", type(error).__name__) from error

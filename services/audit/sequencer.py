@@ -1,4 +1,4 @@
-"""Reads every partition of every topic and keeps each record once; a plain thread with one consumer."""
+"""Reads every partition of every topic into the log and the index, once; a plain thread with one consumer."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from services.audit.entries import entry_of
-from services.audit.index import Index, Place
+from services.audit.broker import Described, kept, record_of, topics_of
+from services.audit.entries import Entry, entry_of, leaf_of
+from services.audit.index import Index
+from services.audit.indexing import bring_up
+from services.audit.log.leaf import Gap, Leaf, batch_of
+from services.audit.log.writer import Writer
 from services.chassis import logs
 from services.chassis.engine.away import Away
-from services.chassis.kafka_in.chunk import Record
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.metrics import METRICS, Metrics
 
@@ -25,17 +29,20 @@ log = logs.get(__name__)
 LOOK_EVERY_SECONDS = 4.0
 """New topics are looked for this often: with the look itself, they are read within 10 s."""
 POLL_MS = 500
-ASK_MS = 5_000
 CLOSE_MS = 5_000
 STUCK_SECONDS = 60.0
-RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last repeats for as long as the store or the broker is away
+RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last repeats for as long as store, broker or disk is away
 EXIT_BROKEN = 70
-INTERNAL = "__"
-"""Topics of Kafka's own begin with this."""
+EXPIRED, MISSING = "expired-unread", "missing-on-topic"
+"""Why there is a gap."""
+CLIENT = "audit-sequencer"
+
+Logged = tuple[Leaf | Gap, Entry | None]
+"""What goes to the log, and what of it goes to the index."""
 
 
-class IndexAhead(Exception):
-    """The index holds records that the broker no longer has at its end: it was put back, or a topic made again."""
+class LogAhead(Exception):
+    """The log holds records that the broker no longer has at a partition's end: the broker was put back."""
 
 
 class Stuck(Exception):
@@ -47,36 +54,41 @@ class _Stopping(Exception):
 
 
 def end_process(error: BaseException) -> None:
-    """End this process at once; its supervisor starts it again from the positions."""
-    log.critical("sequencer_broken", exc_info=error)
+    """End this process at once; its supervisor starts it again from the log."""
+    log.critical("sequencer_broken", why=type(error).__name__, exc_info=error)
     os._exit(EXIT_BROKEN)
 
 
 class Sequencer:
-    """Starts where the index's positions say. The store or the broker away is waited for, and told by `standing`.
+    """Starts where the log says. Store, broker or disk away is waited for, and told by `standing`.
 
-    `standing(condition, ready)` hears of store, broker and stream. What cannot be mended goes to `on_fatal`, once.
+    `standing(condition, ready)` hears of store, broker, log and stream. What cannot be mended goes to `on_fatal`,
+    once: another writer of the log, a log or a broker that went back.
     """
 
     def __init__(
         self,
         access: KafkaAccess,
         index: Index,
+        open_log: Callable[[], Writer],
         standing: Callable[[str, bool], None],
         *,
         on_fatal: Callable[[BaseException], None] = end_process,
         metrics: Metrics = METRICS,
     ) -> None:
         # Nothing may be skipped in silence: an offset that the broker does not have is an error to look at.
-        self._settings = {**access.consumer("audit-sequencer"), "auto_offset_reset": "none"}
+        self._settings = {**access.consumer(CLIENT), "auto_offset_reset": "none"}
+        self._access = access
         self._index = index
+        self._open_log = open_log
         self._standing = standing
         self._on_fatal = on_fatal
         self._metrics = metrics
         self._next: dict[TopicPartition, int] = {}
-        self._kept: Mapping[Place, int] = {}
+        self._ids: dict[str, str] = {}
         self._jumped: dict[TopicPartition, int] = {}
         self._moved = time.monotonic()
+        self._look_at = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
@@ -93,44 +105,72 @@ class Sequencer:
     def _run(self) -> None:
         try:
             self._store(self._index.prepare)
-            self._kept = self._store(self._index.positions)
-            consumer = self._broker(lambda: KafkaConsumer(**self._settings))
-            try:
-                self._read(consumer)
-            finally:
-                consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+            with self._patiently("log", self._open_log) as self._writer:
+                self._admin = self._broker(lambda: KafkaAdminClient(**self._access.admin(CLIENT)))
+                try:
+                    self._bring_up_index()
+                    self._read_all()
+                finally:
+                    self._admin.close()
         except _Stopping:
             log.info("sequencer_stopped")
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; the process must end
             self._on_fatal(error)
 
-    def _read(self, consumer: KafkaConsumer) -> None:
-        looked = float("-inf")
-        while not self._stopping.is_set():
-            if time.monotonic() - looked >= LOOK_EVERY_SECONDS:
-                self._store(self._index.ping)
-                self._broker(lambda: self._look(consumer))
-                looked = time.monotonic()
-            batches = self._broker(lambda: self._poll(consumer))
-            if batches:
-                self._keep(consumer, batches)
+    def _bring_up_index(self) -> None:
+        """The log is written first: what a crash kept from the index comes now."""
+        consumer = self._broker(lambda: KafkaConsumer(**self._access.consumer(f"{CLIENT}-again")))
+        try:
+            again = self._broker(lambda: bring_up(self._index, self._writer.reader(), consumer, topics_of(self._admin)))
+        finally:
+            consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+        log.info("log_opened", size=self._writer.tree.size, indexed_again=again)
+
+    def _read_all(self) -> None:
+        consumer = self._broker(lambda: KafkaConsumer(**self._settings))
+        try:
+            while not self._stopping.is_set():
+                if time.monotonic() >= self._look_at:
+                    self._store(self._index.ping)
+                    self._broker(lambda: self._look(consumer))
+                    self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
+                batches = self._broker(lambda: self._poll(consumer))
+                if batches:
+                    self._keep(consumer, batches)
+        finally:
+            consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
 
     def _look(self, consumer: KafkaConsumer) -> None:
-        """See how far behind we are, and which topics there are now."""
-        self._measure(consumer)
-        names = [name for name in consumer.topics() if not name.startswith(INTERNAL)]
-        found = {TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name)}
-        if found != consumer.assignment():
+        """See which topics there are now, and how far behind we are."""
+        seen = topics_of(self._admin)
+        again = self._made_again(seen)
+        if not again:  # before new topics are assigned, whose leaders may not know of them yet
+            self._measure(consumer)
+        self._ids |= {name: topic.id for name, topic in seen.items()}
+        found = {TopicPartition(name, number) for name, topic in seen.items() for number in topic.partitions}
+        if again or found != consumer.assignment():
+            consumer.assign([])  # what was fetched of a topic that is gone must not count as of the next
             consumer.assign(sorted(found))
+            logged = self._writer.positions
             for partition in found:
-                start = self._kept.get((partition.topic, partition.partition), 0)
+                start = logged.get((self._ids[partition.topic], partition.partition), 0)
                 consumer.seek(partition, self._next.setdefault(partition, start))
-            log.info("partitions_assigned", topics=len(names), partitions=len(found))
+            log.info("partitions_assigned", topics=len(seen), partitions=len(found))
         self._standing("stream", bool(found))
+
+    def _made_again(self, seen: Mapping[str, Described]) -> list[str]:
+        """Topics that are others under their old names: their records have places of their own in the log."""
+        again = [name for name, topic in seen.items() if self._ids.get(name, topic.id) != topic.id]
+        for name in again:
+            log.error("topic_made_again", topic=name, was=self._ids[name], now=seen[name].id)
+            for partition in [partition for partition in self._next if partition.topic == name]:
+                del self._next[partition]
+                self._jumped.pop(partition, None)
+        return again
 
     def _measure(self, consumer: KafkaConsumer) -> None:
         # Bounded, unlike the request for topics: a broker that hangs is noticed here.
-        ends = consumer.end_offsets(sorted(consumer.assignment()), timeout_ms=ASK_MS)
+        ends = {partition: span[1] for partition, span in kept(consumer, sorted(consumer.assignment())).items()}
         for partition, end in ends.items():
             behind = max(0, end - self._next[partition])
             self._metrics.lag.labels(partition.topic, str(partition.partition)).set(behind)
@@ -139,25 +179,40 @@ class Sequencer:
             self._moved = now
         elif now - self._moved > STUCK_SECONDS:
             raise Stuck(f"nothing arrived for {STUCK_SECONDS:.0f} s, though the broker answers and has more")
+        ahead = [partition for partition, end in ends.items() if end < self._next[partition]]
+        if ahead and self._is_same(ahead[0].topic):
+            raise self._ahead(ahead[0], ends[ahead[0]])
+
+    def _ahead(self, partition: TopicPartition, end: int) -> LogAhead:
+        return LogAhead(
+            f"{partition.topic}/{partition.partition} ends at offset {end}, but the log holds it up to "
+            f"{self._next[partition]}: the broker was put back. Put its newest copy back; nothing is logged until then"
+        )
+
+    def _is_same(self, topic: str) -> bool:
+        """Whether the broker still has the topic that we read; if not, look at all of them at once."""
+        seen = topics_of(self._admin).get(topic)
+        same = seen is not None and seen.id == self._ids[topic]
+        if not same:
+            self._look_at = float("-inf")
+        return same
 
     def _poll(self, consumer: KafkaConsumer) -> Mapping[TopicPartition, Sequence[Any]]:
         try:
             batches: Mapping[TopicPartition, Sequence[Any]] = consumer.poll(timeout_ms=POLL_MS)
         except OffsetOutOfRangeError as error:
             for partition in error.args[0]:
-                self._go_on_from_beginning(consumer, partition)
+                if self._is_same(partition.topic):
+                    self._go_on_from_beginning(consumer, partition)
             return {}
         return batches
 
     def _go_on_from_beginning(self, consumer: KafkaConsumer, partition: TopicPartition) -> None:
         """Records of partners' topics expire; what expired before it was read is gone, and is said loudly."""
         wanted = self._next[partition]
-        beginning = consumer.beginning_offsets([partition], timeout_ms=ASK_MS)[partition]
+        beginning, end = kept(consumer, [partition])[partition]
         if beginning <= wanted:
-            raise IndexAhead(
-                f"{partition.topic}/{partition.partition} ends before offset {wanted}, up to which it was read: the "
-                "broker was put back, or the topic was made again; run `referrals rebuild audit`"
-            )
+            raise self._ahead(partition, end)
         log.error(
             "records_expired_unread",
             topic=partition.topic,
@@ -165,32 +220,59 @@ class Sequencer:
             first=wanted,
             count=beginning - wanted,
         )
+        self._log([(self._gap(partition, wanted, beginning, EXPIRED), None)])
         self._next[partition] = beginning
         consumer.seek(partition, beginning)
 
-    def _keep(self, consumer: KafkaConsumer, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
-        whole = {partition: raws for partition, raws in batches.items() if self._joins(consumer, partition, raws)}
-        if not whole:
-            return
-        entries = [entry_of(_record(raw)) for raws in whole.values() for raw in raws]
-        reached = {partition: raws[-1].offset + 1 for partition, raws in whole.items()}
-        positions = {(partition.topic, partition.partition): offset for partition, offset in reached.items()}
-        self._store(lambda: self._index.save(entries, positions))
-        self._next.update(reached)
-        self._moved = time.monotonic()
+    def _gap(self, partition: TopicPartition, first: int, until: int, why: str) -> Gap:
+        place = (partition.topic, self._ids[partition.topic], partition.partition)
+        return Gap(*place, first, until, time.time_ns() // 1_000_000, why)
 
-    def _joins(self, consumer: KafkaConsumer, partition: TopicPartition, raws: Sequence[Any]) -> bool:
-        """Whether the records follow on the last ones. If not they are fetched again, once: the client may have
-        dropped some on an error; what is then still missing is not on the topic."""
-        expected, first = self._next[partition], raws[0].offset
-        if first == expected:
-            return True
-        if self._jumped.get(partition) == expected:
-            log.error("offsets_missing", topic=partition.topic, partition=partition.partition, first=expected)
-            return True
-        self._jumped[partition] = expected
-        consumer.seek(partition, expected)
-        return False
+    def _keep(self, consumer: KafkaConsumer, batches: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        # Ids are asked for after the fetch: one that is as it was before it is that of the records.
+        seen = self._broker(lambda: topics_of(self._admin))
+        logged: list[Logged] = []
+        reached: dict[TopicPartition, int] = {}
+        for partition, raws in batches.items():
+            topic = seen.get(partition.topic)
+            if topic is None or topic.id != self._ids[partition.topic]:
+                consumer.seek(partition, self._next[partition])
+                self._look_at = float("-inf")
+                continue
+            found = self._joined(consumer, partition, raws)
+            if found:
+                logged += found
+                reached[partition] = found[-1][0].until
+        if logged:
+            self._log(logged)
+            self._next.update(reached)
+            self._moved = time.monotonic()
+
+    def _joined(self, consumer: KafkaConsumer, partition: TopicPartition, raws: Sequence[Any]) -> list[Logged]:
+        """What follows on the last record without a hole. From a hole on it is fetched again, once: the client may
+        have dropped some on an error; what is then still missing is not on the topic."""
+        expected = self._next[partition]
+        found: list[Logged] = []
+        for raw in raws:
+            if raw.offset != expected:
+                if self._jumped.get(partition) != expected:
+                    self._jumped[partition] = expected
+                    consumer.seek(partition, expected)
+                    break
+                log.error("offsets_missing", topic=partition.topic, partition=partition.partition, first=expected)
+                found.append((self._gap(partition, expected, raw.offset, MISSING), None))
+            record = record_of(raw)
+            entry = entry_of(record)
+            found.append((leaf_of(record, entry, self._ids[partition.topic]), entry))
+            expected = raw.offset + 1
+        return found
+
+    def _log(self, logged: Sequence[Logged]) -> None:
+        """To the log, which makes it last and signs it; then to the index, which can be made again."""
+        batch = batch_of(leaf for leaf, _ in logged)
+        appended = self._patiently("log", lambda: self._writer.append(batch))
+        placed = [(place, entry) for place, (_, entry) in enumerate(logged, appended.first) if entry is not None]
+        self._store(lambda: self._index.save(placed, appended.tree.size))
 
     def _store(self, action: Callable[[], T]) -> T:
         return self._patiently("store", action)
@@ -200,21 +282,26 @@ class Sequencer:
 
     def _patiently(self, what: str, action: Callable[[], T]) -> T:
         """Repeat until it is done, however long that takes: nothing is skipped. Raises _Stopping when told to stop."""
-        failures = 0
+        failures, waited = 0, {what}
         while True:
             try:
                 done = action()
-            except (Away, KafkaError) as error:
-                self._standing(what, False)
+            except (Away, KafkaError, OSError) as error:
+                away = error.what if isinstance(error, Away) else what
+                self._standing(away, False)
+                waited.add(away)
                 delay = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
-                log.warning("sequencer_waits", away=what, error=type(error).__name__, retry_in=delay)
+                log.warning("sequencer_waits", away=away, error=_said(error), retry_in=delay)
                 failures += 1
                 if self._stopping.wait(delay):
                     raise _Stopping from error
             else:
-                self._standing(what, True)
+                for condition in waited:
+                    self._standing(condition, True)
                 return done
 
 
-def _record(raw: Any) -> Record:
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
+def _said(error: Exception) -> str:
+    """Its kind; of the disk also what it says, such as that it is full."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -9,7 +9,7 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from safeguarding.v1.audit_pb2 import SearchRequest, TimelineEntry
-from services.audit.index import ENTRIES, REFERRALS
+from services.audit.index import ENTRIES, EVENTS, REFERRALS
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.store import answering
 
@@ -25,6 +25,7 @@ class Views:
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self._entries = database[ENTRIES]
         self._referrals = database[REFERRALS]
+        self._events = database[EVENTS]
 
     def timeline(self, referral_id: str) -> list[TimelineEntry]:
         """Every record about the referral, and every look at it, oldest first; empty where there is none."""
@@ -36,6 +37,13 @@ class Views:
                 some = {"_id": {"$in": ids[start : start + IDS_AT_ONCE]}}
                 found += self._entries.find(some, _FIELDS)
         return _oldest_first(found)
+
+    def first(self, event_key: str) -> tuple[int, TimelineEntry] | None:
+        """The first entry of an event (see `index.event_key`), with its place in the log."""
+        with answering():
+            event = self._events.find_one({"_id": event_key})
+            found = event and self._entries.find_one({"_id": event["entry"]})
+        return (found["_id"], TimelineEntry.FromString(found["entry"])) if found else None
 
     def search(self, request: SearchRequest) -> tuple[list[TimelineEntry], bool]:
         """The oldest entries that have all that is asked for, at most `limit`; and whether there are more.

@@ -1,4 +1,4 @@
-"""`referrals audit timeline | search`: what audit holds about a referral, an actor or a partner."""
+"""`referrals audit timeline | search | verify | receipt`: what audit holds about a referral, an actor or a partner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from safeguarding.v1 import audit_pb2 as audit
 from safeguarding.v1.access_control_pb2 import Role
 from safeguarding.v1.audit_pb2_grpc import AuditStub
-from services.cli import showing
+from services.cli import audit_log, showing
 from services.cli.calling import As, Calls
 from services.cli.raising import Referral
 from services.cli.showing import Json
@@ -24,6 +24,7 @@ sub = typer.Typer(help="Every record of every topic.", no_args_is_help=True)
 
 def register(app: typer.Typer) -> None:
     """See __main__."""
+    audit_log.register(sub)
     app.add_typer(sub, name="audit")
 
 

@@ -14,7 +14,7 @@ from safeguarding.v1.intake_pb2_grpc import IntakeStub
 from safeguarding.v1.routing_pb2 import ReadOutcomeRequest
 from safeguarding.v1.routing_pb2_grpc import RoutingStub
 from services.chassis.areas import load_areas
-from services.cli import asking, concerns, showing
+from services.cli import asking, audit_log, concerns, showing
 from services.cli.calling import As, Calls, Key, new_key
 from services.cli.concerns import enum
 from services.cli.local import environments
@@ -42,6 +42,9 @@ def raise_(
         Path | None, typer.Option(dir_okay=False, help="The concern as TOML or JSON, or - for standard input.")
     ] = None,
     key: Key = "",
+    receipt: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Put the proof that the log holds it into this file.")
+    ] = None,
     *,
     as_json: Json = False,
 ) -> None:
@@ -52,12 +55,16 @@ def raise_(
         request = intake.RaiseConcernRequest(idempotency_key=chosen, concern=concern)
         again = f"referrals raise --as {who} --key {chosen}" + (f" --file {file}" if file else "")
         raised: intake.RaiseConcernResponse = calls.tell(calls.stub(IntakeStub, "intake").RaiseConcern, request, again)
+        if receipt:
+            receipt.write_bytes(audit_log.fetch(calls, raised.event_id))
     if as_json:
         showing.print_json({**showing.document(raised), "idempotency_key": chosen})
         return
     showing.line(f"raised {raised.reference}, recorded {showing.moment(raised.recorded_at)}")
     showing.line(f"  referral {raised.referral_id}")
     showing.line(f"  event    {raised.event_id}")
+    if receipt:
+        showing.line(f"  receipt  {receipt}")
     showing.line(f"  next:    referrals outcome {raised.referral_id} --as {who}")
 
 

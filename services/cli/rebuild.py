@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
 from kafka.errors import KafkaError
@@ -16,11 +17,11 @@ from services import topics
 from services.chassis.deciding import Decider
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.rebuild import CannotRebuild, Rebuilt, Sources, rebuild
-from services.cli import showing
+from services.cli import rebuild_audit, showing
 from services.cli.exits import Exit, Failed
 from services.cli.installed import installed, told
 from services.cli.local.stack import Stack
-from services.cli.parked import Deciding, Service
+from services.cli.parked import Deciding
 from services.cli.showing import Json
 from services.intake.domain import IntakeDecider
 from services.partner_routing.domain import RoutingDecider
@@ -48,11 +49,26 @@ def register(app: typer.Typer) -> None:
     app.command(name="rebuild")(rebuild_)
 
 
-def rebuild_(service: Service, *, as_json: Json = False) -> None:
+class Rebuildable(StrEnum):
+    """The services whose stores the topics can make again."""
+
+    INTAKE = "intake"
+    TRIAGE = "triage"
+    PARTNER_ROUTING = "partner-routing"
+    AUDIT = "audit"
+
+
+def rebuild_(
+    which: Annotated[Rebuildable, typer.Argument(metavar="SERVICE", help="Whose store.")], *, as_json: Json = False
+) -> None:
     """Make a service's store again from the topics: same facts, same views. The service is stopped meanwhile.
 
     Intake's keys are never touched: no topic has them. Rebuilding twice changes nothing.
     """
+    if which is Rebuildable.AUDIT:
+        rebuild_audit.run(as_json=as_json)
+        return
+    service = Deciding(which)
     stack = installed()
     place = _place(stack, service)
     with showing.working(f"stopping {service}"):

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from kafka import KafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
+from safeguarding.v1.audit_pb2 import TimelineEntry
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
@@ -84,7 +85,11 @@ def timeline_holes(stack: Stack, seconds: float) -> list[str]:
     deadline = time.monotonic() + seconds
     with MongoClient[dict[str, Any]](stack.mongo_url) as client:
         while True:
-            held = {document["_id"] for document in client["audit"]["entries"].find({}, {"_id": 1})}
+            entries = [
+                TimelineEntry.FromString(document["entry"])
+                for document in client["audit"]["entries"].find({}, {"entry": 1})
+            ]
+            held = {f"{entry.topic}/{entry.partition}/{entry.offset}" for entry in entries}
             missing = sorted(wanted - held)
             if not missing or time.monotonic() > deadline:
                 return missing

@@ -24,7 +24,8 @@ class Topics(Protocol):
     """Reads the topics. Errors of the broker go through to whoever verifies."""
 
     def bounds(self) -> Mapping[Place, Bounds]:
-        """Every partition, as it was before the log's checkpoint was read: later records may have no leaf yet."""
+        """Every partition as it is now. Asked before the log's checkpoint is read, since later records may have no
+        leaf yet; and again where the log has more than that, since it may have grown meanwhile."""
 
     def leaves(self, place: Place, start: int, until: int) -> Iterable[tuple[int, bytes]]:
         """Each record that the topic keeps with an offset in [start, until), in order: its offset and the leaf that
@@ -34,10 +35,10 @@ class Topics(Protocol):
 class Comparison:
     """Every leaf matches its record, and every record has its leaf."""
 
-    def __init__(self, topics: Topics, done: Progress) -> None:
+    def __init__(self, topics: Topics, bounds: Mapping[Place, Bounds], done: Progress) -> None:
         self._topics = topics
         self._done = done
-        self._bounds = topics.bounds()
+        self._bounds = bounds
         self._waiting: dict[Place, list[tuple[int, int, int, bytes]]] = {}
         """For each partition: index, offset, the offset that follows, and the leaf (nothing where it is a gap)."""
 
@@ -55,7 +56,7 @@ class Comparison:
     def compare(self) -> None:
         """Compare all that was added with the topics."""
         for place, leaves in self._waiting.items():
-            bounds = self._bounds.get(place)
+            bounds = self._bounds.get(place) or self._now().get(place)
             if bounds is None:
                 raise Diverged(f"entry {leaves[0][0]}", f"there is no topic {place[0]} with partition {place[1]}")
             self._compare(place, bounds, leaves)
@@ -73,7 +74,7 @@ class Comparison:
             if not leaf:
                 continue
             if record is None or record[0] != offset:
-                if offset >= bounds.first:
+                if offset >= bounds.first and offset >= self._now()[place].first:
                     raise Diverged(f"entry {index}", f"{where} is not on its topic")
                 self._done.expired += 1
                 continue
@@ -82,16 +83,20 @@ class Comparison:
             self._done.records += 1
             record = next(records, None)
 
+    def _now(self) -> Mapping[Place, Bounds]:
+        return self._topics.bounds()
+
     def finish(self, reached: Mapping[Place, int]) -> None:
         """Every record must have been in the log, and the log must not be ahead of a topic."""
+        ends: Mapping[Place, Bounds] = {}
         for place, bounds in self._bounds.items():
             offset = reached.get(place, 0)
             if offset < bounds.end:
                 raise Diverged(
                     f"{bounds.topic}/{place[1]} offset {offset}", f"not in the log; the topic goes up to {bounds.end}"
                 )
-            if offset > bounds.end:
+            if offset > bounds.end and offset > (ends := ends or self._now())[place].end:
                 raise Diverged(
-                    f"{bounds.topic}/{place[1]} offset {bounds.end}",
+                    f"{bounds.topic}/{place[1]} offset {ends[place].end}",
                     f"the topic ends here, but the log holds it up to {offset}: the broker was put back",
                 )

@@ -60,6 +60,7 @@ class _Verification:
     def __init__(self, folder: Path, log: Verifier, topics: Topics | None, state: Path | None) -> None:
         self._folder = folder
         self._live = disk.is_written(folder)
+        bounds = topics.bounds() if topics else {}
         self._states = _positions(folder)
         try:
             checkpoint, _ = open_checkpoint(_read(folder, tiles.CHECKPOINT), log)
@@ -68,7 +69,7 @@ class _Verification:
         self._tree = checkpoint.tree
         self._done = Progress.load(state, str(log), self._tree.size, compared=topics is not None)
         self._follower = Follower(self._done.positions)
-        self._comparison = Comparison(topics, self._done) if topics else None
+        self._comparison = Comparison(topics, bounds, self._done) if topics else None
 
     def run(self, progress: Callable[[int, int], None]) -> Verified:
         tree, done = self._tree, self._done

@@ -1,10 +1,14 @@
 """Passwords and keys of one installation: random, made once, kept in one file of mode 0600."""
 
 import secrets
+from collections.abc import Callable, Mapping
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from services.audit.log.note import Signer
 from services.cli.local import home as files
+from services.cli.local.authority import TRUST_DOMAIN
 from services.cli.local.home import Home
 from services.topics import SERVICES
 
@@ -40,11 +44,17 @@ def x25519_public_key(private_key: str) -> str:
     return X25519PrivateKey.from_private_bytes(bytes.fromhex(private_key)).public_key().public_bytes_raw().hex()
 
 
-_MAKERS = {
+def log_signing_key() -> Signer:
+    """A new key of audit's log. Its name, which is the log's, is of this installation alone."""
+    return Signer(f"{TRUST_DOMAIN}/audit-{secrets.token_hex(4)}", Ed25519PrivateKey.generate())
+
+
+_MAKERS: Mapping[str, Callable[[], str]] = {
     **{f"kafka.{user}": password for user in (*BROKER_USERS, CONTROLLER)},
     **{f"hmac.{service}": lambda: secrets.token_hex(32) for service in SERVICES},
     "kek.intake": lambda: secrets.token_hex(32),
     "linking.intake": lambda: secrets.token_hex(32),
     "index.triage": lambda: secrets.token_hex(32),
     "hpke.partner-routing": x25519_private_key,
+    "log.audit": lambda: log_signing_key().secret(),
 }

@@ -4,6 +4,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from services.audit.log.note import Signer
 from services.cli.local import authority, directory
 from services.cli.local import home as files
 from services.cli.local.authority import TRUST_DOMAIN, Authority
@@ -19,6 +20,8 @@ def write(home: Home, ports: dict[str, int], secrets: Credentials, area: str) ->
     """Write all of it; what is there already keeps its keys."""
     issuer = authority.ensure(home)
     files.write(_hpke_file(home), secrets["hpke.partner-routing"])
+    files.write(_log_key_file(home), secrets["log.audit"] + "\n")
+    files.write(home.audit / "log.vkey", f"{Signer.parse(secrets['log.audit']).verifier}\n")
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda service: _write_one(home, ports, secrets, area, issuer, service), SERVICES))
 
@@ -65,6 +68,11 @@ def settings(  # one argument for each thing that a service is told about
         told["INDEX_KEY"] = secrets["index.triage"]
     if service == "partner-routing":
         told["HPKE_PRIVATE_KEY"] = str(_hpke_file(home))
+    if service == "audit":
+        told["LOG"] = str(home.audit / "log")
+        told["LOG_KEY"] = str(_log_key_file(home))
+        told["LOG_ADDRESS"] = _local(ports["audit.log"])
+        told["LOG_SECOND_MEMORY"] = str(home.data / "audit-log.signed")
     if service in NEED_INTAKE:
         told["INTAKE_ADDRESS"] = _local(ports["intake"])
     return told
@@ -84,6 +92,10 @@ def _write_one(
 
 def _hpke_file(home: Home) -> Path:
     return home.root / "env" / "partner-routing.hpke"
+
+
+def _log_key_file(home: Home) -> Path:
+    return home.root / "env" / "audit.log-key"
 
 
 def _local(port: int) -> str:

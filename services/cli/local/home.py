@@ -33,6 +33,11 @@ class Home:
         return self.root / "identities"
 
     @property
+    def audit(self) -> Path:
+        """What anyone may verify: the log, and beside it `log.vkey`."""
+        return self.root / "audit"
+
+    @property
     def data(self) -> Path:
         return self.root / "data"
 

@@ -11,6 +11,9 @@ from services.cli.local import broker, jars, probes
 from services.cli.local.home import CHECKOUT, Home
 from services.cli.local.probes import Access
 
+MORE_PORTS = {"audit": ("audit.log",)}
+"""What else a service listens on: audit serves its log to anyone."""
+
 Command = Callable[[Home, dict[str, int]], list[str]]
 Probe = Callable[[Access], None]
 
@@ -58,7 +61,8 @@ def _service(name: str) -> Entry:
     def probe(access: Access) -> None:
         probes.service_is_ready(access, http)
 
-    return Entry(name, 1, (name, http), lambda home, ports: command, probe, environment_file=True)
+    ports = (name, http, *MORE_PORTS.get(name, ()))
+    return Entry(name, 1, ports, lambda home, ports: command, probe, environment_file=True)
 
 
 PLAN = (

@@ -19,6 +19,9 @@ from pymongo.errors import PyMongoError
 from safeguarding.v1 import audit_pb2_grpc, common_pb2, intake_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
 from services import topics
+from services.audit.log.checkpoint import open_checkpoint
+from services.audit.log.note import Verifier
+from services.audit.log.reader import LogReader
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.cli.local import authority, directory
@@ -114,7 +117,8 @@ def wait_for_all(stack: Stack, index: Database[dict[str, Any]], seconds: float =
 
     def reached() -> bool:
         try:
-            return index["entries"].count_documents({}) >= total
+            covered = index["log"].find_one({"_id": "covered"})
+            return covered is not None and covered["size"] >= total
         except PyMongoError:  # the store is away for now
             return False
 
@@ -132,3 +136,21 @@ def readiness(stack: Stack) -> dict[str, bool]:
         return {}
     conditions: dict[str, bool] = json.loads(body)["conditions"]
     return conditions
+
+
+def verifier(stack: Stack) -> Verifier:
+    """The key that verifies the stack's log."""
+    return Verifier.parse((stack.home.audit / "log.vkey").read_text().strip())
+
+
+def log_of(stack: Stack) -> LogReader:
+    """The log as its checkpoint says now, read from its files."""
+    folder = stack.home.audit / "log"
+    checkpoint, _ = open_checkpoint((folder / "checkpoint").read_bytes(), verifier(stack))
+    return LogReader(folder, checkpoint.tree.size)
+
+
+def topic_ids(stack: Stack) -> dict[str, str]:
+    """The id of each topic, as the broker's administrator is told."""
+    with stack.admin() as admin:
+        return {found["name"]: str(found["topic_id"]) for found in admin.describe_topics()}

@@ -9,8 +9,9 @@ from pymongo.database import Database
 from safeguarding.v1.audit_pb2 import TimelineEntry
 from services import topics
 from services.audit.entries import entry_of
+from services.audit.log.leaf import Leaf, decode
 from services.chassis import kafka_headers
-from services.chassis.kafka_in.chunk import Record
+from services.chassis.kafka_in.chunk import Position, Record
 from services.cli.local import partners
 from services.cli.local.partners import Partner
 from services.cli.local.stack import Stack
@@ -18,11 +19,13 @@ from tests.integration.audit.conftest import SCHOOL
 from tests.integration.audit.support import (
     a_referral,
     everywhere,
+    log_of,
     login,
     on_the_broker,
     raised,
     readiness,
     send,
+    topic_ids,
     wait_for_all,
     wait_until,
 )
@@ -52,21 +55,25 @@ def records_on_the_broker(stack: Stack) -> list[Record]:
 
 
 def assert_kept_once(stack: Stack, index: Index) -> None:
-    expected = {entry.id: entry for entry in map(entry_of, records_on_the_broker(stack))}
+    """Every record of the broker is in the log once, and the index says of it what the record says."""
+    expected = {record.position: entry_of(record) for record in records_on_the_broker(stack)}
+    leaves = [decode(entry) for entry in log_of(stack).entries()]
+    assert all(isinstance(leaf, Leaf) for leaf in leaves), "nothing was missing"
+    placed = {place: Position(leaf.topic, leaf.partition, leaf.offset) for place, leaf in enumerate(leaves)}
+    assert sorted(placed.values()) == sorted(expected)
+    ids = topic_ids(stack)
+    assert all(leaf.topic_id == ids[leaf.topic] for leaf in leaves)
+    assert index["log"].find_one({"_id": "covered"}) == {"_id": "covered", "size": len(leaves)}
+
     kept = {found["_id"]: TimelineEntry.FromString(found["entry"]) for found in index["entries"].find()}
-    assert kept == {key: entry.timeline for key, entry in expected.items()}
-
-    under: dict[str, set[str]] = {}
-    for entry in expected.values():
-        for referral in entry.referrals:
-            under.setdefault(referral, set()).add(entry.id)
+    assert kept == {place: expected[position].timeline for place, position in placed.items()}
+    under: dict[str, set[int]] = {}
+    for place, position in placed.items():
+        for referral in expected[position].referrals:
+            under.setdefault(referral, set()).add(place)
     listed = {found["_id"]: found["entries"] for found in index["referrals"].find()}
-    assert {referral: set(ids) for referral, ids in listed.items()} == under
-    assert all(len(ids) == len(set(ids)) for ids in listed.values()), "an entry is listed twice"
-
-    positions = {found["_id"]: found["next"] for found in index["positions"].find()}
-    ends = {f"{topic}/{number}": end for (topic, number), end in on_the_broker(stack).items() if end}
-    assert positions == ends
+    assert {referral: set(places) for referral, places in listed.items()} == under
+    assert all(len(places) == len(set(places)) for places in listed.values()), "an entry is listed twice"
 
 
 @pytest.fixture(autouse=True)
@@ -208,4 +215,5 @@ def test_a_referrals_records_on_many_topics_come_together(audit: Stack, broker: 
 
     listed = index["referrals"].find_one({"_id": referral})
     assert listed is not None
-    assert {place.rpartition("/")[0].rpartition("/")[0] for place in listed["entries"]} == set(names)
+    found = index["entries"].find({"_id": {"$in": listed["entries"]}})
+    assert {entry["topic"] for entry in found} == set(names)

@@ -169,6 +169,9 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
         parked_pb2.ReplayParkedRequest(topic="no.such.topic", partition=1, offset=1),
     ),
     "Audit/Timeline": ("auditor", audit_pb2.TimelineRequest(referral_id=REFERRAL, reason="review")),
+    "Audit/GetReceipt": ("auditor", audit_pb2.GetReceiptRequest(event_id=REFERRAL)),
+    "Audit/GetConsistency": ("auditor", audit_pb2.GetConsistencyRequest(first=1, second=2)),
+    "Audit/GetEntries": ("auditor", audit_pb2.GetEntriesRequest(bundle=1, reason="review")),
     "Audit/Search": (
         "auditor",
         audit_pb2.SearchRequest(

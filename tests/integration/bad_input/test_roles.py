@@ -59,6 +59,9 @@ OPEN_TO: dict[str, set[str]] = {
     "ParkedRecords/ReplayParked": {"operator"},
     "Audit/Timeline": {"auditor", "protection"},
     "Audit/Search": {"auditor", "protection"},
+    "Audit/GetReceipt": RAISERS | {"auditor", "protection"},
+    "Audit/GetConsistency": RAISERS | {"auditor", "protection"},
+    "Audit/GetEntries": {"auditor"},
 }
 
 

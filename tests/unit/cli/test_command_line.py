@@ -61,7 +61,7 @@ def test_without_a_stack_the_status_is_three_and_says_what_to_type(
 
 USAGE = [
     ("mine", REFERRAL),
-    ("rebuild", "audit"),
+    ("rebuild", "zookeeper"),
     ("parked", "list", "zookeeper"),
     ("reply", "farm-watch", REFERRAL, REFERRAL, "shrug"),
     ("reply", "farm-watch", REFERRAL, REFERRAL, "accept", "--reason", "no_capacity"),

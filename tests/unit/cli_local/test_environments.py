@@ -34,6 +34,10 @@ def test_every_common_setting_is_there_and_accepted(home: Home, service: str, mo
         intake_address: str = ""
         linking_key: str = ""
         index_key: str = ""
+        log: str = ""
+        log_key: str = ""
+        log_address: str = ""
+        log_second_memory: str = ""
 
     for name, value in read_environment(home.environment(service)).items():
         monkeypatch.setenv(name, value)

@@ -1,0 +1,86 @@
+"""What the broker has: every topic with its id, and the records between two offsets."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
+
+from services.chassis.kafka_in.chunk import Record
+
+INTERNAL = "__"
+"""Topics of Kafka's own begin with this."""
+POLL_MS = 500
+ASK_MS = 10_000
+PATIENCE_SECONDS = 30.0
+"""The longest silence of a broker that has more to give."""
+Span = tuple[int, int]
+"""Offsets [first, end)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One topic. A topic that was made again under its old name has another id."""
+
+    id: str
+    partitions: tuple[int, ...]
+
+
+def topics_of(admin: KafkaAdminClient) -> dict[str, Described]:
+    """Every topic that audit may see, as the broker says now. Raises KafkaError."""
+    return {
+        found["name"]: Described(
+            str(uuid.UUID(str(found["topic_id"]))), tuple(part["partition_index"] for part in found["partitions"])
+        )
+        for found in admin.describe_topics()
+        if not found["error_code"] and not found["name"].startswith(INTERNAL)
+    }
+
+
+def record_of(raw: Any) -> Record:
+    """A record as the client gives it."""
+    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
+
+
+def kept(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, Span]:
+    """The offsets that the broker keeps of each partition now. Raises KafkaError."""
+    if not places:
+        return {}
+    try:
+        firsts = consumer.beginning_offsets(places, timeout_ms=ASK_MS)
+        ends = consumer.end_offsets(places, timeout_ms=ASK_MS)
+    except KeyError as error:  # the client leaves out a partition of which its leader does not know yet
+        raise UnknownTopicOrPartitionError(f"{error.args[0]}") from error
+    return {place: (firsts[place], ends[place]) for place in places}
+
+
+def records_between(consumer: KafkaConsumer, spans: Mapping[TopicPartition, Span]) -> Iterator[Record]:
+    """What the broker still keeps of these offsets, each partition's records in order; of a consumer of one's own.
+
+    Raises KafkaError, KafkaTimeoutError too where the broker gives nothing for long.
+    """
+    bounds = kept(consumer, list(spans))
+    wanted = {
+        place: (max(first, bounds[place][0]), min(end, bounds[place][1])) for place, (first, end) in spans.items()
+    }
+    left = {place for place, (first, end) in wanted.items() if first < end}
+    consumer.assign(sorted(left))
+    for place in left:
+        consumer.seek(place, wanted[place][0])
+    heard = time.monotonic()
+    while left:
+        for place, raws in consumer.poll(timeout_ms=POLL_MS).items():
+            heard = time.monotonic()
+            yield from (record_of(raw) for raw in raws if raw.offset < wanted[place][1])
+        done = {place for place in left if consumer.position(place) >= wanted[place][1]}
+        if done:
+            left -= done
+            consumer.pause(*done)
+        if time.monotonic() - heard > PATIENCE_SECONDS:
+            raise KafkaTimeoutError(f"nothing came for {PATIENCE_SECONDS:.0f} s")
