@@ -5,6 +5,7 @@
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -21,11 +22,21 @@ hpke = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 copies = folder / "copies"
 copies.mkdir(mode=0o700, exist_ok=True)
 reading = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "allow_auto_create_topics": False}
+reading["consumer_timeout_ms"] = 600_000
 group = settings["group_prefix"] + "subscriber"
-consumer = KafkaConsumer(settings["topic"], group_id=group, **reading, **login)
 producer = KafkaProducer(acks="all", enable_idempotence=True, **login)
 
-for record in consumer:
+
+def records():
+    """Every record, for ever. After ten quiet minutes a new consumer reads on, in case the old one lost its broker."""
+    while True:
+        with closing(KafkaConsumer(settings["topic"], group_id=group, **reading, **login)) as consumer:
+            for record in consumer:
+                yield record
+                consumer.commit()  # last: whatever failed before is read again
+
+
+for record in records():
     sealed = PartnerRecord.FromString(record.value)
     info = f"referrals/copy/v1|{partner}|{sealed.leg_id}|{sealed.event_id}".encode()
     copy = Copy.FromString(hpke.decrypt(sealed.sealed_copy, key, info=info))
@@ -34,4 +45,3 @@ for record in consumer:
         reply = Reply(reply_id=f"{copy.leg_id}:received", referral_id=copy.referral_id, leg_id=copy.leg_id)
         reply.received.CopyFrom(ReceivedReply())  # by leg and step: a repeated answer is taken once
         producer.send(settings["replies_topic"], reply.SerializeToString(), key=record.key).get(timeout=30)
-    consumer.commit()  # last: whatever fails above is read again
