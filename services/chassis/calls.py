@@ -32,6 +32,10 @@ Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 MARGIN = 0.25
 """Seconds before the caller's deadline at which we answer that something is away, so that it hears it from us."""
 
+TIME_TO_REPEAT = 2 * MARGIN
+"""Seconds without which a call that failed is not worth repeating."""
+DO_NOT_REPEAT = ("grpc-retry-pushback-ms", "-1")
+
 _CALLER: ContextVar[Identity] = ContextVar("caller")
 _CONTEXT: ContextVar[grpc.ServicerContext | None] = ContextVar("context", default=None)
 _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
@@ -152,7 +156,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                     status = _status_of(error, method)
             code = _CODES[status.code]
             self._metrics.rpc_seconds.labels(method.short, code).observe(perf_counter() - began)
-            context.abort_with_status(rpc_status.to_status(status))
+            context.abort_with_status(_final(rpc_status.to_status(status), context))
 
         return guarded
 
@@ -180,6 +184,16 @@ class CallInterceptor(grpc.ServerInterceptor):
 def _answered(context: Any) -> bool:
     """Whether the handler itself told gRPC what to answer (the stubs do not know `code`)."""
     return context.code() is not None
+
+
+def _final(status: Any, context: grpc.ServicerContext) -> Any:
+    """The status, which says not to repeat where there is no time for it.
+
+    A channel repeats UNAVAILABLE by itself, and its caller would hear of the deadline and not of what is away.
+    """
+    if status.code is not grpc.StatusCode.UNAVAILABLE or seconds_left(context) > TIME_TO_REPEAT:
+        return status
+    return status._replace(trailing_metadata=(*status.trailing_metadata, DO_NOT_REPEAT))
 
 
 def _parsed(method: _Method, raw: bytes) -> Any:

@@ -1,6 +1,7 @@
 """Who may call, and what each refusal says, over real TLS on a real port."""
 
 import io
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from safeguarding.v1 import intake_pb2 as intake
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
-from services.chassis.calls import caller, seconds_left
+from services.chassis.calls import caller, seconds_left, seconds_to_answer
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.away import Away, Busy
 from services.chassis.errors import STATUS_OF, TimedOut, Unavailable
@@ -195,6 +196,22 @@ def test_what_is_away_is_unavailable_with_a_time_to_come_back(rig: Rig, away: Ex
 
     assert code(error) is grpc.StatusCode.UNAVAILABLE
     assert detail(refusal(error), details.RetryInfo).retry_delay.seconds == 1
+
+
+def test_who_waited_for_what_is_away_hears_of_it_and_not_of_their_deadline(rig: Rig) -> None:
+    attempts: list[float] = []
+
+    def answer(_request: Any, _context: grpc.ServicerContext) -> Any:
+        attempts.append(seconds_to_answer(at_most=10))
+        threading.Event().wait(attempts[-1])
+        raise Away("broker")
+
+    rig.handler.answers = answer
+    with pytest.raises(grpc.RpcError) as caught:
+        rig.officer().GetReferral(ASK, timeout=0.8)
+
+    assert code(caught.value) is grpc.StatusCode.UNAVAILABLE
+    assert len(attempts) == 1, "a channel repeats by itself, unless it is told that there is no time"
 
 
 def test_too_much_work_is_resource_exhausted(rig: Rig) -> None:
