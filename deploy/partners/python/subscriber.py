@@ -5,8 +5,10 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
@@ -27,7 +29,7 @@ group = settings["group_prefix"] + "subscriber"
 producer = KafkaProducer(acks="all", enable_idempotence=True, **login)
 
 
-def records():
+def records() -> Iterator[Any]:
     """Every record, for ever. After ten quiet minutes a new consumer reads on, in case the old one lost its broker."""
     while True:
         with closing(KafkaConsumer(settings["topic"], group_id=group, **reading, **login)) as consumer:
