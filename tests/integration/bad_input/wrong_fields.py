@@ -97,8 +97,8 @@ def _values(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Any]]:
                 yield "of the wrong form", "not-a-uuid"
         case "bytes":
             yield "too long", b"x" * (rules.bytes.max_len + 1)
-        case "uint32":
-            number = rules.uint32
+        case "uint32" | "uint64" as kind:
+            number = getattr(rules, kind)
             if number.HasField("gte") and number.gte:
                 yield "too small", number.gte - 1
             if number.HasField("lte"):
