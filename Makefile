@@ -63,8 +63,9 @@ FAULTS ?= 10
 chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, REFERRALS=… FAULTS=…
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS)
 
-chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults
+chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults; 200 kills and 1,000 tamperings of the log
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
+	@KILLS=200 TAMPERINGS=1000 $(BIN)/pytest tests/integration/audit/test_kills.py tests/integration/audit_log/test_auditor.py tests/unit/audit/log/test_verify.py
 
 ## Measuring it
 

@@ -84,7 +84,7 @@ def replies_topic(partner: str) -> Topic:
     return Topic(f"partner.{partner}.replies.v1", user, readers, "Reply", PARTNER_RETENTION)
 
 
-_REPLIES = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)\.replies\.v1")
+_PARTNERS_OWN = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)(\.replies)?\.v1")
 REPLIES_PATTERN = r"^partner\.[a-z0-9-]+\.replies\.v1$"
 
 TOPICS = (
@@ -117,9 +117,9 @@ def partner_group_prefix(partner: str) -> str:
     return f"{partner_user(partner)}-"
 
 
-def partner_of_replies(topic: str) -> str:
-    """Whose replies the topic carries; empty where it is another topic."""
-    found = _REPLIES.fullmatch(topic)
+def partner_of(topic: str) -> str:
+    """Whose copies or replies the topic carries; empty where it is another topic."""
+    found = _PARTNERS_OWN.fullmatch(topic)
     return found["partner"] if found else ""
 
 

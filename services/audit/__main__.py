@@ -45,7 +45,7 @@ def main() -> None:
     sequencer = Sequencer(
         settings.kafka,
         index,
-        lambda: Writer(settings.log, settings.signer, memories),
+        lambda: Writer(settings.log, settings.signer, memories, witness=settings.witness()),
         lambda what, ready: health.set(what, ready=ready),
     )
     published = Published(settings.log, settings.signer.verifier)

@@ -44,16 +44,25 @@ class AuditApi(audit_pb2_grpc.AuditServicer):
     def Search(  # noqa: N802 - the RPC's name
         self, request: audit_pb2.SearchRequest, context: grpc.ServicerContext
     ) -> audit_pb2.SearchResponse:
-        """Records by what they have in common."""
-        entries, more = self._views.search(request)
+        """Records by what they have in common, and the checkpoint of a log that holds them all."""
+        found = self._views.search(request)
+        # Read after the index, which is never ahead of the log.
+        checkpoint, _ = self._published.checkpoint()
+        touched = {entry.referral_id for entry in found.entries if entry.referral_id}
         self._access.record(
             caller(),
-            access_pb2.ACCESS_KIND_SEARCHED,
+            access_pb2.ACCESS_KIND_EXPORTED if request.export else access_pb2.ACCESS_KIND_SEARCHED,
             "Audit/Search",
             reason=request.reason,
-            referral_ids=sorted({entry.referral_id for entry in entries if entry.referral_id}),
+            referral_ids=sorted(touched | ({request.referral_id.lower()} if request.referral_id else set())),
         )
-        return audit_pb2.SearchResponse(entries=entries, more=more)
+        return audit_pb2.SearchResponse(
+            entries=found.entries,
+            more=bool(found.next_page),
+            next_page=found.next_page,
+            checkpoint=checkpoint,
+            searched=found.searched,
+        )
 
     def GetReceipt(  # noqa: N802 - the RPC's name
         self, request: audit_pb2.GetReceiptRequest, context: grpc.ServicerContext

@@ -26,6 +26,8 @@ EVENTS = "events"
 LOG = "log"
 """What is known of the log: `covered`, up to where this index holds it; `signed`, the tree that was signed last."""
 COVERED, SIGNED = "covered", "signed"
+FORM = 2
+"""Which fields the documents have: an index of another form is made again from the log and the topics."""
 DUPLICATE_KEY = 11000
 
 Placed = tuple[int, Entry]
@@ -48,16 +50,16 @@ class Index:
 
     def prepare(self) -> None:
         """Make the indexes that searches use. The local store has none of this kind and scans instead."""
-        fields = ("actor", "partner", "type", "topic")
+        fields = ("actor", "partner", "type", "topic", "disclosed")
         orders = [[("at", ASCENDING)], *([(field, ASCENDING), ("at", ASCENDING)] for field in fields)]
         with _answering():
             self._entries.create_indexes([IndexModel(order) for order in orders])
 
     def covered(self) -> int:
-        """How many entries of the log it holds. What an index without this mark holds is not of the log."""
+        """How many entries of the log it holds. What an index without this mark, or of another form, holds goes."""
         with _answering():
             found = self._log.find_one({"_id": COVERED})
-        if found is None:
+        if found is None or found.get("form") != FORM:
             self.clear()
             return 0
         size: int = found["size"]
@@ -90,7 +92,7 @@ class Index:
                 ]
                 if listed:
                     self._referrals.bulk_write(listed, ordered=False)
-            self._log.update_one({"_id": COVERED}, {"$max": {"size": covered}}, upsert=True)
+            self._log.update_one({"_id": COVERED}, {"$max": {"size": covered}, "$set": {"form": FORM}}, upsert=True)
 
     def memory(self) -> Memory:
         """Remembers in the store which tree was signed last."""
@@ -108,14 +110,15 @@ class Index:
 
 
 def event_key(topic: str, event_id: str) -> str:
-    """Under what an event is found. A partner chooses the ids of its replies: they cannot stand for other events."""
-    partner = topics.partner_of_replies(topic)
-    return reply_key(partner, event_id) if partner else event_id
+    """Under what an event is found. A copy has the id of the fact that it tells of, and a partner chooses the ids of
+    its replies: neither may stand before the fact of that id."""
+    partner = topics.partner_of(topic)
+    return partners_key(partner, event_id) if partner else event_id
 
 
-def reply_key(partner_id: str, reply_id: str) -> str:
-    """Under what a partner's reply is found."""
-    return f"{partner_id}/{reply_id}"
+def partners_key(partner_id: str, event_id: str) -> str:
+    """Under what a partner's copy or reply is found."""
+    return f"{partner_id}/{event_id}"
 
 
 def _insert_new(collection: Any, documents: Sequence[Mapping[str, Any]]) -> None:
@@ -153,7 +156,10 @@ def _document(place: int, entry: Entry) -> dict[str, Any]:
         "topic": timeline.topic,
         "type": timeline.type,
         "actor": timeline.actor.id,
+        "role": timeline.actor.role,
         "partner": timeline.partner_id,
+        "look": timeline.look,
+        "disclosed": entry.disclosed,
         "entry": timeline.SerializeToString(deterministic=True),
     }
 

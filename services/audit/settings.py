@@ -9,6 +9,9 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import SettingsConfigDict
 
 from services.audit.log.note import Signer
+from services.audit.log.witnessing import Witnesses
+from services.audit.witnesses import load
+from services.chassis.areafile import FileRefused
 from services.chassis.settings import Address, ExistingFile, ServiceSettings
 
 OTHERS = 0o077
@@ -20,6 +23,14 @@ def _signing_key(path: Path) -> Path:
     try:
         Signer.parse(path.read_text().strip())
     except ValueError as error:
+        raise PydanticCustomError("setting", "{wrong}", {"wrong": str(error)}) from None
+    return path
+
+
+def _witnesses(path: Path) -> Path:
+    try:
+        load(path)
+    except FileRefused as error:
         raise PydanticCustomError("setting", "{wrong}", {"wrong": str(error)}) from None
     return path
 
@@ -37,8 +48,17 @@ class Settings(ServiceSettings):
     """Where checkpoint and tiles are served to anyone."""
     log_second_memory: Path | None = None
     """A file on another disk that also remembers what was last signed."""
+    log_witnesses: Annotated[ExistingFile, AfterValidator(_witnesses)] | None = None
+    """The file of the witnesses whose cosignatures each checkpoint must carry (see witnesses.py)."""
 
     @cached_property
     def signer(self) -> Signer:
         """The log's signing key."""
         return Signer.parse(self.log_key.read_text().strip())
+
+    def witness(self) -> Witnesses | None:
+        """Asks the witnesses, where there are any."""
+        if self.log_witnesses is None:
+            return None
+        policy = load(self.log_witnesses)
+        return Witnesses(self.log, policy.remotes, policy.quorum)

@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo import ASCENDING
 from pymongo.database import Database
 
-from safeguarding.v1.audit_pb2 import SearchRequest, TimelineEntry
-from services.audit.index import ENTRIES, EVENTS, REFERRALS
+from safeguarding.v1.access_pb2 import AccessFact
+from safeguarding.v1.audit_pb2 import SIGHT_ANY, SIGHT_DISCLOSURE, SIGHT_LOOK, SearchRequest, TimelineEntry
+from services.audit.index import COVERED, ENTRIES, EVENTS, LOG, REFERRALS
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.store import answering
 
 IDS_AT_ONCE = 1_000
 _FIELDS = {"at": 1, "entry": 1}
-_BY = (("actor_id", "actor"), ("partner_id", "partner"), ("type", "type"), ("topic", "topic"))
+_BY = (
+    ("actor_id", "actor"),
+    ("actor_role", "role"),
+    ("partner_id", "partner"),
+    ("type", "type"),
+    ("topic", "topic"),
+    ("look", "look"),
+)
 """Fields of a search, and where documents have them."""
+_LOOKED: Mapping[str, Any] = {"type": AccessFact.DESCRIPTOR.full_name}
+_DISCLOSED: Mapping[str, Any] = {"disclosed": True}
+_SIGHTS: Mapping[int, Mapping[str, Any]] = {
+    SIGHT_LOOK: _LOOKED,
+    SIGHT_DISCLOSURE: _DISCLOSED,
+    SIGHT_ANY: {"$or": [_LOOKED, _DISCLOSED]},
+}
+
+Stored = Mapping[str, Any]
+"""What is read of a document: `_id`, `at` and `entry`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The answer to a search."""
+
+    entries: Sequence[TimelineEntry]
+    next_page: str
+    """Empty where there are no more."""
+    searched: int
+    """How many entries of the log the index held before the search."""
 
 
 class Views:
@@ -26,46 +56,63 @@ class Views:
         self._entries = database[ENTRIES]
         self._referrals = database[REFERRALS]
         self._events = database[EVENTS]
+        self._log = database[LOG]
 
     def timeline(self, referral_id: str) -> list[TimelineEntry]:
         """Every record about the referral, and every look at it, oldest first; empty where there is none."""
-        with answering():
-            listed = self._referrals.find_one({"_id": referral_id})
-            ids = listed["entries"] if listed else []
-            found: list[dict[str, Any]] = []
-            for start in range(0, len(ids), IDS_AT_ONCE):
-                some = {"_id": {"$in": ids[start : start + IDS_AT_ONCE]}}
-                found += self._entries.find(some, _FIELDS)
-        return _oldest_first(found)
+        return [_entry(found) for found in self._under(referral_id, {})]
 
-    def first(self, event_key: str) -> tuple[int, TimelineEntry] | None:
-        """The first entry of an event (see `index.event_key`), with its place in the log."""
+    def first(self, event_key: str) -> TimelineEntry | None:
+        """The first entry of an event (see `index.event_key`)."""
         with answering():
             event = self._events.find_one({"_id": event_key})
-            found = event and self._entries.find_one({"_id": event["entry"]})
-        return (found["_id"], TimelineEntry.FromString(found["entry"])) if found else None
+            found = event and self._entries.find_one({"_id": event["entry"]}, _FIELDS)
+        return _entry(found) if found else None
 
-    def search(self, request: SearchRequest) -> tuple[list[TimelineEntry], bool]:
-        """The oldest entries that have all that is asked for, at most `limit`; and whether there are more.
+    def search(self, request: SearchRequest) -> Results:
+        """The oldest entries that have all that is asked for, at most `limit`. Raises Refused for a time that is none.
 
-        Raises Refused for a time that is none.
+        Those of one time come in the order of the log, so that pages neither overlap nor leave anything out.
         """
         query = _query(request)
         with answering():
-            # Those with one time are told apart by id, so that the limit always cuts at the same place.
-            order = [("at", ASCENDING), ("_id", ASCENDING)]
-            found = list(self._entries.find(query, _FIELDS).sort(order).limit(request.limit + 1))
-        return _oldest_first(found[: request.limit]), len(found) > request.limit
+            covered = self._log.find_one({"_id": COVERED})
+        if request.referral_id:
+            found = self._under(request.referral_id.lower(), query)[: request.limit + 1]
+        else:
+            with answering():
+                order = [("at", ASCENDING), ("_id", ASCENDING)]
+                found = list(self._entries.find(query, _FIELDS).sort(order).limit(request.limit + 1))
+        given = found[: request.limit]
+        more = len(found) > request.limit
+        next_page = f"{given[-1]['at']}:{given[-1]['_id']}" if more else ""
+        return Results([_entry(document) for document in given], next_page, covered["size"] if covered else 0)
+
+    def _under(self, referral_id: str, query: Stored) -> list[Stored]:
+        """What lies under the referral and meets the query, oldest first."""
+        found: list[Stored] = []
+        with answering():
+            listed = self._referrals.find_one({"_id": referral_id})
+            ids = listed["entries"] if listed else []
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                some = {"_id": {"$in": ids[start : start + IDS_AT_ONCE]}}
+                found += self._entries.find({"$and": [some, query]} if query else some, _FIELDS)
+        return sorted(found, key=lambda document: (document["at"], document["_id"]))
 
 
-def _query(request: SearchRequest) -> dict[str, Any]:
-    query: dict[str, Any] = {field: value for name, field in _BY if (value := getattr(request, name))}
-    times = {
-        operator: _microseconds(request, name)
+def _query(request: SearchRequest) -> Stored:
+    asked: list[Stored] = [{field: value} for name, field in _BY if (value := getattr(request, name))]
+    if request.sight:
+        asked.append(_SIGHTS[request.sight])
+    asked += [
+        {"at": {operator: _microseconds(request, name)}}
         for name, operator in (("from", "$gte"), ("until", "$lt"))
         if request.HasField(name)  # type: ignore[arg-type]  # one of the two names above
-    }
-    return {**query, "at": times} if times else query
+    ]
+    if request.page:
+        at, place = map(int, request.page.split(":"))
+        asked.append({"$or": [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": place}}]})
+    return {"$and": asked} if asked else {}
 
 
 def _microseconds(request: SearchRequest, name: str) -> int:
@@ -76,7 +123,7 @@ def _microseconds(request: SearchRequest, name: str) -> int:
     return microseconds
 
 
-def _oldest_first(found: Sequence[Mapping[str, Any]]) -> list[TimelineEntry]:
-    pairs = [(document["at"], TimelineEntry.FromString(document["entry"])) for document in found]
-    pairs.sort(key=lambda pair: (pair[0], pair[1].topic, pair[1].partition, pair[1].offset))
-    return [entry for _, entry in pairs]
+def _entry(stored: Stored) -> TimelineEntry:
+    entry = TimelineEntry.FromString(stored["entry"])
+    entry.place = stored["_id"]
+    return entry

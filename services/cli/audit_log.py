@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,9 @@ from services.audit.log.memory import FileMemory
 from services.audit.log.note import Verifier
 from services.audit.log.verify import Verified, verify
 from services.audit.stored import StoredTopics
+from services.audit.witnesses import Policy, load
 from services.chassis import kafka_headers
+from services.chassis.areafile import FileRefused
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.cli import calling, showing
 from services.cli.calling import As, Calls
@@ -52,6 +55,12 @@ def verify_(
     folder: Annotated[
         Path | None, typer.Option(file_okay=False, exists=True, help="Another log, such as a copy: implies --log-only.")
     ] = None,
+    witnesses: Annotated[
+        Path | None,
+        typer.Option(
+            dir_okay=False, exists=True, help="The file of witnesses who must have cosigned; else the log's own."
+        ),
+    ] = None,
     vkey: Annotated[Path | None, typer.Option(dir_okay=False, exists=True, help="The file of its key.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -59,7 +68,9 @@ def verify_(
     home = homes.find()
     log = folder or home.audit / "log"
     key = _key(vkey or home.audit / "log.vkey")
-    found = _verified(home, log, key) if log_only or folder else _compared(home, log, key)
+    policy = _policy(witnesses or (home.witnesses if home.witnesses.exists() and not folder else None))
+    wanted = _Wanted(home, log, key, policy)
+    found = _verified(wanted) if log_only or folder else _compared(wanted)
     said = {
         "verified": True,
         "entries": found.tree.size,
@@ -68,6 +79,7 @@ def verify_(
         "records": found.records,
         "expired": found.expired,
         "compared_with_topics": not (log_only or folder),
+        "witnesses": policy.quorum if policy else 0,
     }
     if as_json:
         showing.print_json(said)
@@ -119,19 +131,32 @@ def _check(raw: bytes, key: Verifier) -> None:
         raise Failed(Exit.FAULT, "WRONG_RECEIPT", f"audit gave what proves nothing: {error}") from None
 
 
-def _verified(home: Home, folder: Path, key: Verifier, topics: StoredTopics | None = None) -> Verified:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be verified, and by which keys."""
+
+    home: Home
+    log: Path
+    key: Verifier
+    policy: Policy | None
+
+
+def _verified(wanted: _Wanted, topics: StoredTopics | None = None) -> Verified:
     """Verify; what was seen last time must be its beginning. Only a run that was stopped leaves its state."""
-    ours = folder == home.audit / "log"
+    home, policy = wanted.home, wanted.policy
+    ours = wanted.log == home.audit / "log"
     memory = FileMemory(home.audit / "verified") if ours else None
     seen = memory.recall() if memory else None
     state = home.audit / ("verify.compared" if topics else "verify.log-only") if ours else None
     try:
         with showing.progress() as tell:
             found = verify(
-                folder,
-                key,
+                wanted.log,
+                wanted.key,
                 topics=topics,
                 seen=[seen] if seen else (),
+                witnesses=[remote.key for remote in policy.remotes] if policy else (),
+                quorum=policy.quorum if policy else 0,
                 progress=lambda done, of: tell("verifying entries", done, of),
                 state=state,
             )
@@ -144,7 +169,7 @@ def _verified(home: Home, folder: Path, key: Verifier, topics: StoredTopics | No
     return found
 
 
-def _compared(home: Home, folder: Path, key: Verifier) -> Verified:
+def _compared(wanted: _Wanted) -> Verified:
     stack = installed()
     kafka_headers.tolerate()
     login = stack.kafka_login()
@@ -153,8 +178,8 @@ def _compared(home: Home, folder: Path, key: Verifier) -> Verified:
     try:
         with _clients(access) as (consumer, admin):
             topics = StoredTopics(consumer, admin)
-            _wait_until_logged(folder, {place: bounds.end for place, bounds in topics.bounds().items()})
-            return _verified(home, folder, key, topics)
+            _wait_until_logged(wanted.log, {place: bounds.end for place, bounds in topics.bounds().items()})
+            return _verified(wanted, topics)
     except KafkaError as error:
         wrong = f"the broker failed: {type(error).__name__}"
         raise Failed(Exit.FAULT, "UNAVAILABLE", wrong, "", "referrals status; referrals audit verify") from None
@@ -184,6 +209,13 @@ def _wait_until_logged(folder: Path, ends: Mapping[Place, int]) -> None:
         if states and all(states[0].next.get(place, 0) >= end for place, end in ends.items()):
             return
         time.sleep(0.1)
+
+
+def _policy(path: Path | None) -> Policy | None:
+    try:
+        return load(path) if path else None
+    except FileRefused as error:
+        raise Failed(Exit.REFUSED, "WRONG_FILE", error.wrong, error.right, str(error.file)) from None
 
 
 def _key(path: Path) -> Verifier:

@@ -39,9 +39,9 @@ UNREADABLE = {"ciphertext", "nonce", "sealed_copy", "sealed_note", "copy_sha256"
 """Encrypted, or a hash of what is encrypted, or keyed."""
 CLEAR_BY_PLACE = {
     "Actor.id", "GetReceiptResponse.receipt", "GetConsistencyResponse.proof", "GetEntriesResponse.bundle",
-    "GetEntriesResponse.checkpoint",
+    "GetEntriesResponse.checkpoint", "SearchResponse.checkpoint", "SearchRequest.page", "SearchResponse.next_page",
 }  # fmt: skip
-"""A pseudonym; and parts of audit's log, which holds pseudonyms and hashes of what is encrypted."""
+"""A pseudonym; a time with a place in audit's log; parts of that log: pseudonyms and hashes of what is encrypted."""
 PERSONAL_BY_PLACE = {"OverrideGradeRequest.reason", "RaiserDetails.name"}
 """Marked, though their names are those of codes elsewhere."""
 CLEAR = IDS | CHOSEN_BY_CLIENTS | CODES | OUR_WORDS | UNREADABLE

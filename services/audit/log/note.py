@@ -184,6 +184,17 @@ def open_note(note: bytes, verifiers: Sequence[Verifier]) -> Note:
     return Note(text, tuple(verified.values()), tuple(unknown))
 
 
+def signatures_in(lines: bytes) -> list[Signature]:
+    """Signature lines that stand alone, unverified. Raises NoteRefused."""
+    try:
+        text = lines.decode()
+    except UnicodeDecodeError:
+        raise NoteRefused("not UTF-8") from None
+    if not text.endswith("\n") or text.count("\n") > MOST_SIGNATURES:
+        raise NoteRefused(f"must be at most {MOST_SIGNATURES} signature lines, each with its newline")
+    return [_signature(line) for line in text[:-1].split("\n")]
+
+
 def _parse(note: bytes) -> tuple[str, list[str]]:
     if len(note) > LONGEST_NOTE:
         raise NoteRefused(f"longer than {LONGEST_NOTE} bytes")

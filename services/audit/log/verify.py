@@ -41,16 +41,20 @@ def verify(
     *,
     topics: Topics | None = None,
     seen: Sequence[Tree] = (),
+    witnesses: Sequence[Verifier] = (),
+    quorum: int = 0,
     progress: Callable[[int, int], None] = lambda done, of: None,
     state: Path | None = None,
 ) -> Verified:
     """Verify the log in the folder; with `topics` also that every leaf has its record and every record its leaf; with
-    `seen`, trees that it had before, also that it grew from each of them: nothing else shows that it went back whole.
+    `seen`, trees that it had before, also that it grew from each of them: nothing else shows that it went back whole,
+    but the cosignatures of `quorum` of the witnesses that the checkpoint must then carry.
 
     `progress(done, of)` hears of entries. With `state`, a file that is not there yet or one that an earlier run left,
     a run that was stopped is gone on with. Raises Diverged at the first thing that is wrong, with its place.
     """
     verification = _Verification(folder, log, topics, state)
+    verification.cosigned(log, witnesses, quorum)
     verified = verification.run(progress)
     verification.grew_from(seen)
     return verified
@@ -62,8 +66,9 @@ class _Verification:
         self._live = disk.is_written(folder)
         bounds = topics.bounds() if topics else {}
         self._states = _positions(folder)
+        self._note = _read(folder, tiles.CHECKPOINT)
         try:
-            checkpoint, _ = open_checkpoint(_read(folder, tiles.CHECKPOINT), log)
+            checkpoint, _ = open_checkpoint(self._note, log)
         except NoteRefused as error:
             raise Diverged(tiles.CHECKPOINT, str(error)) from None
         self._tree = checkpoint.tree
@@ -88,6 +93,16 @@ class _Verification:
         if self._comparison is not None:
             self._comparison.finish(self._follower.positions())
         return Verified(tree, resumed_at, done.records, done.expired)
+
+    def cosigned(self, log: Verifier, witnesses: Sequence[Verifier], quorum: int) -> None:
+        """That so many of the witnesses cosigned the checkpoint."""
+        try:
+            _, note = open_checkpoint(self._note, log, witnesses)
+        except NoteRefused as error:
+            raise Diverged(tiles.CHECKPOINT, str(error)) from None
+        found = len(note.verified) - 1
+        if found < quorum:
+            raise Diverged(tiles.CHECKPOINT, f"cosigned by {found} of the witnesses, not {quorum}")
 
     def grew_from(self, seen: Sequence[Tree]) -> None:
         """Once its tiles are verified: that each of these trees is its beginning."""

@@ -73,6 +73,8 @@ def settings(  # one argument for each thing that a service is told about
         told["LOG_KEY"] = str(_log_key_file(home))
         told["LOG_ADDRESS"] = _local(ports["audit.log"])
         told["LOG_SECOND_MEMORY"] = str(home.data / "audit-log.signed")
+        if home.witnesses.exists():
+            told["LOG_WITNESSES"] = str(home.witnesses)
     if service in NEED_INTAKE:
         told["INTAKE_ADDRESS"] = _local(ports["intake"])
     return told

@@ -38,6 +38,11 @@ class Home:
         return self.root / "audit"
 
     @property
+    def witnesses(self) -> Path:
+        """Whose cosignatures the log's checkpoints must carry, where somebody put such a file there."""
+        return self.audit / "witnesses.toml"
+
+    @property
     def data(self) -> Path:
         return self.root / "data"
 

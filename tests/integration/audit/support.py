@@ -89,6 +89,29 @@ def send(stack: Stack, records: Sequence[Sent]) -> None:
         producer.close()
 
 
+def send_to(stack: Stack, place: TopicPartition, count: int) -> None:
+    """So many records into one partition; return when the broker holds all."""
+    producer = KafkaProducer(**login(stack, "admin").producer("test-out"))
+    try:
+        for _ in range(count):
+            producer.send(place.topic, key=b"key", value=b"value", partition=place.partition).get(60)
+    finally:
+        producer.close()
+
+
+def in_one_transaction(stack: Stack, place: TopicPartition, count: int) -> None:
+    """The same in a transaction, whose end takes an offset that holds no record."""
+    producer = KafkaProducer(**login(stack, "admin").producer("test-out"), transactional_id=uuid.uuid4().hex)
+    try:
+        producer.init_transactions()
+        producer.begin_transaction()
+        for _ in range(count):
+            producer.send(place.topic, key=b"key", value=b"value", partition=place.partition)
+        producer.commit_transaction()
+    finally:
+        producer.close()
+
+
 def everywhere(count: int, *partner_ids: str) -> list[Sent]:
     """So many records, in turn on every topic that there is."""
     names = [topic.name for topic in topics.TOPICS]

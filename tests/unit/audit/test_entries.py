@@ -199,6 +199,52 @@ def test_an_unreadable_record_without_a_referral_for_a_key_lies_under_none(key: 
     assert entry_of(a_record(REPLIES.name, b"\xff", key)).referrals == ()
 
 
+def test_an_offer_says_on_what_basis_which_groups_were_given_to_whom() -> None:
+    offered = routing_pb2.Offered(
+        leg_id=OTHER,
+        partner_id="oak-school",
+        purpose="child_protection",
+        basis=common_pb2.LAWFUL_BASIS_SAFEGUARDING,
+        agreement="schools 3",
+        given=[
+            routing_pb2.Given(group=common_pb2.FIELD_GROUP_NARRATIVE),
+            routing_pb2.Given(group=common_pb2.FIELD_GROUP_IDENTITY, subject=1),
+            routing_pb2.Given(group=common_pb2.FIELD_GROUP_IDENTITY, subject=2),
+        ],
+    )
+    fact = routing_pb2.RoutingFact(header=a_header(ROLE_SERVICE, "partner-routing"), offered=offered)
+
+    entry = entry_of(a_record(topics.ROUTING.name, fact))
+
+    said = entry.timeline
+    assert (said.partner_id, said.leg_id, said.purpose) == ("oak-school", OTHER, "child_protection")
+    assert (said.basis, said.agreement) == (common_pb2.LAWFUL_BASIS_SAFEGUARDING, "schools 3")
+    assert list(said.groups) == [common_pb2.FIELD_GROUP_IDENTITY, common_pb2.FIELD_GROUP_NARRATIVE]
+    assert entry.disclosed
+
+
+def test_a_look_says_what_was_done_by_which_call_and_at_what() -> None:
+    fact = an_access(REFERRAL)
+    fact.groups.append(common_pb2.FIELD_GROUP_NARRATIVE)
+    looked = entry_of(a_record(topics.access_topic("audit").name, fact))
+    fact.kind = access_pb2.ACCESS_KIND_DISCLOSED
+    disclosed = entry_of(a_record(topics.access_topic("audit").name, fact))
+
+    assert (looked.timeline.look, looked.timeline.method) == (access_pb2.ACCESS_KIND_SEARCHED, "Audit/Search")
+    assert list(looked.timeline.groups) == [common_pb2.FIELD_GROUP_NARRATIVE]
+    assert (looked.disclosed, disclosed.disclosed) == (False, True)
+
+
+def test_words_that_this_version_does_not_know_are_left_out() -> None:
+    fact = an_access(REFERRAL)
+    fact.MergeFromString(access_pb2.AccessFact(groups=[77]).SerializeToString())  # type: ignore[list-item]
+    fact.MergeFromString(access_pb2.AccessFact(kind=77).SerializeToString())  # type: ignore[arg-type]
+
+    entry = entry_of(a_record(topics.access_topic("audit").name, fact))
+
+    assert (entry.timeline.look, list(entry.timeline.groups), entry.timeline.reason) == (0, [], "review")
+
+
 def test_the_fingerprint_is_what_its_description_says_and_stays_so() -> None:
     record = a_record("t", b"value", b"key", headers=(("ce_id", b"1"), ("empty", None)))
 

@@ -13,6 +13,8 @@ from services.audit.log.note import sign
 from tests.unit.audit.log.support import NAME, SIGNER, Records, a_log
 
 Tampering = Callable[[Path, random.Random], str]
+HOW_MANY = int(os.environ.get("TAMPERINGS", "60"))
+"""60 in `make test`, 1,000 in `make chaos-night`."""
 OWN = ("positions", "lock")
 """The writer's own files, which are no part of what is served."""
 

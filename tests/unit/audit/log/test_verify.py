@@ -43,7 +43,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("number", range(60))
+@pytest.mark.parametrize("number", range(tampering.HOW_MANY))
 def test_a_random_tampering_is_found(log: Path, tmp_path: Path, number: int) -> None:
     chosen = random.Random(number)
     tampered = copied(log, tmp_path / "log")
