@@ -35,6 +35,7 @@ LOOKS_AT_NOTHING = {
     "Routing/RecordTold", "Routing/Recall", "Routing/ReleasePartner",
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",
+    "PartnerInbox/AskRaiser",
     # Operators see positions and classes of errors, never content.
     "ParkedRecords/ListParked", "ParkedRecords/ReplayParked",
     # Hashes, which are public.

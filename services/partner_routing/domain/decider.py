@@ -21,7 +21,7 @@ from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched
 from services.partner_routing.domain.closing import closing
-from services.partner_routing.domain.offers import AreaRules, came_back, offers, open_legs, rerouted
+from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
 from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
 
@@ -58,6 +58,7 @@ class RoutingDecider:
         first = self._first(state, given, context)
         if isinstance(given, PartnerReply) and given.wrong:
             return first
+        first = [*first, *_by_rule(answers(self._after(state, first, context), rules, context.now), context)]
         after = self._after(state, first, context)
         then = offers(after, rules, context.now)
         if then and state.tell_by is not None:  # somebody further is asked: everybody is told anew

@@ -14,7 +14,7 @@ from safeguarding.v1.common_pb2 import (
     Deadline,
     FieldGroup,
 )
-from safeguarding.v1.routing_pb2 import CameBack, Given, Offered, RoutingFact, Withheld
+from safeguarding.v1.routing_pb2 import CameBack, Given, InformationPassed, Offered, RoutingFact, Withheld
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.known import Known
 from services.partner_routing.domain.state import Leg, State
@@ -122,6 +122,20 @@ def rerouted(state: State, ended: Leg, rules: AreaRules, now: datetime, *, to_le
             state, request, partner, rules, now, leg_id=leg_id, replaces=ended, escalated=partner is lead, lead=False
         )
     ]
+
+
+def answers(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
+    """Pass the raiser's answer to each partner that asked, as far as its agreement allows now."""
+    facts = []
+    for leg in state.answered:
+        disclosed = rules.disclose(leg.partner_id, state.request(leg), state.known, now)
+        given = {(group, number): rule for group, number, rule in disclosed.given}
+        withheld = {(group, number): rule for group, number, rule in disclosed.withheld}
+        what = FieldGroup.FIELD_GROUP_NARRATIVE, 0
+        rule = given.get(what) or withheld.get(what, "default")
+        passed = InformationPassed(leg_id=leg.id, given=what in given, rule=rule)
+        facts.append(RoutingFact(information_passed=passed))
+    return facts
 
 
 def came_back(leg_id: str, request: RequestedLeg, reason: CameBackReason.ValueType) -> RoutingFact:

@@ -42,6 +42,11 @@ class Leg:
     reached: int = 0
     """How far the running clock came, in percent, as was told."""
 
+    asked: int = 0
+    """How many questions its partner has for the raiser."""
+    answered: int = 0
+    """How many of them were answered."""
+
     @property
     def clock(self) -> Running | None:
         """The clock that runs: for the answer until there is one, then for the next look at the work."""
@@ -89,6 +94,8 @@ class Asked:
     no_further_action: bool = False
     hidden: bool = False
     """Entered in error."""
+    questions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By leg: for each question that was put to the raiser, how often they had supplied information before."""
     decided: frozenset[str] = frozenset()
     """The legs that had come back and about which the desk decided."""
 
@@ -177,6 +184,17 @@ class State:
             return ReferralState.REFERRAL_STATE_IN_TRIAGE
         return ReferralState.REFERRAL_STATE_RAISED
 
+    @property
+    def answered(self) -> list[Leg]:
+        """The open legs whose partner waits for an answer that the raiser has given."""
+        return [
+            leg
+            for leg in self.legs.values()
+            if leg.is_open
+            and leg.answered < leg.asked == len(before := self.asked.questions.get(leg.id, ()))
+            and self.known.supplied > before[-1]
+        ]
+
     def request_of(self, leg: Leg) -> str:
         """The leg id that triage asked for, through the legs that this one takes the place of."""
         while leg.offered.replaces_leg_id:
@@ -215,6 +233,10 @@ def with_triage(asked: Asked, fact: Any) -> Asked:
                 no_further_action=False,
                 decided=asked.decided.union(fact.routed.came_back_leg_ids),
             )
+        case "information_requested" if fact.information_requested.leg_id:
+            leg_id = fact.information_requested.leg_id
+            before = (*asked.questions.get(leg_id, ()), fact.information_requested.supplied_before)
+            return replace(asked, questions={**asked.questions, leg_id: before})
         case "no_further_action":
             decided = asked.decided.union(fact.no_further_action.came_back_leg_ids)
             return replace(asked, no_further_action=True, decided=decided)
@@ -261,6 +283,12 @@ def with_routing(state: State, fact: Any) -> State:
                 tell_reached=0,
                 closed=False,
             )
+        case "information_asked":
+            leg = state.legs[body.leg_id]
+            return _with_leg(state, replace(leg, asked=leg.asked + 1))
+        case "information_passed":
+            leg = state.legs[body.leg_id]
+            return _with_leg(state, replace(leg, answered=leg.asked))
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:

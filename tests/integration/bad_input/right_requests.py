@@ -163,6 +163,7 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     ),
     "PartnerInbox/Tell": ("partner", routing_pb2.TellRequest(command=inbox(), told=told())),
     "PartnerInbox/AcknowledgeRecall": ("partner", routing_pb2.AcknowledgeRecallRequest(command=inbox())),
+    "PartnerInbox/AskRaiser": ("partner", routing_pb2.AskRaiserRequest(command=inbox())),
     "ParkedRecords/ListParked": ("operator", parked_pb2.ListParkedRequest()),
     "ParkedRecords/ReplayParked": (
         "operator",

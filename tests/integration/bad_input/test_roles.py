@@ -55,6 +55,7 @@ OPEN_TO: dict[str, set[str]] = {
     "PartnerInbox/Fail": {"partner"},
     "PartnerInbox/Tell": {"partner"},
     "PartnerInbox/AcknowledgeRecall": {"partner"},
+    "PartnerInbox/AskRaiser": {"partner"},
     "ParkedRecords/ListParked": {"operator"},
     "ParkedRecords/ReplayParked": {"operator"},
     "Audit/Timeline": {"auditor", "protection"},

@@ -35,6 +35,7 @@ from services.chassis.clocks import load_clocks
 from services.chassis.directory import Partner
 from services.chassis.language import OUTCOMES, SERVICES, Basis, Group, Service
 from services.cli.scenario import (
+    Answer,
     Ask,
     Override,
     Recall,
@@ -246,7 +247,7 @@ def test_the_set_holds_what_the_issue_asks_for() -> None:
     assert {"special_constable", "neighbourhood_watch", "farm_watch", "community_speedwatch", "school_system"} <= kinds
     assert {ROLE_OFFICER, ROLE_VOLUNTEER, ROLE_PUBLIC} <= {stated.raiser.role for stated in SCENARIO}
     assert sum(stated.concern.anonymous for stated in SCENARIO) == 1
-    assert actions == {Ask, Override, Route, TakeNoFurtherAction, Recall}
+    assert actions == {Answer, Ask, Override, Route, TakeNoFurtherAction, Recall}
     assert partners == {partner.id for partner in PARTNERS}
     assert len(partners) >= 10
     assert {"declined", "failed", "on_hold", "recall_acknowledged"} <= replies
