@@ -87,7 +87,7 @@ class RoutingCopier:
 def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, referral_id: str) -> partner_pb2.Offer:
     """What the partner may know of the concern: the groups that were given, and nothing else."""
     known = state.known
-    given = given_groups(offered)
+    given = given_groups(offered, state.shields)
     own = given.get(0, frozenset())
     offer = partner_pb2.Offer(
         service=offered.service,
@@ -95,7 +95,7 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
         basis=offered.basis,
         necessity=offered.necessity,
         respond_by=offered.respond_by,
-        given=sorted({each.group for each in offered.given}),
+        given=sorted({each.group for each in offered.given if each.group in given.get(each.subject, ())}),
         lead=offered.lead,
     )
     if known.raised is not None:

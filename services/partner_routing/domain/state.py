@@ -12,15 +12,17 @@ from safeguarding.v1.common_pb2 import (
     SUBJECT_ROLE_BUSINESS,
     SUBJECT_ROLE_VICTIM,
     Deadline,
+    Shield,
 )
 from safeguarding.v1.intake_pb2 import ReferralState
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
-from safeguarding.v1.routing_pb2 import LegState, Offered
+from safeguarding.v1.routing_pb2 import LegState, Offered, Shielded
 from safeguarding.v1.triage_pb2 import FiredRule, RequestedLeg
 from services.known import NOTHING, Known
 from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
 from services.lifecycle import Leg as Stands
 from services.marks import Running
+from services.shields import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,6 @@ class Leg:
     """Since when the work rests."""
     reached: int = 0
     """How far the running clock came, in percent, as was told."""
-
     asked: int = 0
     """How many questions its partner has for the raiser."""
     answered: int = 0
@@ -122,7 +123,18 @@ class State:
     """The legs, and the requests that came back, of earlier rounds."""
     came_back: Mapping[str, int] = field(default_factory=dict)
     """Why, as CameBackReason, by leg; or by request where nobody could be offered it."""
+    shielded: tuple[Shielded, ...] = ()
+    """What the desk hid or showed again, in order."""
     sequence: int = 0
+
+    @property
+    def shields(self) -> list[Shield]:
+        """What is hidden now: what the raiser and the desk hid, without what was taken away since."""
+        found = list(self.known.raised.shields) if self.known.raised is not None else []
+        for each in self.shielded:
+            found = [shield for shield in found if not same(shield, each.shield)]
+            found += [] if each.lifted else [each.shield]
+        return found
 
     @property
     def outcome_known(self) -> bool:
@@ -260,6 +272,8 @@ def with_routing(state: State, fact: Any) -> State:
             return replace(state, legs={**state.legs, leg.id: leg})
         case "outcome_told":
             return replace(state, told=state.told | {body.audience})
+        case "shielded":
+            return replace(state, shielded=(*state.shielded, body))
         case "telling_overdue":
             return replace(state, overdue=state.overdue | {body.audience})
         case "outcome_known":

@@ -43,6 +43,8 @@ OPEN_TO: dict[str, set[str]] = {
     "Routing/ReadOutcome": RAISERS,
     "Routing/RecordTold": DESK,
     "Routing/Recall": DESK,
+    "Routing/Shield": DESK | {"protection"},
+    "Routing/PreviewDisclosure": DESK | {"protection"},
     "Routing/GetJourney": DESK | {"protection", "auditor"},
     "Routing/ReleasePartner": {"operator"},
     "PartnerInbox/List": {"partner"},

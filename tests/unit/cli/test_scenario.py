@@ -50,6 +50,7 @@ from services.cli.scenario import (
 )
 from services.partner_routing.agreements import disclose, load_agreements
 from services.partner_routing.directory import choose, lead
+from services.shields import hides
 from services.triage.rules import Assessment, Features, load_rules
 
 ROOT = Path(__file__).parents[3]
@@ -138,7 +139,7 @@ def offered(stated: ScenarioConcern, leg: Wanted) -> Iterator[tuple[Partner, boo
 
 
 def given(stated: ScenarioConcern, leg: Wanted, partner: Partner) -> frozenset[str]:
-    """The paths of the copy that the partner's agreement makes."""
+    """The paths of the copy that the partner's agreement makes, without what the raiser shields from it."""
     told = disclose(
         AGREEMENTS[partner.id],
         leg.purpose,
@@ -149,7 +150,10 @@ def given(stated: ScenarioConcern, leg: Wanted, partner: Partner) -> frozenset[s
         date(2026, 11, 23),
     )
     present = paths_of(stated.concern) | ({"signs"} if stated.signs.ByteSize() else set())
-    return frozenset(PATHS[group].format(number) for group, number, _ in told.given) & present
+    shields = stated.concern.shields
+    return present & {
+        PATHS[group].format(number) for group, number, _ in told.given if not hides(shields, partner.id, group, number)
+    }
 
 
 @every_concern
@@ -251,6 +255,7 @@ def test_the_set_holds_what_the_issue_asks_for() -> None:
     assert partners == {partner.id for partner in PARTNERS}
     assert len(partners) >= 10
     assert {"declined", "failed", "on_hold", "recall_acknowledged"} <= replies
+    assert any(stated.concern.shields for stated in SCENARIO)
     assert any(each.is_silent for stated in SCENARIO for each in stated.partners.values())
     assert {assess(stated).grade for stated in SCENARIO} >= {GRADE_GREEN, GRADE_RED}
     assert len({stated.name for stated in SCENARIO}) == len(SCENARIO)
