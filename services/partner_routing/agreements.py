@@ -260,16 +260,21 @@ def load_agreement(path: Path, on: date | None = None) -> Agreement:
 
 
 def load_agreements(area: Path, on: date | None = None) -> dict[str, Agreement]:
-    """Read every agreement of an area, by partner; raises FileRefused.
+    """Read every agreement of an area, by partner; raises FileRefused. With `on`, for one that has expired too.
 
-    A running service leaves `on` out: one agreement that ends must not keep the others from being served.
+    A service that runs goes on as an agreement ends: what it then gives is nothing, by the rule `expired`.
     """
     found: dict[str, Agreement] = {}
+    names: dict[str, Path] = {}
     clocks = load_clocks(area).rules
     for path in sorted((area / "agreements").glob("*.toml")):
         agreement = load_agreement(path, on)
         if agreement.respond_clock is not None and agreement.respond_clock not in clocks:
             wrong = f"no clock {agreement.respond_clock}"
             raise refuse(path, ("respond_clock",), wrong, "one of " + ", ".join(clocks))
+        if agreement.id in names:
+            wrong = f"{names[agreement.id].name} has the id {agreement.id} too"
+            raise refuse(path, ("id",), wrong, "one id an agreement")
+        names[agreement.id] = path
         found[path.stem] = agreement
     return found
