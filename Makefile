@@ -56,6 +56,10 @@ e2e: ready ## The tests that drive a whole stack
 lifecycle-night: ready ## The life-cycle against its model, 100,000 random steps
 	@LIFECYCLE_STEPS=100000 $(BIN)/pytest tests/unit/lifecycle/test_machine.py --timeout 7200
 
+.PHONY: agreements-night
+agreements-night: ready ## What agreements give, in 1,000,000 random cases, against a naive second implementation
+	@DISCLOSURE_CASES=1000000 $(BIN)/pytest -n0 tests/unit/partner_routing/test_agreements.py --timeout 7200
+
 .PHONY: chaos chaos-night
 REFERRALS ?= 1500
 FAULTS ?= 10

@@ -110,6 +110,14 @@ REFERRAL_MOVES: tuple[Move, ...] = (
         starts=(Clock.ANSWER,), only="no question is open",
     ),
     Move(
+        "partner asks", (By.RULE,), (Referral.IN_TRIAGE,), Referral.INFO_REQUESTED, "information_requested",
+        starts=(Clock.ANSWER,), only="a leg of before it was reopened is open; the desk's clock runs on",
+    ),
+    Move(
+        "partner asks", (By.RULE,), (Referral.INFO_REQUESTED, Referral.ROUTED, *_ENDED), None, "information_requested",
+        starts=(Clock.ANSWER,), only="its leg is open",
+    ),
+    Move(
         "SupplyInformation", (By.RAISER,), (Referral.INFO_REQUESTED,), Referral.IN_TRIAGE, "information_supplied",
         stops=(Clock.ANSWER,), resumes=(Clock.DECIDE,),
     ),
@@ -196,6 +204,13 @@ LEG_MOVES: tuple[Move, ...] = (
     ),
     Move(
         "Recall", (By.DESK,), _OPEN, Leg.RECALLED, "recalled", stops=(Clock.RESPOND, Clock.REVIEW), only="a reason",
+    ),
+    Move(
+        "asked", (By.PARTNER,), _OPEN, None, "information_asked", only="its words, and no question of its own is open",
+    ),
+    Move(
+        "answer", (By.RULE,), _OPEN, None, "information_passed",
+        only="the raiser answered; it is given as far as the agreement allows",
     ),
     Move("recall", (By.RULE,), _OPEN, Leg.RECALLED, "recalled", only="the referral was entered in error"),
     Move("recall_acknowledged", (By.PARTNER,), (Leg.RECALLED,), None, "recall_acknowledged"),

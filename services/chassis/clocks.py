@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -170,8 +171,8 @@ class _SchoolFile(Sourced):
     closed: Sequence[_Span] = ()
 
 
-def load_clocks(area: Path) -> Clocks:
-    """Read clocks.toml and school_terms.toml of an area; raises FileRefused.
+def load_clocks(area: Path, on: date | None = None) -> Clocks:
+    """Read clocks.toml and school_terms.toml of an area; raises FileRefused. With `on`, for terms that are over too.
 
     Where the folder also holds clocks.local.toml, as the demo's copy of an area does, each clock in it takes
     the place of the one of the same name.
@@ -188,7 +189,7 @@ def load_clocks(area: Path) -> Clocks:
                 wrong = f"{name} takes the place of no clock"
                 raise refuse(local, ("clock", place, "name"), wrong, "one of " + ", ".join(rules))
             rules[name] = rule
-    return Clocks(rules, load_calendar(area))
+    return Clocks(rules, load_calendar(area, on))
 
 
 def _rules(path: Path) -> dict[str, ClockRule]:
@@ -200,11 +201,11 @@ def _rules(path: Path) -> dict[str, ClockRule]:
     return rules
 
 
-def load_calendar(area: Path) -> Calendar:
+def load_calendar(area: Path, on: date | None = None) -> Calendar:
     """Read school_terms.toml and the bank holidays that ship with govuk-bank-holidays; nothing is fetched."""
     path = area / "school_terms.toml"
     school = read(path, _SchoolFile)
-    for place, (earlier, later) in enumerate(zip(school.term, school.term[1:], strict=False)):
+    for place, (earlier, later) in enumerate(pairwise(school.term)):
         if later.first <= earlier.last:
             raise refuse(
                 path,
@@ -212,6 +213,14 @@ def load_calendar(area: Path) -> Calendar:
                 f"{later.name} begins before {earlier.name} has ended",
                 "terms in order, none within another",
             )
+    for place, (earlier, later) in enumerate(pairwise(school.closed)):
+        if later.first <= earlier.last:
+            wrong = f"{later.name} begins before {earlier.name} has ended"
+            raise refuse(path, ("closed", place + 1, "first"), wrong, "closures in order, none within another")
+    if on is not None and school.term[-1].last < on:
+        wrong = f"the last term ended on {school.term[-1].last}"
+        right = 'the next terms, such as [[term]] with name = "autumn", first and last'
+        raise refuse(path, ("term", len(school.term) - 1, "last"), wrong, right)
     known = BankHolidays(use_cached_holidays=True)
     holidays = frozenset(found["date"] for found in known.get_holidays(division=known.ENGLAND_AND_WALES))
     closed = {day for span in school.closed for day in span.days()} | holidays

@@ -3,13 +3,18 @@
 import os
 import threading
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, Field
+
+from services.chassis.areafile import FileRefused, Strict, read
 from services.chassis.deciding import Refused, Why
 from services.chassis.identity import ROLE_NAMES, Identity, Name
+from services.chassis.language import SERVICES
 
 
 class BrokenEntry(Exception):
@@ -38,7 +43,15 @@ class Partner:
     """open, limited (asked after those that are open) or full (not asked)."""
 
 
-CAPACITIES = ("open", "limited", "full")
+Capacity = Literal["open", "limited", "full"]
+
+
+def _known_service(word: str) -> str:
+    SERVICES.number(word)
+    return word
+
+
+_ServiceWord = Annotated[str, AfterValidator(_known_service)]
 
 # What tells one state of a file from another: a file replaced by rename has another inode.
 _Version = tuple[int, int, int]
@@ -95,7 +108,12 @@ class Directory:
                 continue
             known = self._partners.get(partner_id)
             if known is None or known[0] != version:
-                known = version, _partner(partner_id, _read(path))
+                try:
+                    known = version, _partner(path)
+                except BrokenEntry:
+                    if _version(str(path)) is None:  # removed while it was read
+                        continue
+                    raise
                 self._partners[partner_id] = known
             yield known[1]
 
@@ -129,60 +147,44 @@ def _read(path: Path) -> dict[str, object]:
         raise BrokenEntry(f"{_who(path)}: not TOML; write one `key = value` a line") from error
 
 
-def _partner(partner_id: str, entry: dict[str, object]) -> Partner:
-    where = f"partner/{partner_id}.toml"
+class _Entry(Strict):
+    """A partner's file."""
+
+    name: str
+    kind: str
+    serves: Annotated[Sequence[_ServiceWord], Field(min_length=1, examples=['["housing"]'])]
+    areas: Annotated[Sequence[str], Field(min_length=1, examples=['["bristol"]'])]
+    public_key: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$", examples=['"<X25519 key, 64 hex digits>"'])]
+    kafka: Annotated[bool, Field(examples=["true"])] = False
+    lead: Annotated[bool, Field(examples=["true"])] = False
+    team: str = ""
+    paused_until: Annotated[date, Field(examples=["2026-12-01"])] | None = None
+    capacity: Capacity = "open"
+
+
+def _partner(path: Path) -> Partner:
     try:
-        public_key = bytes.fromhex(_text(entry, "public_key", where))
-    except ValueError:
-        public_key = b""
-    if len(public_key) != 32:
-        raise BrokenEntry(f"{where}: public_key must be an X25519 key, 32 bytes as 64 hex digits")
+        entry = read(path, _Entry)
+    except FileRefused as refused:
+        raise BrokenEntry(f"{_who(path)}:{refused.line}: {refused.wrong}; right would be: {refused.right}") from None
     return Partner(
-        id=partner_id,
-        name=_text(entry, "name", where),
-        kind=_text(entry, "kind", where),
-        serves=_texts(entry, "serves", where),
-        areas=_texts(entry, "areas", where),
-        public_key=public_key,
-        kafka=_flag(entry, "kafka", where),
-        lead=_flag(entry, "lead", where),
-        paused_until=_day(entry, "paused_until", where),
-        capacity=_capacity(entry, where),
+        id=path.stem,
+        name=entry.name,
+        kind=entry.kind,
+        serves=tuple(entry.serves),
+        areas=tuple(entry.areas),
+        public_key=bytes.fromhex(entry.public_key),
+        kafka=entry.kafka,
+        lead=entry.lead,
+        paused_until=entry.paused_until,
+        capacity=entry.capacity,
     )
-
-
-def _day(entry: dict[str, object], key: str, where: str) -> date | None:
-    value = entry.get(key)
-    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
-        return value
-    raise BrokenEntry(f"{where}: {key} must be a day, such as {key} = 2026-12-01")
-
-
-def _capacity(entry: dict[str, object], where: str) -> str:
-    value = entry.get("capacity", CAPACITIES[0])
-    if value not in CAPACITIES:
-        raise BrokenEntry(f"{where}: capacity must be one of {', '.join(CAPACITIES)}")
-    return str(value)
 
 
 def _text(entry: dict[str, object], key: str, where: str) -> str:
     value = entry.get(key, "")
     if not isinstance(value, str):
         raise BrokenEntry(f'{_who(Path(where))}: {key} must be a text, such as {key} = "…"')
-    return value
-
-
-def _texts(entry: dict[str, object], key: str, where: str) -> tuple[str, ...]:
-    value = entry.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BrokenEntry(f'{where}: {key} must be a list of texts, such as {key} = ["…"]')
-    return tuple(value)
-
-
-def _flag(entry: dict[str, object], key: str, where: str) -> bool:
-    value = entry.get(key, False)
-    if not isinstance(value, bool):
-        raise BrokenEntry(f"{where}: {key} must be true or false")
     return value
 
 

@@ -49,6 +49,11 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.area_files_refused = Gauge(
+            "referrals_area_files_refused",
+            "1 while the area's files are wrong and the last good ones stay in force",
+            registry=registry,
+        )
         self.ready = Gauge(
             "referrals_ready", "1 where the condition holds (store, broker, engine, stream)", ["condition"],
             registry=registry,

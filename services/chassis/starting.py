@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from kafka import KafkaProducer
@@ -10,11 +12,14 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from services.chassis import kafka_headers, logs, tracing
+from services.chassis.areafile import FileRefused
 from services.chassis.engine.away import Away
 from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.live_files import LiveFiles
 from services.chassis.settings import ServiceSettings, WrongSettings, read
 
 STORE_TIMEOUT_MS = 5_000
+T = TypeVar("T")
 K = TypeVar("K", bound=ServiceSettings)
 
 
@@ -28,6 +33,17 @@ def begin(service_id: str, kind: type[K]) -> K:
     kafka_headers.tolerate()
     tracing.configure(service_id, settings.trace_file, settings.trace_ratio)
     return settings
+
+
+def area_files(service_id: str, folder: Path, load: Callable[[Path], T]) -> LiveFiles[T]:
+    """The area's files, read now and watched from now on; ends the process with the wrong file, line and what would
+    be right."""
+    try:
+        files = LiveFiles(folder, load)
+    except FileRefused as refused:
+        raise SystemExit(f"{service_id} cannot start:\n{refused}") from None
+    files.watch()
+    return files
 
 
 def connect_store(settings: ServiceSettings) -> MongoClient[dict[str, Any]]:

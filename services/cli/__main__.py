@@ -17,6 +17,7 @@ MODULES = (
     "services.cli.person",
     "services.cli.raising",
     "services.cli.desk",
+    "services.cli.disclosure",
     "services.cli.journey",
     "services.cli.inbox",
     "services.cli.partner",

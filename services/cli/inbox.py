@@ -70,6 +70,7 @@ STEPS: dict[str, tuple[str, Making, frozenset[str]]] = {
         lambda command, said: routing.TellRequest(command=command, told=told_reply(said.whom, said.not_told)),
         frozenset({"whom"}),
     ),
+    "ask": ("AskRaiser", lambda command, said: routing.AskRaiserRequest(command=command), frozenset()),
     "recalled": (
         "AcknowledgeRecall",
         lambda command, said: routing.AcknowledgeRecallRequest(command=command),
@@ -121,7 +122,9 @@ def reply(
     outcome: Annotated[str, typer.Option(help="For outcome: how it ended.")] = "",
     whom: Annotated[str, typer.Option(help="For told: raiser or victim.")] = "",
     not_told: Annotated[str, typer.Option(help="For told: why not.")] = "",
-    note: Annotated[Path | None, typer.Option(help="A file with what you say beside it, or -.")] = None,
+    note: Annotated[
+        Path | None, typer.Option(help="A file with what you say beside it, or -; for ask it is the question.")
+    ] = None,
     key: Key = "",
     *,
     on_hold: Annotated[bool, typer.Option("--on-hold", help="For progress: the work rests.")] = False,

@@ -21,6 +21,7 @@ from safeguarding.v1.partner_pb2 import Offer
 from services.chassis.areafile import FileRefused, Wrong, read, refuse
 from services.chassis.language import Decline, EnumWords, Failure, Outcome
 from services.cli.scenario_file import (
+    Answer,
     Ask,
     ConcernFile,
     Ending,
@@ -37,6 +38,7 @@ SUBJECT_PARTS = ("identity", "identifiers", "contact", "circumstances")
 
 
 __all__ = [
+    "Answer",
     "Ask",
     "Ending",
     "ExpectedPartner",
@@ -71,6 +73,8 @@ class ExpectedPartner:
     failed: Failure | None
     escalated: bool
     """It is the lead agency and hears because another was silent."""
+    question: str
+    """What it asks the raiser; empty where it asks nothing."""
 
     @property
     def is_silent(self) -> bool:
@@ -87,7 +91,7 @@ class ScenarioConcern:
     raiser: Raiser
     concern: Concern
     partners: Mapping[str, ExpectedPartner]
-    desk: tuple[Ask | Override | Route | TakeNoFurtherAction | Recall, ...]
+    desk: tuple[Ask | Override | Route | TakeNoFurtherAction | Recall | Answer, ...]
     ending: Ending
 
     @property
@@ -214,6 +218,7 @@ def _expected(path: Path, place: int, row: PartnerTable, present: frozenset[str]
         declined=row.declined,
         failed=row.failed,
         escalated=row.escalated,
+        question=row.question,
     )
 
 

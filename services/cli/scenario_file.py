@@ -29,9 +29,10 @@ class Raiser(Strict):
 
 
 ReplyWord = Literal[
-    "received", "accepted", "declined", "in_progress", "on_hold", "completed", "failed", "recall_acknowledged"
+    "received", "asked", "accepted", "declined", "in_progress", "on_hold", "completed", "failed", "recall_acknowledged"
 ]
-"""What a partner sends; in_progress and on_hold are the two values of a progress reply."""
+"""What a partner sends; in_progress and on_hold are the two values of a progress reply. What follows asked is sent once
+the raiser has answered."""
 
 
 class PartnerTable(Strict):
@@ -45,6 +46,7 @@ class PartnerTable(Strict):
     declined: Decline | None = None
     failed: Failure | None = None
     escalated: bool = False
+    question: str = ""
 
     def model_post_init(self, _: Any) -> None:
         """Each reply that needs a reason has it, and no other reason is stated."""
@@ -52,8 +54,9 @@ class PartnerTable(Strict):
             ("completed", self.outcome),
             ("declined", self.declined),
             ("failed", self.failed),
+            ("asked", self.question),
         ):
-            key = "outcome" if word == "completed" else word
+            key = {"completed": "outcome", "asked": "question"}.get(word, word)
             if (word in self.replies) != bool(reason):
                 raise Wrong(f"{word} and its {key} do not go together", f"both, or neither: {key} = …", at=("replies",))
 
@@ -109,7 +112,15 @@ class Recall(Strict):
     reason: Annotated[str, Field(pattern=r"^[a-z_]{1,60}$")]
 
 
-DeskAction = Annotated[Ask | Override | Route | TakeNoFurtherAction | Recall, Field(discriminator="do")]
+class Answer(Strict):
+    """The raiser answers a partner's question."""
+
+    do: Literal["answer"]
+    partner: str
+    answer: str
+
+
+DeskAction = Annotated[Ask | Override | Route | TakeNoFurtherAction | Recall | Answer, Field(discriminator="do")]
 
 
 class Victim(Strict):

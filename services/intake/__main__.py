@@ -7,7 +7,7 @@ from services.chassis.areas import load_areas
 from services.chassis.grpc_server import Servicer
 from services.chassis.sealing import KeyWrapper
 from services.chassis.service import Parts, Recipe, Service
-from services.chassis.starting import begin
+from services.chassis.starting import area_files, begin
 from services.intake.api import IntakeApi, KeysApi
 from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
 from services.intake.linking import Linker
@@ -19,11 +19,14 @@ def main() -> None:
     settings = begin(INTAKE, Settings)
     wrapper = KeyWrapper(bytes.fromhex(settings.key_encryption_key.get_secret_value()))
     linker = Linker(bytes.fromhex(settings.linking_key.get_secret_value()))
-    areas = load_areas(settings.area).codes
+    areas = area_files(INTAKE, settings.area, load_areas)
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [
-            (intake_pb2_grpc.add_IntakeServicer_to_server, IntakeApi(parts, wrapper, linker, areas)),
+            (
+                intake_pb2_grpc.add_IntakeServicer_to_server,
+                IntakeApi(parts, wrapper, linker, lambda: areas.now().codes),
+            ),
             (intake_pb2_grpc.add_KeysServicer_to_server, KeysApi(parts, wrapper)),
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -38,7 +38,9 @@ MOST_IN_FLIGHT = 1_000
 class IntakeApi(intake_pb2_grpc.IntakeServicer):
     """Raisers' front door."""
 
-    def __init__(self, parts: Parts[State], wrapper: KeyWrapper, linker: Linker, areas: Collection[str]) -> None:
+    def __init__(
+        self, parts: Parts[State], wrapper: KeyWrapper, linker: Linker, areas: Callable[[], Collection[str]]
+    ) -> None:
         """`areas` are the codes of the coarse areas that a concern may name."""
         self._parts = parts
         self._wrapper = wrapper
@@ -165,9 +167,10 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
         return found[0] if found else self._wrong_area(request)
 
     def _wrong_area(self, request: intake_pb2.RaiseConcernRequest) -> Violation | None:
-        if request.concern.area in self._areas:
+        areas = self._areas()
+        if request.concern.area in areas:
             return None
-        return Violation("concern.area", f"name one of {', '.join(sorted(self._areas))}")
+        return Violation("concern.area", f"name one of {', '.join(sorted(areas))}")
 
     def _raising(self, identity: Identity, request: intake_pb2.RaiseConcernRequest) -> Command:
         referral_id = referral_id_of(identity, request.idempotency_key)

@@ -122,9 +122,8 @@ def _stand(stand: Stand, fact: Any) -> Stand:
             return stand if known else replace(stand, state=ReferralState.REFERRAL_STATE_IN_TRIAGE)
         case "information_requested":
             questions = (*stand.questions, fact.information_requested)
-            routed = stand.state == ReferralState.REFERRAL_STATE_ROUTED
-            asked = ReferralState.REFERRAL_STATE_ROUTED if routed else ReferralState.REFERRAL_STATE_INFO_REQUESTED
-            return Stand(asked, questions)
+            waits = stand.state in (ReferralState.REFERRAL_STATE_RAISED, ReferralState.REFERRAL_STATE_IN_TRIAGE)
+            return Stand(ReferralState.REFERRAL_STATE_INFO_REQUESTED if waits else stand.state, questions)
         case "routed" | "taken_back":
             return replace(stand, state=ReferralState.REFERRAL_STATE_ROUTED)
         case "no_further_action":

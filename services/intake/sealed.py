@@ -64,6 +64,7 @@ class Sealer:
                 *self.place_keys(concern.place, 1),
             ],
             anonymous=concern.anonymous,
+            shields=concern.shields,
         )
 
     def subjects(self, subjects: Iterable[concern_pb2.Subject], first: int) -> list[intake_pb2.SealedSubject]:
@@ -110,6 +111,7 @@ def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern
         concern.signs.CopyFrom(known.raised.signs)
     concern.area = known.raised.area
     concern.anonymous = known.raised.anonymous
+    concern.shields.extend(known.raised.shields)
     for number in sorted(known.subjects):
         sealed_subject = known.subjects[number]
         subject = concern.subjects.add(role=sealed_subject.role)

@@ -4,14 +4,14 @@ from safeguarding.v1 import routing_pb2_grpc
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
-from services.chassis.directory import Directory
+from services.chassis.directory import BrokenEntry, Directory
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import Servicer
 from services.chassis.keys import Keys
 from services.chassis.service import Parts, Recipe, Service
-from services.chassis.starting import begin
+from services.chassis.starting import area_files, begin
 from services.partner_routing.api import RoutingApi
-from services.partner_routing.area import Area
+from services.partner_routing.area import Area, load_stated
 from services.partner_routing.copies import RoutingCopier
 from services.partner_routing.domain import ROUTING, RoutingDecider, State
 from services.partner_routing.gather import Gatherer
@@ -23,13 +23,17 @@ from services.partner_routing.stream import ReplyReader
 def main() -> None:
     """Run partner-routing until it is told to stop."""
     settings = begin(ROUTING, Settings)
-    area = Area(settings.area, Directory(settings.directory))
+    stated = area_files(ROUTING, settings.area, load_stated)
+    try:
+        area = Area(stated.now, Directory(settings.directory))
+    except BrokenEntry as broken:
+        raise SystemExit(f"{ROUTING} cannot start:\n{broken}") from None
     tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
     keys = Keys(channel(settings.intake_address, tls), "copies")
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [
-            (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts)),
+            (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts, area.snapshot)),
             (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys)),
         ]
 

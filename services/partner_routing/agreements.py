@@ -1,11 +1,11 @@
 """Agreements: which field groups a partner is given, decided by the rows of its agreement. Pure once loaded.
 
 A row speaks of a field group of a subject when everything that it states is so. What no row permits is
-withheld; a row that forbids beats every row that permits. Outside the days of the agreement, or for a purpose
-that it does not name, nothing is given.
+withheld; a row that forbids beats every row that permits. Outside the days of the agreement, for a purpose
+that it does not name, or on consent that was not given, nothing is given. Any other basis stands without consent.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,11 +19,13 @@ from safeguarding.v1.common_pb2 import (
     FIELD_GROUP_IDENTIFIERS,
     FIELD_GROUP_IDENTITY,
     FIELD_GROUP_MATCH,
+    LAWFUL_BASIS_CONSENT,
 )
 from safeguarding.v1.common_pb2 import FieldGroup as FieldGroupEnum
 from services.chassis.areafile import Strict, Wrong, read, refuse
 from services.chassis.clocks import load_clocks
 from services.chassis.language import GROUPS, Basis, Group, Kind, SubjectRole
+from services.shields import SHIELDED
 
 SUBJECT_GROUPS: frozenset[Group] = frozenset(
     {
@@ -39,6 +41,16 @@ ALL_GROUPS: tuple[Group, ...] = tuple(
     number for number in FieldGroupEnum.values() if number and number != FIELD_GROUP_MATCH
 )
 """All that an agreement may speak of."""
+
+DEFAULT, EXPIRED, PURPOSE, NO_CONSENT = "default", "expired", "purpose", "no_consent"
+STANDING: Mapping[str, str] = {
+    DEFAULT: "No row of the agreement gives it.",
+    EXPIRED: "The agreement is not in force on this day.",
+    PURPOSE: "The agreement does not name this purpose.",
+    NO_CONSENT: "It rests on consent, and the person has not agreed.",
+    SHIELDED: "It is shielded from this party, whatever the agreement says.",
+}
+"""What decides beside the rows, in words."""
 
 Purpose = Annotated[str, Field(pattern=r"^[a-z_]{1,60}$", examples=['"child_protection"'])]
 
@@ -114,6 +126,8 @@ class Agreement(Strict):
             )
         seen: set[str] = set()
         for place, row in self._rows():
+            if row.id in STANDING:
+                raise Wrong(f"{row.id} is what decides where no row does", "another id", at=(*place, "id"))
             if row.id in seen:
                 raise Wrong(f"the id {row.id} is used twice", "one id a row", at=(*place, "id"))
             seen.add(row.id)
@@ -140,6 +154,11 @@ class Agreement(Strict):
                         "one of the two rows taken out, or the forbidding one narrowed",
                         at=("permit", number, "groups", place),
                     )
+
+    def words(self, rule: str) -> str:
+        """A rule in words, as a disclosure names it; empty for a rule that is not this agreement's."""
+        own = {row.id: row.words for _, row in self._rows()}
+        return own.get(rule) or STANDING.get(rule, "")
 
     @property
     def name(self) -> str:
@@ -197,12 +216,13 @@ def disclose(
 ) -> Disclosure:
     """Decide each group of each subject.
 
-    The rule of what is withheld is the row's id, or `default` (no row permits it), `expired` (or not yet
-    signed), `purpose` (the agreement does not name it).
+    The rule of what is withheld is the row's id, or one of STANDING: `default` (no row permits it), `expired` (or
+    not yet signed), `purpose` (the agreement does not name it), `no_consent` (consent alone would have carried it).
     """
     asked = Asked(purpose, frozenset(kinds), basis, consent)
     in_force = agreement.signed_on <= on <= agreement.expires_on
-    shut = "expired" if not in_force else "purpose" if purpose not in agreement.purposes else ""
+    unlawful = NO_CONSENT if basis == LAWFUL_BASIS_CONSENT and not consent else ""
+    shut = EXPIRED if not in_force else PURPOSE if purpose not in agreement.purposes else unlawful
     given: list[Decided] = []
     withheld: list[Decided] = []
     numbered = sorted(subjects)
@@ -218,10 +238,13 @@ def _decide(agreement: Agreement, asked: Asked, group: Group, role: SubjectRole 
     for forbid in agreement.forbid:
         if forbid.speaks_of(asked, group, role):
             return False, forbid.id
+    rule = DEFAULT
     for permit in agreement.permit:
-        if permit.speaks_of(asked, group, role) and (asked.consent or not permit.needs_consent):
-            return True, permit.id
-    return False, "default"
+        if permit.speaks_of(asked, group, role):
+            if asked.consent or not permit.needs_consent:
+                return True, permit.id
+            rule = NO_CONSENT
+    return False, rule
 
 
 def load_agreement(path: Path, on: date | None = None) -> Agreement:
@@ -237,16 +260,21 @@ def load_agreement(path: Path, on: date | None = None) -> Agreement:
 
 
 def load_agreements(area: Path, on: date | None = None) -> dict[str, Agreement]:
-    """Read every agreement of an area, by partner; raises FileRefused.
+    """Read every agreement of an area, by partner; raises FileRefused. With `on`, for one that has expired too.
 
-    A running service leaves `on` out: one agreement that ends must not keep the others from being served.
+    A service that runs goes on as an agreement ends: what it then gives is nothing, by the rule `expired`.
     """
     found: dict[str, Agreement] = {}
+    names: dict[str, Path] = {}
     clocks = load_clocks(area).rules
     for path in sorted((area / "agreements").glob("*.toml")):
         agreement = load_agreement(path, on)
         if agreement.respond_clock is not None and agreement.respond_clock not in clocks:
             wrong = f"no clock {agreement.respond_clock}"
             raise refuse(path, ("respond_clock",), wrong, "one of " + ", ".join(clocks))
+        if agreement.id in names:
+            wrong = f"{names[agreement.id].name} has the id {agreement.id} too"
+            raise refuse(path, ("id",), wrong, "one id an agreement")
+        names[agreement.id] = path
         found[path.stem] = agreement
     return found

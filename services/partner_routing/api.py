@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -13,17 +15,21 @@ from services.chassis.calls import caller
 from services.chassis.commanding import answered
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine import Answer
+from services.chassis.engine.document import Document
 from services.chassis.service import Parts
+from services.partner_routing.area import Snapshot
 from services.partner_routing.domain import State
 from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.preview import have_it, previewed
 from services.partner_routing.views import Referrals, journey
 
 
 class RoutingApi(routing_pb2_grpc.RoutingServicer):
     """Journeys and outcomes."""
 
-    def __init__(self, parts: Parts[State]) -> None:
+    def __init__(self, parts: Parts[State], area: Callable[[], Snapshot]) -> None:
         self._parts = parts
+        self._area = area
         self._referrals = Referrals(parts.collection)
 
     def ReadOutcome(  # noqa: N802 - the RPC's name
@@ -68,15 +74,33 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
         answer = self._submit(request.referral_id, request.idempotency_key, request, context)
         return routing_pb2.RecallResponse(state=answer.state.legs[request.leg_id].state)  # type: ignore[arg-type]
 
+    def Shield(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.ShieldRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.ShieldResponse:
+        """Hide something from a party, or take that back."""
+        state = self._submit(request.referral_id, request.idempotency_key, request, context).state
+        return routing_pb2.ShieldResponse(leg_ids_that_have_it=have_it(state, request.shield))
+
+    def PreviewDisclosure(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.PreviewDisclosureRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.PreviewDisclosureResponse:
+        """Say what a partner would be told, without telling it."""
+        document = self._shown(request.referral_id)
+        found = previewed(self._area(), document.state, request, datetime.now(UTC))
+        self._parts.access.record(
+            caller(),
+            access_pb2.ACCESS_KIND_VIEWED,
+            "Routing/PreviewDisclosure",
+            reason="preview",
+            referral_ids=[request.referral_id],
+        )
+        return found
+
     def GetJourney(  # noqa: N802 - the RPC's name
         self, request: routing_pb2.GetJourneyRequest, context: grpc.ServicerContext
     ) -> routing_pb2.GetJourneyResponse:
         """Read the whole journey."""
-        document = self._referrals.find(request.referral_id)
-        state = document.state if document is not None else State()
-        unseen = state.asked.hidden and caller().role == ROLE_TRIAGE
-        if document is None or state.known.raised is None or unseen:
-            raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
+        document = self._shown(request.referral_id)
         self._parts.access.record(
             caller(),
             access_pb2.ACCESS_KIND_VIEWED,
@@ -100,6 +124,15 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
         for future in self._parts.engine.submit(commands):
             legs += sum(fact.WhichOneof("fact") == "expired" for fact in answered(future, context).facts)
         return routing_pb2.ReleasePartnerResponse(legs=legs)
+
+    def _shown(self, referral_id: str) -> Document[State]:
+        """The referral, unless it is hidden from the caller."""
+        document = self._referrals.find(referral_id)
+        state = document.state if document is not None else State()
+        unseen = state.asked.hidden and caller().role == ROLE_TRIAGE
+        if document is None or state.known.raised is None or unseen:
+            raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
+        return document
 
     def _submit(self, referral_id: str, key: str, request: Any, context: grpc.ServicerContext) -> Answer[State]:
         command = self._parts.commands.make(caller(), key, request, referral_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.chassis import logs
 from services.chassis.clocks import LONDON, Clocks, load_clocks
 from services.chassis.directory import BrokenEntry, Directory, Partner
+from services.chassis.live_files import today
 from services.known import Known
 from services.partner_routing.agreements import Agreement, Disclosure, disclose, load_agreements
 from services.partner_routing.directory import choose, lead
@@ -77,22 +78,44 @@ class Snapshot:
         return agreement.signed_on <= now.astimezone(LONDON).date() <= agreement.expires_on
 
 
-class Area:
-    """Agreements and clocks of one area, loaded once, with the directory as it is; raises FileRefused at start."""
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What the area's files state."""
 
-    def __init__(self, folder: Path, directory: Directory) -> None:
-        self._agreements = load_agreements(folder)
-        self._clocks = load_clocks(folder)
+    agreements: dict[str, Agreement]
+    clocks: Clocks
+
+
+def load_stated(folder: Path) -> Stated:
+    """Agreements and clocks as they are in force today; raises FileRefused, also for what has expired."""
+    on = today().date()
+    return Stated(load_agreements(folder, on), load_clocks(folder, on))
+
+
+class Area:
+    """What the area's files state and who is in the directory, as both are now."""
+
+    def __init__(self, stated: Callable[[], Stated], directory: Directory) -> None:
+        """Raises BrokenEntry for a partner's entry that is wrong."""
+        self._stated = stated
         self._directory = directory
-        self._last = Snapshot((), self._agreements, self._clocks)
+        self._last = Snapshot(directory.partners(), stated().agreements, stated().clocks)
+        self._broken = ""
 
     def snapshot(self) -> Snapshot:
         """The area at this moment. A directory file that is wrong leaves the last good entries in force."""
+        partners, stated = self._partners(), self._stated()
+        if partners != self._last.partners or stated.agreements is not self._last.agreements:
+            self._last = Snapshot(partners, stated.agreements, stated.clocks)
+        return self._last
+
+    def _partners(self) -> tuple[Partner, ...]:
         try:
             partners = self._directory.partners()
         except BrokenEntry as broken:
-            log.error("directory_entry_broken", wrong=str(broken))
-            return self._last
-        if partners != self._last.partners:
-            self._last = Snapshot(partners, self._agreements, self._clocks)
-        return self._last
+            if str(broken) != self._broken:  # said once, not at each turn
+                self._broken = str(broken)
+                log.error("directory_entry_broken", wrong=self._broken)
+            return self._last.partners
+        self._broken = ""
+        return partners

@@ -15,6 +15,7 @@ from services.chassis.directory import Partner
 from services.chassis.engine.document import Copy
 from services.chassis.keys import ReferralKeys
 from services.chassis.sealing import copy_info, seal_to, unseal
+from services.known import Known
 from services.partner_routing.domain import State
 from services.partner_routing.domain.offers import given_groups
 from services.topics import partner_topic
@@ -34,6 +35,7 @@ CONTENT_TYPES = {
     "offer": partner_pb2.Offer.DESCRIPTOR.full_name,
     "recall": partner_pb2.RecallNotice.DESCRIPTOR.full_name,
     "expiry": partner_pb2.ExpiryNotice.DESCRIPTOR.full_name,
+    "answer": partner_pb2.AnswerNotice.DESCRIPTOR.full_name,
     "refusal": partner_pb2.RefusalNotice.DESCRIPTOR.full_name,
 }
 """The full name of each kind of content, for the record's type."""
@@ -72,8 +74,11 @@ class RoutingCopier:
                 continue
             header = fact.header
             value = _encrypted(copy, partner, leg_id, header)
-            if fact.WhichOneof("fact") == "offered":
-                fact.offered.copy_sha256 = hashlib.sha256(value).digest()
+            match fact.WhichOneof("fact"):
+                case "offered":
+                    fact.offered.copy_sha256 = hashlib.sha256(value).digest()
+                case "information_passed":
+                    fact.information_passed.copy_sha256 = hashlib.sha256(value).digest()
             kind = CONTENT_TYPES[copy.WhichOneof("content") or "none"]
             made.append(Copy(header.event_id, partner_topic(partner_id).name, kind, value))
         return made
@@ -82,7 +87,7 @@ class RoutingCopier:
 def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, referral_id: str) -> partner_pb2.Offer:
     """What the partner may know of the concern: the groups that were given, and nothing else."""
     known = state.known
-    given = given_groups(offered)
+    given = given_groups(offered, state.shields)
     own = given.get(0, frozenset())
     offer = partner_pb2.Offer(
         service=offered.service,
@@ -90,7 +95,7 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
         basis=offered.basis,
         necessity=offered.necessity,
         respond_by=offered.respond_by,
-        given=sorted({each.group for each in offered.given}),
+        given=sorted({each.group for each in offered.given if each.group in given.get(each.subject, ())}),
         lead=offered.lead,
     )
     if known.raised is not None:
@@ -107,14 +112,18 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
                 name, kind = SUBJECT_PARTS[part.group]
                 _put(subject, name, part, kind, keys, referral_id)
     if FieldGroup.FIELD_GROUP_NARRATIVE in own:
-        for part in known.narratives:
-            if part.key_id in keys:
-                offer.narratives.append(unseal(keys[part.key_id], referral_id, part, concern_pb2.Narrative))
+        offer.narratives.extend(_narratives(known, keys, referral_id))
     for group, (name, kind) in PARTS.items():
         latest = known.latest(group)
         if group in own and latest is not None:
             _put(offer, name, latest, kind, keys, referral_id)
     return offer
+
+
+def _narratives(known: Known, keys: ReferralKeys, referral_id: str) -> list[concern_pb2.Narrative]:
+    """What the raiser wrote, oldest first, as far as its keys were not destroyed."""
+    parts = [part for part in known.narratives if part.key_id in keys]
+    return [unseal(keys[part.key_id], referral_id, part, concern_pb2.Narrative) for part in parts]
 
 
 def _put(holder: Any, name: str, part: Sealed, kind: type[Message], keys: ReferralKeys, referral_id: str) -> None:
@@ -131,6 +140,13 @@ def _content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple
             referral_id = fact.header.referral_id
             offer = offer_of(state, offered, keys.get(referral_id, {}), referral_id)
             return offered.partner_id, offered.leg_id, partner_pb2.Copy(offer=offer)
+        case "information_passed":
+            leg = state.legs[fact.information_passed.leg_id]
+            answer = partner_pb2.AnswerNotice(rule=fact.information_passed.rule)
+            if fact.information_passed.given:
+                referral_id = fact.header.referral_id
+                answer.narratives.extend(_narratives(state.known, keys.get(referral_id, {}), referral_id))
+            return leg.partner_id, leg.id, partner_pb2.Copy(answer=answer)
         case "recalled":
             leg = state.legs[fact.recalled.leg_id]
             notice = partner_pb2.RecallNotice(reason=fact.recalled.reason)

@@ -20,12 +20,13 @@ def choose(
     serving = (
         entry
         for entry in entries
-        if word in entry.serves and area in entry.areas and entry.id not in excluding and _takes_on(entry, on)
+        if word in entry.serves and area in entry.areas and entry.id not in excluding and takes_on(entry, on)
     )
     return min(serving, key=lambda entry: (entry.capacity != "open", *_locality(entry)), default=None)
 
 
-def _takes_on(entry: Partner, on: date) -> bool:
+def takes_on(entry: Partner, on: date) -> bool:
+    """True where the partner is neither full nor paused on that day."""
     return entry.capacity != "full" and (entry.paused_until is None or entry.paused_until <= on)
 
 

@@ -120,6 +120,12 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
         """The outcome was told, or why not."""
         return routing_pb2.TellResponse(state=self._say(request, context))
 
+    def AskRaiser(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.AskRaiserRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.AskRaiserResponse:
+        """The partner wants to know more than it was told."""
+        return routing_pb2.AskRaiserResponse(state=self._say(request, context))
+
     def AcknowledgeRecall(  # noqa: N802 - the RPC's name
         self, request: routing_pb2.AcknowledgeRecallRequest, context: grpc.ServicerContext
     ) -> routing_pb2.AcknowledgeRecallResponse:

@@ -95,6 +95,9 @@ def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
         state=leg.state,  # type: ignore[arg-type]  # an int of the enum
         respond_by=offered.respond_by,
         basis=offered.basis,
+        purpose=offered.purpose,
+        necessity=offered.necessity,
+        agreement=offered.agreement,
         given=offered.given,
         withheld=offered.withheld,
         escalated=offered.escalated,

@@ -8,9 +8,9 @@ from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import Servicer
 from services.chassis.keys import Keys
 from services.chassis.service import Parts, Recipe, Service
-from services.chassis.starting import begin, connect_store
+from services.chassis.starting import area_files, begin, connect_store
 from services.triage.api import TriageApi
-from services.triage.area import Area
+from services.triage.area import load_area
 from services.triage.domain import INTAKE, ROUTING, TRIAGE, State, TriageDecider
 from services.triage.gather import Gatherer
 from services.triage.index import COLLECTION, Index, MongoBuckets
@@ -22,7 +22,7 @@ from services.triage.views import Referrals
 def main() -> None:
     """Run triage until it is told to stop."""
     settings = begin(TRIAGE, Settings)
-    area = Area(settings.area)
+    area = area_files(TRIAGE, settings.area, load_area)
     tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
     keys = Keys(channel(settings.intake_address, tls), "triage")
     store = connect_store(settings)[settings.mongo_database]
@@ -41,7 +41,7 @@ def main() -> None:
         upstreams={topics.INTAKE.name: (INTAKE, IntakeFact), topics.ROUTING.name: (ROUTING, RoutingFact)},
         servicers=servicers,
         gather=Gatherer(keys, index, Referrals(store["referrals"])).gather,
-        rules=lambda: area,
+        rules=area.now,
     )
     Service(settings, recipe).run()
 

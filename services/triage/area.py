@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import Raised
 from services.chassis.clocks import Clocks, load_clocks
+from services.chassis.live_files import today
 from services.triage.rules import Assessment, Features, Rules, load_rules
 
 
 class Area:
     """Rules and clocks of one area, loaded once; raises FileRefused where a file is wrong."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, on: date | None = None) -> None:
+        """With `on`, a calendar that ends before that day is refused too."""
         self._rules: Rules = load_rules(folder)
-        self._clocks: Clocks = load_clocks(folder)
+        self._clocks: Clocks = load_clocks(folder, on)
 
     def assess(self, raised: Raised, raiser: Actor) -> Assessment:
         """See domain.AreaRules."""
@@ -29,3 +31,8 @@ class Area:
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """See domain.AreaRules."""
         return self._clocks.resumed(clock, runs_out, paused, now)
+
+
+def load_area(folder: Path) -> Area:
+    """The area's rules and clocks as they are in force today; raises FileRefused."""
+    return Area(folder, today().date())

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from safeguarding.v1.common_pb2 import GRADE_GREEN, GRADE_UNSPECIFIED
+from safeguarding.v1.common_pb2 import GRADE_GREEN, GRADE_UNSPECIFIED, LAWFUL_BASIS_CONSENT
 from safeguarding.v1.triage_pb2 import FiredRule
 from services.chassis.areafile import Sourced, Strict, Wrong, read, refuse
 from services.chassis.clocks import load_clocks
@@ -22,6 +22,8 @@ from services.triage.conditions import Example, Features, When
 
 __all__ = ["Assessment", "Features", "LegRequest", "Rule", "Rules", "load_rules", "respond_clock"]
 
+CONSENTS = "consents_to_support"
+"""The sign that the person agreed."""
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$", examples=['"child_protection"'])]
 
 
@@ -176,7 +178,15 @@ def load_rules(area: Path) -> Rules:
         if rule.id in seen:
             raise refuse(path, ("rule", place, "id"), f"the id {rule.id} is used twice", "one id a rule")
         seen.add(rule.id)
+        for earlier in rules[:place]:
+            if earlier.when == rule.when:
+                wrong = f"{rule.id} has the same conditions as {earlier.id}"
+                raise refuse(path, ("rule", place, "when"), wrong, "one rule for one set of conditions")
         for number, leg in enumerate(rule.leg):
+            if leg.basis == LAWFUL_BASIS_CONSENT and CONSENTS not in rule.when.signs:
+                at = ("rule", place, "leg", number, "basis")
+                wrong = f"{rule.id} rests on consent, and fires without it"
+                raise refuse(path, at, wrong, f'when.signs = ["{CONSENTS}"], or another basis')
             if leg.respond_clock is not None and leg.respond_clock not in clocks:
                 at = ("rule", place, "leg", number, "respond_clock")
                 raise refuse(path, at, f"no clock {leg.respond_clock}", "one of " + ", ".join(clocks))

@@ -24,6 +24,7 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "services.lifecycle",
     "services.marks",
     "services.links",
+    "services.shields",
 }
 
 TOPIC = re.compile(r"(referrals|partner)\.\S+\.v\d+")

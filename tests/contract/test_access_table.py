@@ -16,6 +16,7 @@ LOOKS = {
     "Triage/ListWork": AccessKind.ACCESS_KIND_SEARCHED,
     "Triage/GetAssessment": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/ReadOutcome": AccessKind.ACCESS_KIND_VIEWED,
+    "Routing/PreviewDisclosure": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/GetJourney": AccessKind.ACCESS_KIND_VIEWED,
     "PartnerInbox/List": AccessKind.ACCESS_KIND_SEARCHED,
     "PartnerInbox/OpenCopy": AccessKind.ACCESS_KIND_DISCLOSED,
@@ -32,9 +33,10 @@ LOOKS_AT_NOTHING = {
     "Triage/OverrideGrade", "Triage/RequestInformation", "Triage/TakeNoFurtherAction", "Triage/Route",
     "Triage/Reopen", "Triage/EnterInError",
     "Triage/ConfirmLink", "Triage/RejectLink",
-    "Routing/RecordTold", "Routing/Recall", "Routing/ReleasePartner",
+    "Routing/RecordTold", "Routing/Recall", "Routing/Shield", "Routing/ReleasePartner",
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",
+    "PartnerInbox/AskRaiser",
     # Operators see positions and classes of errors, never content.
     "ParkedRecords/ListParked", "ParkedRecords/ReplayParked",
     # Hashes, which are public.

@@ -23,14 +23,15 @@ FILES = sorted(
 # think which of the two it is.
 IDS = {
     "event_id", "referral_id", "other_referral_id", "referral_ids", "leg_id", "replaces_leg_id", "cause_id", "key_id",
-    "came_back_leg_ids", "key_ids", "rule_id", "rule_ids", "actor_id", "partner_id", "reference",
+    "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "rule_id", "rule_ids", "actor_id", "partner_id",
+    "reference",
 }  # fmt: skip
 """Made by us, or the pseudonyms of officers and partners."""
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
 """Ids that clients choose, held to a form in which no sentence can be written."""
 CODES = {
-    "area", "agreement", "by", "clock", "ground", "kind", "method", "purpose", "reason", "respond_clock", "rule",
-    "type", "topic", "why", "writer", "error", "field", "name",
+    "area", "agreement", "by", "clock", "ground", "kind", "method", "not_asked", "purpose", "reason", "respond_clock",
+    "rule", "type", "topic", "why", "writer", "error", "field", "name",
 }  # fmt: skip
 """Words of ours, or held to a list or to a form."""
 OUR_WORDS = {"message", "necessity", "right", "source", "words", "wrong"}

@@ -13,7 +13,7 @@ from typing import Any
 
 from safeguarding.v1.intake_pb2 import REFERRAL_STATE_CLOSED
 from safeguarding.v1.partner_pb2 import Copy, Offer
-from services.cli.scenario import Ask, ExpectedPartner, Raising, ScenarioConcern, paths_in
+from services.cli.scenario import Answer, Ask, ExpectedPartner, Raising, ScenarioConcern, paths_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,8 @@ def _unexpected(stated: Mapping[str, ScenarioConcern], seen: Observations) -> It
 def _kinds(concern: ScenarioConcern, partner: ExpectedPartner) -> set[str]:
     """What may come to this partner on this referral, by the name of the copy's content."""
     recalled = {action.partner for action in concern.desk if action.do == "recall"}
-    return {"offer"} | ({"recall"} if partner.id in recalled else set()) | ({"expiry"} if partner.is_silent else set())
+    may = {"recall": partner.id in recalled, "expiry": partner.is_silent, "answer": bool(partner.question)}
+    return {"offer", *(kind for kind, is_so in may.items() if is_so)}
 
 
 def _duplicated(copies: Iterable[CopyRead]) -> Iterator[Fault]:
@@ -274,7 +275,11 @@ def _contents(stated: Mapping[str, ScenarioConcern], copies: Iterable[CopyRead])
     for read in copies:
         concern = stated.get(read.copy.referral_id)
         partner = concern.partners.get(read.partner_id) if concern else None
-        if concern is None or partner is None or not read.copy.HasField("offer"):
+        if concern is None or partner is None:
+            continue
+        if read.copy.HasField("answer") and not _answers(read.copy, concern):
+            yield Fault("altered", read.copy.referral_id, f"{partner.id} got another answer than the raiser's")
+        if not read.copy.HasField("offer"):
             continue
         offer, about = read.copy.offer, read.copy.referral_id
         held = paths_in(offer)
@@ -285,6 +290,12 @@ def _contents(stated: Mapping[str, ScenarioConcern], copies: Iterable[CopyRead])
         for path in held & partner.must_get:
             if _held(offer, path) != _stated(concern, path):
                 yield Fault("altered", about, f"{partner.id} got another {path} than was raised")
+
+
+def _answers(copy: Copy, concern: ScenarioConcern) -> bool:
+    """Whether it ends with the raiser's answer to a partner."""
+    answers = [action.answer for action in concern.desk if isinstance(action, Answer)]
+    return bool(answers) and [each.text for each in copy.answer.narratives][-1:] == answers[-1:]
 
 
 def _held(offer: Offer, path: str) -> Any:

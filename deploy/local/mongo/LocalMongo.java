@@ -24,6 +24,8 @@ public final class LocalMongo extends H2Backend {
     private static final long TIDY_EVERY = 1_000_000_000L;
     private static final int FILL_PERCENT = 50;
     private static final int TIDY_BYTES = 4 << 20;
+    private static final int PAGE_BYTES = 4 << 10;
+    private static final int CACHE_MEGABYTES = 64;
 
     /** As shipped it reports a wire version that current drivers refuse. */
     private enum Current implements MongoVersion {
@@ -103,6 +105,9 @@ public final class LocalMongo extends H2Backend {
                 .fileName(file.toString())
                 .autoCommitDisabled()
                 .autoCommitBufferSize(0)
+                // Documents have random ids, so each write dirties a page of its own: a small page is written sooner.
+                .pageSplitSize(PAGE_BYTES)
+                .cacheSize(CACHE_MEGABYTES)
                 .open();
         store.setRetentionTime(0); // otherwise single inserts make the file grow by gigabytes
         MongoServer server = new MongoServer(new LocalMongo(store));

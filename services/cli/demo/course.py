@@ -16,7 +16,7 @@ from services.chassis.identity import ROLE_NAMES
 from services.cli.demo.people import DESK, SUPERVISOR, People
 from services.cli.demo.play import Course, Play
 from services.cli.scenario import Raising
-from services.cli.scenario_file import Ask, Override, Recall, Route, TakeNoFurtherAction
+from services.cli.scenario_file import Answer, Ask, Override, Recall, Route, TakeNoFurtherAction
 from tests.e2e.checker import OutcomeRead, RecordedUntold
 
 CALL_SECONDS = 10.0
@@ -72,7 +72,7 @@ class Follower:
         self._play.acknowledged(course, answer.event_id)
         return course
 
-    def _act(self, course: Course, action: Ask | Override | Route | TakeNoFurtherAction | Recall) -> None:
+    def _act(self, course: Course, action: Ask | Override | Route | TakeNoFurtherAction | Recall | Answer) -> None:
         match action:
             case Ask():
                 self._ask(course, action)
@@ -93,10 +93,18 @@ class Follower:
                 self._decide(course, "nothing", "TakeNoFurtherAction", nothing, by)
             case Recall():
                 self._recall(course, action)
+            case Answer():
+                self._answer(course, action.answer)
+                self._play.tell(f"{course.title}: {action.partner} asked, and the raiser answered")
 
     def _ask(self, course: Course, action: Ask) -> None:
         request = triage_pb2.RequestInformationRequest(question=action.question)
         self._decide(course, "ask", "RequestInformation", request)
+        self._answer(course, action.answer, Signs(**action.signs))  # type: ignore[arg-type]  # names the scenario checked
+        self._play.tell(f"{course.title}: the desk asked, and the raiser answered")
+
+    def _answer(self, course: Course, words: str, signs: Signs | None = None) -> None:
+        """The raiser answers the question once it is there."""
         intake = self._people.intake(*_who(course.raising))
         mine = intake_pb2.GetReferralRequest(referral_id=course.referral_id)
 
@@ -109,11 +117,10 @@ class Follower:
             idempotency_key=f"{course.raising.idempotency_key}-answer"[-100:],
             referral_id=course.referral_id,
             seen_sequence=found.sequence,
-            information=Narrative(text=action.answer),
-            signs=Signs(**action.signs),  # type: ignore[arg-type]  # names and values that the scenario checked
+            information=Narrative(text=words),
+            signs=signs,
         )
         self._call(intake.SupplyInformation, answer)
-        self._play.tell(f"{course.title}: the desk asked, and the raiser answered")
 
     def _decide(self, course: Course, key: str, rpc: str, request: Any, by: tuple[str, str] = DESK) -> None:
         """One command of the desk, once the referral lies on its worklist."""

@@ -67,13 +67,13 @@ class InboxPartner:
             return  # nobody demanded it: the checker says so
         said = list(replies(copy, course.stated, partner))
         for reply in said:
-            self._say(reply)
+            self._say(reply, note_of(reply, partner))
         if said:
             self._play.answered(copy.referral_id, self.id)
 
-    def _say(self, reply: Reply) -> None:
+    def _say(self, reply: Reply, note: str) -> None:
         command = InboxCommand(
-            idempotency_key=reply.reply_id, referral_id=reply.referral_id, leg_id=reply.leg_id, note=note_of(reply)
+            idempotency_key=reply.reply_id, referral_id=reply.referral_id, leg_id=reply.leg_id, note=note
         )
         rpc: Any
         request: Any

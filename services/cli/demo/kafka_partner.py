@@ -110,13 +110,13 @@ class KafkaPartner:
         partner = course.stated.partners.get(self.id) if course else None
         if course is None or partner is None:
             return []  # nobody demanded it: the checker says so
-        sent = [self._send(reply) for reply in replies(copy, course.stated, partner)]
+        sent = [self._send(reply, note_of(reply, partner)) for reply in replies(copy, course.stated, partner)]
         if sent:
             # The last answer is acknowledged after those before it: they share a partition.
             sent[-1].add_callback(lambda _: self._play.answered(copy.referral_id, self.id))
         return sent
 
-    def _send(self, reply: Reply) -> Any:
+    def _send(self, reply: Reply, note: str) -> Any:
         if self._producer is None:
             self._producer = KafkaProducer(
                 **self._settings["login"],
@@ -125,9 +125,9 @@ class KafkaPartner:
                 acks="all",
                 enable_idempotence=True,
             )
-        if note_of(reply):
+        if note:
             info = reply_info(self.id, reply.leg_id, reply.reply_id)
-            reply.sealed_note = seal_to(self._routing_key, info, Narrative(text=note_of(reply)).SerializeToString())
+            reply.sealed_note = seal_to(self._routing_key, info, Narrative(text=note).SerializeToString())
         return self._producer.send(
             self._settings["replies_topic"], key=reply.referral_id.encode(), value=reply.SerializeToString()
         )

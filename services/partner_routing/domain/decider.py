@@ -21,9 +21,10 @@ from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched
 from services.partner_routing.domain.closing import closing
-from services.partner_routing.domain.offers import AreaRules, came_back, offers, open_legs, rerouted
+from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
 from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
+from services.shields import same
 
 ROUTING = "partner-routing"
 INTAKE = "intake"
@@ -58,6 +59,7 @@ class RoutingDecider:
         first = self._first(state, given, context)
         if isinstance(given, PartnerReply) and given.wrong:
             return first
+        first = [*first, *_by_rule(answers(self._after(state, first, context), rules, context.now), context)]
         after = self._after(state, first, context)
         then = offers(after, rules, context.now)
         if then and state.tell_by is not None:  # somebody further is asked: everybody is told anew
@@ -106,6 +108,8 @@ class RoutingDecider:
             case routing_pb2.RecallRequest():
                 recalled = _recall(state, body, given.actor)
                 return recalled + _by_rule(_emptied(state, self._after(state, recalled, context)), context)
+            case routing_pb2.ShieldRequest():
+                return _shield(state, body, given.actor)
             case routing_pb2.ReleasePartnerRequest():
                 ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
                 return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
@@ -240,6 +244,22 @@ def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor) -> list
         right = "recall an open leg"
         raise Refused(Why.ILLEGAL, refused.wrong, right, field="leg_id", legal=_legal(state)) from None
     return [RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=body.reason))]
+
+
+def _shield(state: State, body: routing_pb2.ShieldRequest, actor: Actor) -> list[RoutingFact]:
+    shield = body.shield
+    if state.known.raised is None or state.asked.hidden:
+        raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
+    if shield.subject and shield.subject not in state.known.subjects:
+        raise Refused(Why.INVALID, "no such subject", "0 for every subject, or its number", field="shield.subject")
+    if body.lift and actor.role == ROLE_TRIAGE:
+        raise Refused(Why.FORBIDDEN, "the desk takes no shield away", "ask a supervisor, or whoever protects data")
+    hidden = any(same(shield, each) for each in state.shields)
+    if body.lift and not hidden:
+        raise Refused(Why.ILLEGAL, "nothing like this is hidden", "name a shield that it has", field="shield")
+    if not body.lift and any(shield == each for each in state.shields):
+        raise Refused(Why.ILLEGAL, "this is hidden already", "hide something else", field="shield")
+    return [RoutingFact(shielded=routing_pb2.Shielded(shield=shield, reason=body.reason, lifted=body.lift))]
 
 
 def _legal(state: State) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -13,11 +14,13 @@ from safeguarding.v1.common_pb2 import (
     CameBackReason,
     Deadline,
     FieldGroup,
+    Shield,
 )
-from safeguarding.v1.routing_pb2 import CameBack, Given, Offered, RoutingFact, Withheld
+from safeguarding.v1.routing_pb2 import CameBack, Given, InformationPassed, Offered, RoutingFact, Withheld
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.known import Known
 from services.partner_routing.domain.state import Leg, State
+from services.shields import SHIELDED, hides
 
 LEGS = uuid.UUID("2f4d1a0b-6d6c-5d5e-8a3d-6f0f9d2f6c77")
 """Namespace of the ids of legs that take another's place."""
@@ -124,6 +127,20 @@ def rerouted(state: State, ended: Leg, rules: AreaRules, now: datetime, *, to_le
     ]
 
 
+def answers(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
+    """Pass the raiser's answer to each partner that asked, as far as its agreement allows now."""
+    facts = []
+    for leg in state.answered:
+        disclosed = disclosed_to(state, leg.partner_id, state.request(leg), rules, now)
+        given = {(group, number): rule for group, number, rule in disclosed.given}
+        withheld = {(group, number): rule for group, number, rule in disclosed.withheld}
+        what = FieldGroup.FIELD_GROUP_NARRATIVE, 0
+        rule = given.get(what) or withheld.get(what, "default")
+        passed = InformationPassed(leg_id=leg.id, given=what in given, rule=rule)
+        facts.append(RoutingFact(information_passed=passed))
+    return facts
+
+
 def came_back(leg_id: str, request: RequestedLeg, reason: CameBackReason.ValueType) -> RoutingFact:
     """Nobody takes it up: the desk decides again."""
     return RoutingFact(came_back=CameBack(leg_id=leg_id, service=request.service, reason=reason))
@@ -153,7 +170,7 @@ def _offered(
     escalated: bool,
     lead: bool,
 ) -> RoutingFact:
-    disclosed = rules.disclose(partner.id, request, state.known, now)
+    disclosed = disclosed_to(state, partner.id, request, rules, now)
     agreement, own_clock = rules.agreement(partner.id)
     clock = own_clock or request.respond_clock
     offered = Offered(
@@ -164,10 +181,8 @@ def _offered(
         basis=request.basis,
         necessity=request.necessity,
         agreement=agreement,
-        given=[Given(group=g, subject=s, rule=r) for g, s, r in disclosed.given if _present(state.known, g, s)],
-        withheld=[
-            Withheld(group=g, subject=s, rule=r) for g, s, r in disclosed.withheld if _present(state.known, g, s)
-        ],
+        given=[Given(group=g, subject=s, rule=r) for g, s, r in disclosed.given if present(state.known, g, s)],
+        withheld=[Withheld(group=g, subject=s, rule=r) for g, s, r in disclosed.withheld if present(state.known, g, s)],
         respond_by=Deadline(clock=clock),
         replaces_leg_id=replaces.id if replaces else "",
         escalated=escalated,
@@ -177,7 +192,26 @@ def _offered(
     return RoutingFact(offered=offered)
 
 
-def _present(known: Known, group: int, number: int) -> bool:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a partner is given and what is withheld, once shields were held against its agreement."""
+
+    given: Sequence[tuple[Any, int, str]]
+    withheld: Sequence[tuple[Any, int, str]]
+
+
+def disclosed_to(state: State, partner_id: str, request: RequestedLeg, rules: AreaRules, now: datetime) -> Told:
+    """What the agreement gives, without what is shielded from the partner."""
+    decided = rules.disclose(partner_id, request, state.known, now)
+    shields = state.shields
+    hidden = {(group, number) for group, number, _ in decided.given if hides(shields, partner_id, group, number)}
+    return Told(
+        [each for each in decided.given if each[:2] not in hidden],
+        [*decided.withheld, *((group, number, SHIELDED) for group, number in sorted(hidden))],
+    )
+
+
+def present(known: Known, group: int, number: int) -> bool:
     """True where the concern has something in the group."""
     if number:
         return number in known.subjects and any(part.group == group for part in known.subjects[number].parts)
@@ -188,11 +222,12 @@ def _present(known: Known, group: int, number: int) -> bool:
     return known.latest(group) is not None
 
 
-def given_groups(offered: Offered) -> Mapping[int, frozenset[int]]:
-    """The groups that were given, by subject number (0 for what belongs to no subject)."""
+def given_groups(offered: Offered, shields: Collection[Shield] = ()) -> Mapping[int, frozenset[int]]:
+    """The groups that were given and are not shielded since, by subject number (0: of no subject)."""
     found: dict[int, set[int]] = {}
     for given in offered.given:
-        found.setdefault(given.subject, set()).add(given.group)
+        if not hides(shields, offered.partner_id, given.group, given.subject):
+            found.setdefault(given.subject, set()).add(given.group)
     return {number: frozenset(groups) for number, groups in found.items()}
 
 

@@ -31,9 +31,16 @@ def taken(
     """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
     step: str = reply.WhichOneof("step") or "none"
     name = "hold" if step == "progress" and reply.progress.on_hold else step
-    told_already = {"told": ("there is nobody for you to tell", "name who is still to be told")}
-    may_tell = step != "told" or _may_tell(state, leg, reply.told.audience)
-    require(LEG_MOVES, name, leg.stands, ROLE_PARTNER, but={} if may_tell else told_already)
+    barred = {}
+    if step == "told" and not _may_tell(state, leg, reply.told.audience):
+        barred["told"] = "there is nobody for you to tell", "name who is still to be told"
+    if state.known.withdrawn:
+        barred["asked"] = "the concern was withdrawn", "nobody can be asked any more"
+    elif leg.answered < leg.asked:
+        barred["asked"] = "a question of yours is open", "wait for the raiser's answer"
+    require(LEG_MOVES, name, leg.stands, ROLE_PARTNER, but=barred)
+    if step == "asked" and note is None:
+        raise Refused(Why.ILLEGAL, "the referral was erased", "nobody can be asked any more")
     return [_fact(leg, step, reply, note, _review_by(leg, rules, now))]
 
 
@@ -77,6 +84,8 @@ def _fact(leg: Leg, step: str, reply: Any, note: Sealed | None, review_by: Deadl
         case "told":
             told = routing_pb2.OutcomeTold(audience=reply.told.audience, not_told=reply.told.not_told)
             return RoutingFact(outcome_told=told)
+        case "asked":
+            return RoutingFact(information_asked=routing_pb2.InformationAsked(leg_id=leg_id, question=note))
         case "recall_acknowledged":
             return RoutingFact(recall_acknowledged=routing_pb2.RecallAcknowledged(leg_id=leg_id))
         case _:
@@ -100,6 +109,8 @@ def of_request(request: Any) -> partner_pb2.Reply:
             return partner_pb2.Reply(failed=partner_pb2.FailedReply(reason=request.reason))
         case routing_pb2.TellRequest():
             return partner_pb2.Reply(told=request.told)
+        case routing_pb2.AskRaiserRequest():
+            return partner_pb2.Reply(asked=partner_pb2.AskedReply())
         case routing_pb2.AcknowledgeRecallRequest():
             return partner_pb2.Reply(recall_acknowledged=partner_pb2.RecallAcknowledgedReply())
         case _:

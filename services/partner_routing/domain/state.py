@@ -12,15 +12,17 @@ from safeguarding.v1.common_pb2 import (
     SUBJECT_ROLE_BUSINESS,
     SUBJECT_ROLE_VICTIM,
     Deadline,
+    Shield,
 )
 from safeguarding.v1.intake_pb2 import ReferralState
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
-from safeguarding.v1.routing_pb2 import LegState, Offered
+from safeguarding.v1.routing_pb2 import LegState, Offered, Shielded
 from safeguarding.v1.triage_pb2 import FiredRule, RequestedLeg
 from services.known import NOTHING, Known
 from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
 from services.lifecycle import Leg as Stands
 from services.marks import Running
+from services.shields import same
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Leg:
     """Since when the work rests."""
     reached: int = 0
     """How far the running clock came, in percent, as was told."""
+    asked: int = 0
+    """How many questions its partner has for the raiser."""
+    answered: int = 0
+    """How many of them were answered."""
 
     @property
     def clock(self) -> Running | None:
@@ -89,6 +95,8 @@ class Asked:
     no_further_action: bool = False
     hidden: bool = False
     """Entered in error."""
+    questions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By leg: for each question that was put to the raiser, how often they had supplied information before."""
     decided: frozenset[str] = frozenset()
     """The legs that had come back and about which the desk decided."""
 
@@ -115,7 +123,18 @@ class State:
     """The legs, and the requests that came back, of earlier rounds."""
     came_back: Mapping[str, int] = field(default_factory=dict)
     """Why, as CameBackReason, by leg; or by request where nobody could be offered it."""
+    shielded: tuple[Shielded, ...] = ()
+    """What the desk hid or showed again, in order."""
     sequence: int = 0
+
+    @property
+    def shields(self) -> list[Shield]:
+        """What is hidden now: what the raiser and the desk hid, without what was taken away since."""
+        found = list(self.known.raised.shields) if self.known.raised is not None else []
+        for each in self.shielded:
+            found = [shield for shield in found if not same(shield, each.shield)]
+            found += [] if each.lifted else [each.shield]
+        return found
 
     @property
     def outcome_known(self) -> bool:
@@ -177,6 +196,17 @@ class State:
             return ReferralState.REFERRAL_STATE_IN_TRIAGE
         return ReferralState.REFERRAL_STATE_RAISED
 
+    @property
+    def answered(self) -> list[Leg]:
+        """The open legs whose partner waits for an answer that the raiser has given."""
+        return [
+            leg
+            for leg in self.legs.values()
+            if leg.is_open
+            and leg.answered < leg.asked == len(before := self.asked.questions.get(leg.id, ()))
+            and self.known.supplied > before[-1]
+        ]
+
     def request_of(self, leg: Leg) -> str:
         """The leg id that triage asked for, through the legs that this one takes the place of."""
         while leg.offered.replaces_leg_id:
@@ -215,6 +245,10 @@ def with_triage(asked: Asked, fact: Any) -> Asked:
                 no_further_action=False,
                 decided=asked.decided.union(fact.routed.came_back_leg_ids),
             )
+        case "information_requested" if fact.information_requested.leg_id:
+            leg_id = fact.information_requested.leg_id
+            before = (*asked.questions.get(leg_id, ()), fact.information_requested.supplied_before)
+            return replace(asked, questions={**asked.questions, leg_id: before})
         case "no_further_action":
             decided = asked.decided.union(fact.no_further_action.came_back_leg_ids)
             return replace(asked, no_further_action=True, decided=decided)
@@ -238,6 +272,8 @@ def with_routing(state: State, fact: Any) -> State:
             return replace(state, legs={**state.legs, leg.id: leg})
         case "outcome_told":
             return replace(state, told=state.told | {body.audience})
+        case "shielded":
+            return replace(state, shielded=(*state.shielded, body))
         case "telling_overdue":
             return replace(state, overdue=state.overdue | {body.audience})
         case "outcome_known":
@@ -261,6 +297,12 @@ def with_routing(state: State, fact: Any) -> State:
                 tell_reached=0,
                 closed=False,
             )
+        case "information_asked":
+            leg = state.legs[body.leg_id]
+            return _with_leg(state, replace(leg, asked=leg.asked + 1))
+        case "information_passed":
+            leg = state.legs[body.leg_id]
+            return _with_leg(state, replace(leg, answered=leg.asked))
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:

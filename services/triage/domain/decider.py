@@ -66,7 +66,7 @@ class TriageDecider:
                     answer_by=asked.answer_by,
                     answer_from=at,
                     answer_reached=0,
-                    paused=state.paused or at,
+                    paused=state.paused if asked.leg_id else state.paused or at,  # the desk need not wait for a partner
                 )
             case "clock_reached":
                 reached: ClockReached = fact.clock_reached
@@ -117,7 +117,7 @@ class TriageDecider:
     def decide(self, state: State, given: Input, context: Context) -> Sequence[TriageFact]:
         """What follows from a fact of intake's, or from a command of the desk's."""
         if isinstance(given, Upstream) and given.writer == ROUTING:
-            return _take_back(given, state, context)
+            return [*_take_back(given, state, context), *_ask_for_partner(given, state, context)]
         if isinstance(given, Upstream):
             answered = not state.awaiting_information and given.fact.WhichOneof("fact") == "information_supplied"
             return [*(_resumed(state, context) if answered else []), *_assess(state, given, context)]
@@ -212,6 +212,21 @@ def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFa
     decide_by = clock(context.rules, f"decide_{GRADE_WORDS[state.grade]}", context.now)
     taken = triage_pb2.TakenBack(leg_id=back.leg_id, service=back.service, reason=back.reason, decide_by=decide_by)
     return [TriageFact(taken_back=taken)]
+
+
+def _ask_for_partner(given: Upstream, state: State, context: Context) -> list[TriageFact]:
+    """A partner's question goes to the raiser as the desk's does: by triage, the one writer of questions."""
+    fact: Any = given.fact
+    if fact.WhichOneof("fact") != "information_asked" or state.hidden or state.grade == GRADE_UNSPECIFIED:
+        return []
+    asked: routing_pb2.InformationAsked = fact.information_asked
+    requested = triage_pb2.InformationRequested(
+        question=asked.question,
+        answer_by=clock(context.rules, "answer", context.now),
+        supplied_before=state.known.supplied,
+        leg_id=asked.leg_id,
+    )
+    return [TriageFact(information_requested=requested)]
 
 
 def _requested(given: Input, legs: Iterable[AskedLeg]) -> list[triage_pb2.RequestedLeg]:

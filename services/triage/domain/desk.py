@@ -7,7 +7,7 @@ from typing import Any
 
 from safeguarding.v1 import triage_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_SUPERVISOR
-from safeguarding.v1.common_pb2 import GRADE_RED, GRADE_UNSPECIFIED
+from safeguarding.v1.common_pb2 import GRADE_RED, GRADE_UNSPECIFIED, LAWFUL_BASIS_CONSENT
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Why
 from services.lifecycle import REFERRAL_MOVES, legal, require
@@ -115,6 +115,15 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[
             Why.ILLEGAL,
             "a leg for this kind of partner exists",
             "name kinds that were not asked yet",
+            field="legs",
+            legal=_legal(state, given),
+        )
+    consents = state.known.raised is not None and state.known.raised.signs.consents_to_support
+    if not consents and any(leg.basis == LAWFUL_BASIS_CONSENT for leg in body.legs):
+        raise Refused(
+            Why.ILLEGAL,
+            "the person has not agreed, so a leg cannot rest on consent",
+            "another basis where one carries it, such as safeguarding; or ask, and amend the concern",
             field="legs",
             legal=_legal(state, given),
         )

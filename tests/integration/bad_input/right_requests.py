@@ -142,6 +142,24 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),
     "Routing/RecordTold": ("triage", routing_pb2.RecordToldRequest(**_OWN, told=told())),
     "Routing/Recall": ("triage", routing_pb2.RecallRequest(**_OWN, leg_id=LEG, reason="raised_in_error")),
+    "Routing/Shield": (
+        "protection",
+        routing_pb2.ShieldRequest(
+            idempotency_key=KEY,
+            referral_id=REFERRAL,
+            shield=common_pb2.Shield(part=common_pb2.SHIELDED_PART_ADDRESS, subject=1, partner_id="meadowbank-school"),
+            reason="staff_known_to_family",
+        ),
+    ),
+    "Routing/PreviewDisclosure": (
+        "protection",
+        routing_pb2.PreviewDisclosureRequest(
+            referral_id=REFERRAL,
+            partner_id="meadowbank-school",
+            purpose="child_protection",
+            basis=common_pb2.LAWFUL_BASIS_SAFEGUARDING,
+        ),
+    ),
     "Routing/GetJourney": ("triage", routing_pb2.GetJourneyRequest(referral_id=REFERRAL)),
     "Routing/ReleasePartner": ("operator", routing_pb2.ReleasePartnerRequest(partner_id="nobody")),
     "PartnerInbox/List": ("partner", routing_pb2.ListRequest(limit=10)),
@@ -163,6 +181,7 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     ),
     "PartnerInbox/Tell": ("partner", routing_pb2.TellRequest(command=inbox(), told=told())),
     "PartnerInbox/AcknowledgeRecall": ("partner", routing_pb2.AcknowledgeRecallRequest(command=inbox())),
+    "PartnerInbox/AskRaiser": ("partner", routing_pb2.AskRaiserRequest(command=inbox())),
     "ParkedRecords/ListParked": ("operator", parked_pb2.ListParkedRequest()),
     "ParkedRecords/ReplayParked": (
         "operator",

@@ -142,6 +142,10 @@ def test_a_foreign_and_an_absent_leg_cannot_be_told_apart(
         made: list[tuple[Any, Any]] = [
             (other.OpenCopy, routing_pb2.OpenCopyRequest(referral_id=referral_id, leg_id=leg_id))
         ]
+        question = routing_pb2.InboxCommand(
+            idempotency_key=new_key(), referral_id=referral_id, leg_id=leg_id, note="a question"
+        )
+        made.append((other.AskRaiser, routing_pb2.AskRaiserRequest(command=question)))
         for note in ("", "a note"):
             command = routing_pb2.InboxCommand(
                 idempotency_key=new_key(), referral_id=referral_id, leg_id=leg_id, note=note

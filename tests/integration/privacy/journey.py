@@ -134,6 +134,7 @@ class Journey:
         """By the inbox and by Kafka: taken on, done with a note, failed with a note, declined with a note."""
         leg_id = self.leg(INBOX_PARTNER)
         self.call("PartnerInbox", "Accept", INBOX_PARTNER, routing_pb2.AcceptRequest(command=self._said(leg_id)))
+        self.ask_raiser(leg_id)
         complete = routing_pb2.CompleteRequest(command=self._said(leg_id), outcome=partner_pb2.OUTCOME_SUPPORTED)
         self.call("PartnerInbox", "Complete", INBOX_PARTNER, complete)
         first, second = KAFKA_PARTNERS
@@ -142,6 +143,27 @@ class Journey:
         self.reply(second, declined=partner_pb2.DeclinedReply(reason=partner_pb2.DECLINE_REASON_NO_CAPACITY))
         wanted = {"completed", "failed", "declined"}
         happens("the replies took effect", lambda: wanted <= {step.kind for step in self.steps(self.referral_id)})
+
+    def ask_raiser(self, leg_id: str) -> None:
+        """A partner asks, its question reaches the raiser, and the answer is in the copy that it opens then."""
+        asked = routing_pb2.AskRaiserRequest(command=self._said(leg_id))
+        self.call("PartnerInbox", "AskRaiser", INBOX_PARTNER, asked)
+        own = intake_pb2.GetReferralRequest(referral_id=self.referral_id)
+
+        def question() -> intake_pb2.GetReferralResponse | None:
+            found: intake_pb2.GetReferralResponse = self._ask("Intake", "GetReferral", "officer", own)
+            return found if asked.command.note in found.question else None
+
+        seen = happens("the partner's question reaches the raiser", question)
+        supply = intake_pb2.SupplyInformationRequest(
+            idempotency_key=new_key(),
+            referral_id=self.referral_id,
+            seen_sequence=seen.sequence,
+            information=concern_pb2.Narrative(text="x"),
+        )
+        self.call("Intake", "SupplyInformation", "officer", supply)
+        wanted = "information_passed"
+        happens("the answer is passed on", lambda: wanted in {step.kind for step in self.steps(self.referral_id)})
 
     def _said(self, leg_id: str) -> routing_pb2.InboxCommand:
         return routing_pb2.InboxCommand(idempotency_key=new_key(), referral_id=self.referral_id, leg_id=leg_id)
@@ -163,7 +185,7 @@ class Journey:
         concern = self._ask("Intake", "GetReferral", "officer", intake_pb2.GetReferralRequest(**own)).concern
         assert self._planter.word in concern.narrative.text
         narratives = self._ask("Triage", "GetAssessment", "triage", triage.GetAssessmentRequest(**reason)).narratives
-        assert len(narratives) == 3
+        assert len(narratives) == 4
         self._ask("Routing", "ReadOutcome", "officer", routing_pb2.ReadOutcomeRequest(**own))
         self._ask("Audit", "Timeline", "auditor", audit_pb2.TimelineRequest(**reason))
         self._ask("Audit", "Search", "auditor", audit_pb2.SearchRequest(limit=1000, reason="review"))

@@ -13,6 +13,7 @@ import pytest
 from safeguarding.v1 import audit_pb2, intake_pb2, routing_pb2
 from safeguarding.v1 import triage_pb2 as triage
 from safeguarding.v1.access_pb2 import AccessFact
+from safeguarding.v1.common_pb2 import LAWFUL_BASIS_SAFEGUARDING
 from safeguarding.v1.intake_pb2 import IntakeFact
 from services import topics
 from tests.contract.test_access_table import LOOKS
@@ -61,6 +62,7 @@ def looks(house: House, people: dict[str, Who], referral: str, leg: str) -> dict
         "Triage/ListWork": (people["triage"], triage.ListWorkRequest(limit=10)),
         "Triage/GetAssessment": (people["triage"], triage.GetAssessmentRequest(referral_id=referral, reason="triage")),
         "Routing/ReadOutcome": (people["officer"], routing_pb2.ReadOutcomeRequest(referral_id=referral)),
+        "Routing/PreviewDisclosure": (people["protection"], preview(referral)),
         "Routing/GetJourney": (people["protection"], routing_pb2.GetJourneyRequest(referral_id=referral)),
         "PartnerInbox/List": (house.who("partner", "safe-harbour"), routing_pb2.ListRequest(limit=10)),
         "PartnerInbox/OpenCopy": (
@@ -79,6 +81,16 @@ def looks(house: House, people: dict[str, Who], referral: str, leg: str) -> dict
         call = getattr(house.stub(service, who), name)
         made[method] = who, lambda seconds, call=call, request=request: call(request, timeout=seconds)
     return made  # type: ignore[return-value]  # the lambda's defaults are no parameters to its callers
+
+
+def preview(referral: str) -> routing_pb2.PreviewDisclosureRequest:
+    """What a school would be told."""
+    return routing_pb2.PreviewDisclosureRequest(
+        referral_id=referral,
+        partner_id="meadowbank-school",
+        purpose="child_protection",
+        basis=LAWFUL_BASIS_SAFEGUARDING,
+    )
 
 
 def raised_event(house: House, referral: str) -> str:

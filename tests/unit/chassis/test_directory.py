@@ -115,17 +115,23 @@ def test_a_partner_may_pause_and_say_what_it_can_take_on(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "line", "says"),
     [
-        (PARTNER.replace(KEY, "0f"), "public_key must be an X25519 key"),
-        (PARTNER.replace(KEY, "zz" * 32), "public_key must be an X25519 key"),
-        (PARTNER.replace('["housing"]', '"housing"'), "serves must be a list of texts"),
-        (PARTNER.replace("true", '"yes"'), "kafka must be true or false"),
-        (PARTNER + 'paused_until = "tomorrow"\n', "paused_until must be a day"),
-        (PARTNER + 'capacity = "some"\n', "capacity must be one of open, limited, full"),
+        (PARTNER.replace(KEY, "0f"), 6, "'public_key'"),
+        (PARTNER.replace(KEY, "zz" * 32), 6, "'public_key'"),
+        (PARTNER.replace('["housing"]', '"housing"'), 4, "'serves'"),
+        (PARTNER.replace('["housing"]', '["gardening"]'), 4, "'gardening' is no such word"),
+        (PARTNER.replace("true", '"yes"'), 7, "'kafka'"),
+        (PARTNER + 'paused_until = "tomorrow"\n', 8, "'paused_until'"),
+        (PARTNER + 'capacity = "some"\n', 8, "'capacity'"),
+        (PARTNER + "colour = 1\n", 8, "unknown key 'colour'"),
+        (PARTNER.replace('name = "Riverside Housing"', ""), 1, "the key 'name' is missing"),
+        (PARTNER + "kafka\n", 8, "this is not TOML"),
     ],
 )
-def test_a_partners_broken_entry_is_named(tmp_path: Path, text: str, says: str) -> None:
+def test_a_partners_broken_entry_is_named_with_its_line_and_what_would_be_right(
+    tmp_path: Path, text: str, line: int, says: str
+) -> None:
     write(tmp_path, "partner", "riverside", text)
-    with pytest.raises(BrokenEntry, match=f"partner/riverside.toml: {says}"):
+    with pytest.raises(BrokenEntry, match=f"partner/riverside.toml:{line}: .*{says}.*right would be: .+"):
         Directory(tmp_path).partners()

@@ -35,6 +35,7 @@ from services.chassis.clocks import load_clocks
 from services.chassis.directory import Partner
 from services.chassis.language import OUTCOMES, SERVICES, Basis, Group, Service
 from services.cli.scenario import (
+    Answer,
     Ask,
     Override,
     Recall,
@@ -49,6 +50,7 @@ from services.cli.scenario import (
 )
 from services.partner_routing.agreements import disclose, load_agreements
 from services.partner_routing.directory import choose, lead
+from services.shields import hides
 from services.triage.rules import Assessment, Features, load_rules
 
 ROOT = Path(__file__).parents[3]
@@ -137,7 +139,7 @@ def offered(stated: ScenarioConcern, leg: Wanted) -> Iterator[tuple[Partner, boo
 
 
 def given(stated: ScenarioConcern, leg: Wanted, partner: Partner) -> frozenset[str]:
-    """The paths of the copy that the partner's agreement makes."""
+    """The paths of the copy that the partner's agreement makes, without what the raiser shields from it."""
     told = disclose(
         AGREEMENTS[partner.id],
         leg.purpose,
@@ -148,7 +150,10 @@ def given(stated: ScenarioConcern, leg: Wanted, partner: Partner) -> frozenset[s
         date(2026, 11, 23),
     )
     present = paths_of(stated.concern) | ({"signs"} if stated.signs.ByteSize() else set())
-    return frozenset(PATHS[group].format(number) for group, number, _ in told.given) & present
+    shields = stated.concern.shields
+    return present & {
+        PATHS[group].format(number) for group, number, _ in told.given if not hides(shields, partner.id, group, number)
+    }
 
 
 @every_concern
@@ -246,10 +251,11 @@ def test_the_set_holds_what_the_issue_asks_for() -> None:
     assert {"special_constable", "neighbourhood_watch", "farm_watch", "community_speedwatch", "school_system"} <= kinds
     assert {ROLE_OFFICER, ROLE_VOLUNTEER, ROLE_PUBLIC} <= {stated.raiser.role for stated in SCENARIO}
     assert sum(stated.concern.anonymous for stated in SCENARIO) == 1
-    assert actions == {Ask, Override, Route, TakeNoFurtherAction, Recall}
+    assert actions == {Answer, Ask, Override, Route, TakeNoFurtherAction, Recall}
     assert partners == {partner.id for partner in PARTNERS}
     assert len(partners) >= 10
     assert {"declined", "failed", "on_hold", "recall_acknowledged"} <= replies
+    assert any(stated.concern.shields for stated in SCENARIO)
     assert any(each.is_silent for stated in SCENARIO for each in stated.partners.values())
     assert {assess(stated).grade for stated in SCENARIO} >= {GRADE_GREEN, GRADE_RED}
     assert len({stated.name for stated in SCENARIO}) == len(SCENARIO)

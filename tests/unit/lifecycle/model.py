@@ -19,6 +19,7 @@ STEPS = {
     "outcome": ({"accepted", "in_progress"}, "completed"),
     "failed": ({"accepted", "in_progress", "on_hold"}, "failed"),
     "ack": ({"recalled"}, "recalled"),
+    "ask": (OPEN, None),
     "told": ({"accepted", "in_progress", "on_hold", "completed", "failed"}, None),
 }
 
@@ -33,6 +34,7 @@ class Leg:
     lead: bool
     state: str = "offered"
     taken_up: bool = False
+    asking: bool = False
 
 
 @dataclass
@@ -102,6 +104,14 @@ class Model:
             self.tell = True
             self.closed = self.told
 
+    def supply(self) -> list[Leg]:
+        """The raiser answers whatever was asked; the legs to which the answer goes."""
+        asking = [leg for leg in self.legs if leg.asking and leg.state in OPEN]
+        for leg in self.legs:
+            leg.asking = False
+        self.question = False
+        return asking
+
     def new_round(self) -> None:
         """Everybody is told anew."""
         self.first = len(self.legs)
@@ -134,13 +144,15 @@ class Model:
     def may(self, leg: Leg, step: str) -> bool:
         """Whether the partner may take the step."""
         leads = leg.lead and any(leg is each for each in self.current) and not self.told
-        return leg.state in STEPS[step][0] and (step != "told" or leads)
+        return leg.state in STEPS[step][0] and (step != "told" or leads) and not (step == "ask" and leg.asking)
 
     def take(self, leg: Leg, step: str) -> None:
         """The partner takes a legal step."""
         leg.state = STEPS[step][1] or leg.state
         leg.taken_up = leg.taken_up or step in ("outcome", "failed", "known")
-        if step == "told":
+        if step == "ask":
+            leg.asking = self.question = True
+        elif step == "told":
             self.told = True
         elif step == "unsafe":
             self.come_back(leg)

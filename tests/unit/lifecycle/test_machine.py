@@ -27,6 +27,7 @@ from safeguarding.v1.common_pb2 import (
     SERVICE_KIND_HOUSING,
     Actor,
 )
+from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import PartnerReply, Refused, Why
 from services.intake.domain import IntakeDecider
 from services.lifecycle import LEG_MOVES, REFERRAL_MOVES
@@ -60,6 +61,7 @@ REPLIES: dict[str, dict[str, Any]] = {
     "outcome": partners.SUPPORTED,
     "failed": partners.FAILED,
     "ack": {"recall_acknowledged": partner_pb2.RecallAcknowledgedReply()},
+    "ask": {"asked": partner_pb2.AskedReply()},
     "told": partners.told(partner_pb2.AUDIENCE_RAISER),
 }
 assert set(REPLIES) == set(STEPS)
@@ -84,6 +86,8 @@ class Lives(RuleBasedStateMachine):
         }
         self.seen: dict[tuple[str, str], int] = {}
         self.model = Model()
+        self.passed = 0
+        """How often an answer went to a partner."""
         concern = raised([CONCERN_KIND_ADULT_AT_RISK]).raised
         self.lives["intake"].say(intake_pb2.RaiseConcernRequest(), OFFICER, concern)
         self.deliver(random.Random(0))
@@ -131,7 +135,7 @@ class Lives(RuleBasedStateMachine):
             assert self.refused("intake", intake_pb2.SupplyInformationRequest(), OFFICER) is Why.UNKNOWN
         elif len(self.lives["intake"].document.event_ids["intake"]) < 200:
             self.lives["intake"].say(intake_pb2.SupplyInformationRequest(), OFFICER, information)
-            self.model.question = False
+            self.passed += len(self.model.supply())
 
     def read(self, chance: random.Random) -> None:
         body = routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)
@@ -151,6 +155,7 @@ class Lives(RuleBasedStateMachine):
         reply = partner_pb2.Reply(reply_id=str(uuid.uuid4()), referral_id=REFERRAL, leg_id=leg_id, **REPLIES[step])
         actor = Actor(role=ROLE_PARTNER, id=leg.partner)
         life = self.lives["partner-routing"]
+        life.gathered = {"notes": {reply.reply_id: NOTE}}
         facts = life.give(PartnerReply(REFERRAL, reply.reply_id, actor, leg.partner, reply))
         legal = self.model.may(leg, step)
         assert (facts[0].WhichOneof("fact") != "reply_refused") == legal, (step, leg)
@@ -200,6 +205,9 @@ class Lives(RuleBasedStateMachine):
         )
         found = sorted((leg.partner_id, str(leg.stands), leg.offered.lead) for leg in routing.legs.values())
         assert found == sorted((leg.partner, leg.state, leg.lead) for leg in model.legs)
+        routed = self.lives["partner-routing"].document.facts.get("partner-routing", ())
+        passed = [raw for raw in routed if RoutingFact.FromString(raw).HasField("information_passed")]
+        assert len(passed) == self.passed
         assert (routing.closed, routing.outcome_known) == (model.closed, model.known)
         assert bool(self.lives["intake"].state.open_questions) == model.question
         assert self.lives["intake"].state.shown_to(OFFICER) != model.hidden

@@ -57,6 +57,7 @@ LEG_ACTS: dict[str, Act] = {
     "told": say(
         routing_pb2.TellRequest(command=SAID, told=partner_pb2.ToldReply(audience=partner_pb2.AUDIENCE_RAISER)), PARTNER
     ),
+    "asked": say(routing_pb2.AskRaiserRequest(command=SAID), PARTNER, sealed(FIELD_GROUP_NARRATIVE)),
     "recall_acknowledged": say(routing_pb2.AcknowledgeRecallRequest(command=SAID), PARTNER),
     "Recall": say(routing_pb2.RecallRequest(leg_id=routing.LEG, reason="mistake"), DESK),
     "ReleasePartner": say(routing_pb2.ReleasePartnerRequest(partner_id="council-a"), Actor(role=ROLE_OPERATOR, id="o")),

@@ -133,3 +133,26 @@ def test_what_was_entered_in_error_is_hidden_and_takes_no_more() -> None:
         with pytest.raises(Refused) as refused:
             life.say(body, SUPERVISOR, NOTE)
         assert (refused.value.why, refused.value.legal) == (Why.ILLEGAL, ())
+
+
+def test_a_partners_question_is_put_to_the_raiser_with_a_clock_and_does_not_stop_the_desks() -> None:
+    life, leg = routed_life()
+    life.hear("partner-routing", came_back(leg))
+    decides = [clock.deadline for clock in life.state.clocks]
+    asked = RoutingFact(information_asked=routing_pb2.InformationAsked(leg_id=leg, question=NOTE))
+
+    [fact] = life.hear("partner-routing", asked)
+
+    requested = fact.information_requested
+    assert (requested.leg_id, requested.question, requested.supplied_before) == (leg, NOTE, 0)
+    assert requested.answer_by.clock == "answer"
+    assert [clock.deadline for clock in life.state.clocks] == [*decides, requested.answer_by]
+    assert where(life) is Referral.ROUTED
+
+
+def test_nobody_is_asked_about_a_referral_that_was_entered_in_error() -> None:
+    life, leg = routed_life()
+    life.say(IN_ERROR, SUPERVISOR, NOTE)
+    asked = RoutingFact(information_asked=routing_pb2.InformationAsked(leg_id=leg, question=NOTE))
+
+    assert life.hear("partner-routing", asked) == []

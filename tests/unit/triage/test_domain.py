@@ -15,9 +15,11 @@ from safeguarding.v1.common_pb2 import (
     GRADE_AMBER,
     GRADE_GREEN,
     GRADE_RED,
+    LAWFUL_BASIS_CONSENT,
     LAWFUL_BASIS_PUBLIC_TASK,
     SERVICE_KIND_HOUSING,
     SERVICE_KIND_POLICE_RESPONSE,
+    SERVICE_KIND_VICTIM_SUPPORT,
 )
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import IntakeFact
@@ -210,3 +212,18 @@ def test_a_withdrawn_concern_is_not_assessed_again() -> None:
     assert life.hear("intake", supplied(Signs(immediate_danger=True))) == []
     assert isinstance(life.document.facts["triage"][0], bytes)
     assert TriageFact.FromString(life.document.facts["triage"][0]).graded.grade == GRADE_GREEN
+
+
+def test_a_leg_on_consent_is_refused_where_the_person_has_not_agreed_and_taken_where_they_have() -> None:
+    leg = triage_pb2.DeskLeg(
+        service=SERVICE_KIND_VICTIM_SUPPORT, purpose="support", basis=LAWFUL_BASIS_CONSENT, necessity="wants_help"
+    )
+    body = triage_pb2.RouteRequest(legs=[leg])
+    life, _ = life_of()
+    with pytest.raises(Refused) as refused:
+        life.say(body, DESK)
+    assert refused.value.why is Why.ILLEGAL
+    assert "safeguarding" in refused.value.right
+
+    agreed, _ = life_of(signs=Signs(consents_to_support=True))
+    assert kinds_of(agreed.say(body, DESK)) == ["routed"]
