@@ -25,6 +25,7 @@ from services import topics
 from services.audit.log.leaf import Leaf
 from services.chassis.identity import ROLE_NAMES, ROLES
 from services.chassis.kafka_in.chunk import Record
+from services.chassis.times import FIRST_SECOND, LAST_SECOND, is_time
 
 UNREADABLE = "unreadable"
 """The type of a record that is not what its topic carries."""
@@ -33,9 +34,6 @@ _PARTNER_TOPIC = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)(?P<replies>\.repl
 _EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _ACTOR_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _LONGEST_REASON = 60
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
-"""0001-01-01 and 9999-12-31: what a Timestamp may hold, which its wire format does not enforce."""
-_NANOSECONDS = 1_000_000_000
 
 
 class _Unreadable(Exception):
@@ -269,13 +267,13 @@ def _required(text: str) -> str:
 
 
 def _time(time: Timestamp) -> Timestamp:
-    if not _in_range(time.seconds) or not 0 <= time.nanos < _NANOSECONDS:
+    if not is_time(time):
         raise _Unreadable
     return time
 
 
 def _in_range(seconds: int) -> bool:
-    return _FIRST_SECOND <= seconds <= _LAST_SECOND
+    return FIRST_SECOND <= seconds <= LAST_SECOND
 
 
 def _event_id(text: str) -> str:

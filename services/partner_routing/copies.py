@@ -14,7 +14,7 @@ from services.chassis.deciding import Context
 from services.chassis.directory import Partner
 from services.chassis.engine.document import Copy
 from services.chassis.keys import ReferralKeys
-from services.chassis.sealing import copy_info, seal_to, unseal
+from services.chassis.sealing import copy_info, open_part, seal_to
 from services.partner_routing.domain import State
 from services.partner_routing.domain.offers import given_groups
 from services.topics import partner_topic
@@ -108,8 +108,9 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
                 _put(subject, name, part, kind, keys, referral_id)
     if FieldGroup.FIELD_GROUP_NARRATIVE in own:
         for part in known.narratives:
-            if part.key_id in keys:
-                offer.narratives.append(unseal(keys[part.key_id], referral_id, part, concern_pb2.Narrative))
+            narrative = open_part(keys, referral_id, part, concern_pb2.Narrative)
+            if narrative is not None:
+                offer.narratives.append(narrative)
     for group, (name, kind) in PARTS.items():
         latest = known.latest(group)
         if group in own and latest is not None:
@@ -118,9 +119,10 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
 
 
 def _put(holder: Any, name: str, part: Sealed, kind: type[Message], keys: ReferralKeys, referral_id: str) -> None:
-    """Open one part; one whose key was destroyed stays absent."""
-    if part.key_id in keys:
-        getattr(holder, name).CopyFrom(unseal(keys[part.key_id], referral_id, part, kind))
+    """Open one part; one that cannot be opened stays absent."""
+    content = open_part(keys, referral_id, part, kind)
+    if content is not None:
+        getattr(holder, name).CopyFrom(content)
 
 
 def _content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple[str, str, partner_pb2.Copy] | None:
