@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 UV_VERSION := 0.13.8
+ATHERIS_VERSION := 3.0.0
 
 BIN := .venv/bin
 UV := build/uv-$(UV_VERSION)/bin/uv
@@ -70,6 +71,19 @@ chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, R
 chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults; 200 kills and 1,000 tamperings of the log
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
 	@KILLS=200 TAMPERINGS=1000 $(BIN)/pytest tests/integration/audit/test_kills.py tests/integration/audit_log/test_auditor.py tests/unit/audit/log/test_verify.py
+
+.PHONY: fuzz fuzz-night fuzz-guided
+CASES ?= 100000
+
+fuzz: ready ## Hostile input to every decoder, decider and RPC; SEED=… repeats it, CASES=…
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) --cases $(CASES)
+
+fuzz-night: ready ## The same at full size: ten million cases
+	@$(BIN)/python -m tests.fuzz $(if $(SEED),--seed $(SEED)) --cases 10000000
+
+fuzz-guided: ready ## The same cases steered by coverage: atheris (from PyPI, for this run alone)
+	@$(UV) run --quiet --frozen --no-sync --with atheris==$(ATHERIS_VERSION) \
+		python -m tests.fuzz.guided -runs=$(CASES) -max_len=2048 -len_control=0
 
 ## Measuring it
 

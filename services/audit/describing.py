@@ -22,6 +22,7 @@ from safeguarding.v1.routing_pb2 import Offered, OutcomeTold, RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
 from services.chassis.kafka_in.chunk import Record
+from services.chassis.times import FIRST_SECOND, LAST_SECOND, is_time
 
 _PARTNER_TOPIC = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)(?P<replies>\.replies)?\.v1")
 # A partner chooses its replies' ids, and a name must not come in by them.
@@ -29,9 +30,6 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _CODE = re.compile(r"[a-z0-9_]{1,60}")
 _ACTOR_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _LONGEST_REASON = 60
-_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
-"""0001-01-01 and 9999-12-31: what a Timestamp may hold, which its wire format does not enforce."""
-_NANOSECONDS = 1_000_000_000
 
 
 class Unreadable(Exception):
@@ -195,14 +193,14 @@ def _required(text: str) -> str:
 
 
 def _time(time: Timestamp) -> Timestamp:
-    if not in_range(time.seconds) or not 0 <= time.nanos < _NANOSECONDS:
+    if not is_time(time):
         raise Unreadable
     return time
 
 
 def in_range(seconds: int) -> bool:
     """Whether a Timestamp can hold it."""
-    return _FIRST_SECOND <= seconds <= _LAST_SECOND
+    return FIRST_SECOND <= seconds <= LAST_SECOND
 
 
 def _groups(found: Iterable[int]) -> list[FieldGroup.ValueType]:

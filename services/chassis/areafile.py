@@ -80,6 +80,8 @@ def read(path: Path, model: type[M]) -> M:
         found = re.search(r"at line (\d+)", str(error))
         line = int(found.group(1)) if found else len(text.splitlines())
         raise FileRefused(path, line, f"this is not TOML: {error}", 'key = "value"') from error
+    except RecursionError:
+        raise FileRefused(path, 0, "arrays or tables lie hundreds deep in each other", 'key = "value"') from None
     try:
         return model.model_validate(tables)
     except ValidationError as error:

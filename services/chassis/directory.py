@@ -143,7 +143,7 @@ def _read(path: Path) -> dict[str, object]:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:  # removed between stat and open
         raise Refused(Why.FORBIDDEN, "you are not in the directory", "ask an operator to enter you") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BrokenEntry(f"{_who(path)}: not TOML; write one `key = value` a line") from error
 
 

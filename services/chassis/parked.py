@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from google.protobuf.message import DecodeError
 from kafka import KafkaConsumer, TopicPartition
 
 from safeguarding.v1 import parked_pb2
+from services.chassis import logs
 from services.chassis.kafka_in.chunk import Position, Record
 from services.chassis.records import OutRecord
+from services.chassis.times import are_times
+
+log = logs.get(__name__)
 
 READ_TIMEOUT_MS = 1_000
 
@@ -55,7 +62,7 @@ class ParkedRecords:
             while any(consumer.position(partition) < ends[partition] for partition in partitions):
                 for records in consumer.poll(timeout_ms=READ_TIMEOUT_MS).values():
                     for record in records:
-                        self._restore(parked_pb2.ParkedRecord.FromString(record.value))
+                        self.restore_one(record)
         finally:
             consumer.close(autocommit=False)
 
@@ -89,7 +96,8 @@ class ParkedRecords:
             error=error,
         )
         setattr(parked, "class", kind)
-        parked.record_time.FromMilliseconds(record.timestamp_ms)
+        with suppress(ValueError):  # the writer's own clock may say anything; beyond year 9999 it stays unsaid
+            parked.record_time.FromMilliseconds(record.timestamp_ms)
         parked.parked_at.FromDatetime(now)
         return self._out(record, parked_pb2.ParkedRecord(parked=parked))
 
@@ -137,7 +145,15 @@ class ParkedRecords:
         key = record.key or f"{record.topic}/{record.partition}/{record.offset}".encode()
         return OutRecord(self._topic, key, value.SerializeToString(deterministic=True), [])
 
-    def _restore(self, value: parked_pb2.ParkedRecord) -> None:
+    def restore_one(self, found: Any) -> None:
+        """Take in one record of the topic. What is none of ours is told of and left: it keeps nobody from starting."""
+        try:
+            value = parked_pb2.ParkedRecord.FromString(found.value or b"")
+        except DecodeError:
+            value = parked_pb2.ParkedRecord()
+        if value.WhichOneof("record") is None or not are_times(value):
+            log.error("parked_unreadable", topic=self._topic, partition=found.partition, offset=found.offset)
+            return
         if value.WhichOneof("record") == "replayed":
             self._remove(Position(value.replayed.topic, value.replayed.partition, value.replayed.offset))
             return

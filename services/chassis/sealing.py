@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -10,11 +11,13 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from safeguarding.v1.common_pb2 import Sealed
+from services.chassis import logs
 
 M = TypeVar("M", bound=Message)
+_log = logs.get(__name__)
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -42,9 +45,25 @@ def unseal(key: bytes, referral_id: str, sealed: Sealed, into: type[M]) -> M:
     """What was sealed, or CannotOpen."""
     try:
         plain = _cipher(key).decrypt(sealed.nonce, sealed.ciphertext, _bound(referral_id, sealed.group, sealed.version))
-    except InvalidTag as error:
+    except (InvalidTag, ValueError) as error:  # ValueError: a nonce of no length that there is
         raise CannotOpen(f"group {sealed.group} version {sealed.version}") from error
     return into.FromString(plain)
+
+
+def open_part(keys: Mapping[str, bytes], referral_id: str, sealed: Sealed, into: type[M]) -> M | None:
+    """What was sealed; None where its key was destroyed, or where it is damaged.
+
+    A damaged part is told of in the log. It must not keep all else from whoever waits for it: an offer lacks that
+    part, and is not lost.
+    """
+    key = keys.get(sealed.key_id)
+    if key is None:
+        return None
+    try:
+        return unseal(key, referral_id, sealed, into)
+    except (CannotOpen, DecodeError) as error:
+        _log.error("part_unreadable", referral_id=referral_id, group=int(sealed.group), error=type(error).__name__)
+        return None
 
 
 class KeyWrapper:

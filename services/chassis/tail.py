@@ -59,7 +59,7 @@ def _newest_sequences(
             for records in consumer.poll(timeout_ms=1_000).values():
                 for record in records:
                     try:
-                        header = parse(record.value).header
+                        header = parse(record.value or b"").header
                     except DecodeError:  # readers park it; it is no fact of ours, and no reason to stay down
                         log.error("own_record_unreadable", topic=topic, offset=record.offset)
                         continue

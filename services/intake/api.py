@@ -20,7 +20,7 @@ from services.chassis.engine import Answer
 from services.chassis.engine.document import Document
 from services.chassis.errors import STATUS_OF, Violation
 from services.chassis.identity import Identity
-from services.chassis.sealing import KeyWrapper, unseal
+from services.chassis.sealing import KeyWrapper, open_part
 from services.chassis.service import Parts
 from services.intake.domain import State
 from services.intake.linking import Linker
@@ -151,12 +151,14 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
             sequence=state.known.sequence,
             concern=opened(state.known, request.referral_id, keys),
         )
-        asked = [each for each in state.open_questions if each.question.key_id in keys]
+        asked = [
+            (question.text, each.answer_by)
+            for each in state.open_questions
+            if (question := open_part(keys, request.referral_id, each.question, Narrative)) is not None
+        ]
         if asked:
-            response.question = "\n".join(
-                unseal(keys[each.question.key_id], request.referral_id, each.question, Narrative).text for each in asked
-            )
-            response.answer_by.CopyFrom(asked[0].answer_by)
+            response.question = "\n".join(text for text, _ in asked)
+            response.answer_by.CopyFrom(asked[0][1])
         return response
 
     def _wrong(self, request: intake_pb2.RaiseConcernRequest, together: int) -> Violation | None:

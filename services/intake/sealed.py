@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from safeguarding.v1 import concern_pb2, intake_pb2
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
-from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, seal, unseal
+from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, open_part, seal
 from services.intake.linking import Linker
 from services.known import Known
 
@@ -102,7 +102,7 @@ class Sealer:
 
 
 def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern_pb2.Concern:
-    """The concern as it stands, opened; a part whose key was destroyed is left out."""
+    """The concern as it stands, opened; a part that cannot be opened is left out."""
     concern = concern_pb2.Concern()
     if known.raised is None:
         return concern
@@ -131,9 +131,9 @@ def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern
 def _put(
     holder: Any, name: str, referral_id: str, keys: Mapping[str, bytes], sealed: Sealed, kind: type[Message]
 ) -> None:
-    key = keys.get(sealed.key_id)
-    if key is not None:
-        getattr(holder, name).CopyFrom(unseal(key, referral_id, sealed, kind))
+    content = open_part(keys, referral_id, sealed, kind)
+    if content is not None:
+        getattr(holder, name).CopyFrom(content)
 
 
 def unwrapped(wrapper: KeyWrapper, referral_id: str, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:

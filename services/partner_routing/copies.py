@@ -14,7 +14,7 @@ from services.chassis.deciding import Context
 from services.chassis.directory import Partner
 from services.chassis.engine.document import Copy
 from services.chassis.keys import ReferralKeys
-from services.chassis.sealing import copy_info, seal_to, unseal
+from services.chassis.sealing import copy_info, open_part, seal_to
 from services.known import Known
 from services.partner_routing.domain import State
 from services.partner_routing.domain.offers import given_groups
@@ -121,15 +121,16 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
 
 
 def _narratives(known: Known, keys: ReferralKeys, referral_id: str) -> list[concern_pb2.Narrative]:
-    """What the raiser wrote, oldest first, as far as its keys were not destroyed."""
-    parts = [part for part in known.narratives if part.key_id in keys]
-    return [unseal(keys[part.key_id], referral_id, part, concern_pb2.Narrative) for part in parts]
+    """What the raiser wrote, oldest first, as far as it can be opened."""
+    opened = (open_part(keys, referral_id, part, concern_pb2.Narrative) for part in known.narratives)
+    return [narrative for narrative in opened if narrative is not None]
 
 
 def _put(holder: Any, name: str, part: Sealed, kind: type[Message], keys: ReferralKeys, referral_id: str) -> None:
-    """Open one part; one whose key was destroyed stays absent."""
-    if part.key_id in keys:
-        getattr(holder, name).CopyFrom(unseal(keys[part.key_id], referral_id, part, kind))
+    """Open one part; one that cannot be opened stays absent."""
+    content = open_part(keys, referral_id, part, kind)
+    if content is not None:
+        getattr(holder, name).CopyFrom(content)
 
 
 def _content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple[str, str, partner_pb2.Copy] | None:

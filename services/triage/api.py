@@ -15,7 +15,7 @@ from services.chassis.commanding import answered
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
-from services.chassis.sealing import seal, unseal
+from services.chassis.sealing import open_part, seal
 from services.chassis.service import Parts
 from services.links import assessed
 from services.triage.domain import State
@@ -118,9 +118,9 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
             groups=[FieldGroup.FIELD_GROUP_NARRATIVE],
         )
         narratives = [
-            unseal(keys[part.key_id], document.id, part, Narrative).text
+            narrative.text
             for part in document.state.known.narratives
-            if part.key_id in keys
+            if (narrative := open_part(keys, document.id, part, Narrative)) is not None
         ]
         return triage_pb2.GetAssessmentResponse(
             item=_item(document),

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
-
-from google.protobuf.message import DecodeError, Message
+from typing import Any, Protocol
 
 from safeguarding.v1.common_pb2 import FieldGroup, MatchKeys, Sealed
 from safeguarding.v1.concern_pb2 import Identity
 from safeguarding.v1.triage_pb2 import Linked
-from services.chassis import logs
 from services.chassis.deciding import Input, Upstream
 from services.chassis.keys import ReferralKeys
-from services.chassis.sealing import CannotOpen, unseal
+from services.chassis.sealing import open_part
 from services.known import Known, learned
 from services.triage.domain import INTAKE, State
 from services.triage.evidence import (
@@ -35,9 +32,6 @@ from services.triage.evidence import (
 )
 from services.triage.index import PLACE, Entry, Index, Key, key_of
 from services.triage.likeness import likeness
-
-M = TypeVar("M", bound=Message)
-log = logs.get(__name__)
 
 
 class OpensKeys(Protocol):
@@ -198,7 +192,7 @@ def _parts(known: Known) -> Iterator[Sealed]:
 
 def match_keys(referral_id: str, parts: Iterable[tuple[int, Sealed]], keys: ReferralKeys) -> list[tuple[int, Key]]:
     """The match keys of sealed parts, each with its subject's number, or PLACE."""
-    opened = [(subject, _opened(referral_id, part, keys, MatchKeys)) for subject, part in parts]
+    opened = [(subject, open_part(keys, referral_id, part, MatchKeys)) for subject, part in parts]
     return [(subject, key_of(key)) for subject, found in opened if found is not None for key in found.keys]
 
 
@@ -242,16 +236,4 @@ def _identity(
     if sealed_subject is None:
         return None
     part = next((part for part in sealed_subject.parts if part.group == FieldGroup.FIELD_GROUP_IDENTITY), None)
-    return _opened(referral_id, part, keys.get(referral_id, {}), Identity) if part is not None else None
-
-
-def _opened(referral_id: str, part: Sealed, keys: ReferralKeys, kind: type[M]) -> M | None:
-    """What was sealed; None where its key was destroyed, or where it cannot be opened, which fails no decision."""
-    key = keys.get(part.key_id)
-    if key is None:
-        return None
-    try:
-        return unseal(key, referral_id, part, kind)
-    except (CannotOpen, DecodeError) as error:
-        log.error("link_part_unreadable", referral_id=referral_id, error=type(error).__name__)
-        return None
+    return open_part(keys.get(referral_id, {}), referral_id, part, Identity) if part is not None else None

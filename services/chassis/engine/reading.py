@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError, Message
 from safeguarding.v1.parked_pb2 import ParkedClass
 from services.chassis.deciding import Input, Upstream
 from services.chassis.kafka_in.chunk import Record
+from services.chassis.times import are_times
 
 _validator = protovalidate.Validator()
 
@@ -53,7 +54,7 @@ def parsed(record: Record, message_type: type[Message]) -> Message:
         message.ParseFromString(record.value)
     except DecodeError as error:
         raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "DecodeError") from error
-    if _validator.collect_violations(message):
+    if _validator.collect_violations(message) or not are_times(message):
         raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "ValidationError")
     return message
 
