@@ -28,7 +28,7 @@ from services.audit.log.leaf import batch_of
 from services.audit.log.memory import FileMemory
 from services.audit.log.writer import Writer
 from services.audit.published import Published
-from services.audit.views import _microseconds
+from services.audit.views import Results, _query
 from services.chassis.calls import CallInterceptor
 from services.chassis.identity import ROLES, Name
 from services.chassis.metrics import Metrics
@@ -212,18 +212,13 @@ class MemoryViews:
         """See Views."""
         return [each.timeline for each in self._entries if referral_id in each.referrals]
 
-    def first(self, key: str) -> tuple[int, TimelineEntry] | None:
+    def first(self, key: str) -> TimelineEntry | None:
         """See Views."""
-        found = (
-            (place, each.timeline)
-            for place, each in enumerate(self._entries)
-            if event_key(each.timeline.topic, each.timeline.event_id) == key
-        )
-        return next(found, None)
+        entries = (each.timeline for each in self._entries)
+        return next((entry for entry in entries if event_key(entry.topic, entry.event_id) == key), None)
 
-    def search(self, request: SearchRequest) -> tuple[list[TimelineEntry], bool]:
-        """See Views; times are read as there."""
-        for name in ("from", "until"):
-            if request.HasField(name):
-                _microseconds(request, name)
-        return [each.timeline for each in self._entries[: request.limit]], False
+    def search(self, request: SearchRequest) -> Results:
+        """See Views; what is asked is read as there."""
+        _query(request)
+        found = [each.timeline for each in self._entries]
+        return Results(found[: request.limit], "", len(found))
