@@ -17,6 +17,7 @@ from typing import Any, Self
 from pymongo import MongoClient
 
 from services.audit.index import Index
+from services.audit.log import positions
 from services.audit.log.disk import Disk
 from services.audit.log.writer import Writer
 from services.audit.sequencer import Sequencer
@@ -35,6 +36,7 @@ class Alone:
     def __init__(self, stack: Stack, disk: Disk) -> None:
         self._mongo = MongoClient[dict[str, Any]](stack.mongo_url, serverSelectionTimeoutMS=5_000)
         self._index = Index(self._mongo[f"alone_{os.urandom(4).hex()}"])
+        self._folder = disk.root
         self.told: dict[str, bool] = {}
         self.fatal: list[BaseException] = []
         self.ended = threading.Event()
@@ -59,6 +61,11 @@ class Alone:
     def covered(self) -> int:
         """How many entries its index has."""
         return self._index.covered()
+
+    def reached(self, place: tuple[str, int]) -> int:
+        """The next offset of a partition, by its topic's id, in its log."""
+        states = positions.parse((self._folder / positions.FILE).read_bytes())
+        return states[0].next.get(place, 0)
 
     def _broken(self, error: BaseException) -> None:
         self.fatal.append(error)

@@ -21,7 +21,6 @@ from tests.integration.audit.alone import Alone
 from tests.integration.audit.support import (
     in_one_transaction,
     log_of,
-    on_the_broker,
     send_to,
     topic_ids,
     wait_until,
@@ -86,7 +85,8 @@ def test_a_log_that_is_ahead_of_a_topic_stops_and_names_both(
     audit.start(["kafka"])
     send_to(broker, place, 4)
     with Alone(audit, disk) as alone:
-        wait_until(lambda: alone.covered() >= sum(on_the_broker(audit).values()), 60, what="all that there is")
+        partition = (topic_ids(audit)[copies], 1)
+        wait_until(lambda: alone.covered() and alone.reached(partition) == 7, 60, what="all that there is")
     audit.hold("kafka")
     data.rename(tmp_path / "newest")
     shutil.copytree(tmp_path / "old", data)

@@ -62,8 +62,8 @@ OPEN_TO: dict[str, set[str]] = {
     "ParkedRecords/ReplayParked": {"operator"},
     "Audit/Timeline": {"auditor", "protection"},
     "Audit/Search": {"auditor", "protection"},
-    "Audit/GetReceipt": RAISERS | {"auditor", "protection"},
-    "Audit/GetConsistency": RAISERS | {"auditor", "protection"},
+    "Audit/GetReceipt": RAISERS | DESK | {"auditor", "protection"},
+    "Audit/GetConsistency": RAISERS | DESK | {"auditor", "protection", "operator"},
     "Audit/GetEntries": {"auditor"},
 }
 

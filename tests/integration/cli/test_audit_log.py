@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import subprocess
@@ -11,13 +12,16 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
+from services.audit.log.checkpoint import open_checkpoint
 from services.audit.log.leaf import Leaf, decode
 from services.audit.log.note import Verifier
 from services.audit.log.proof import verify_receipt
+from services.audit.log.reader import LogReader
 from services.cli.local.home import CHECKOUT
 from tests.integration.cli.conftest import AUDITOR, OFFICER, Referrals
 from tests.integration.cli.test_commands import CONCERN, offered
 
+OFFERED = "safeguarding.v1.Offered"
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
@@ -42,6 +46,36 @@ def test_whoever_raises_gets_a_receipt_that_the_key_alone_verifies(
     assert (leaf.event_id, leaf.actor) == (event, OFFICER)
     again = referrals.well("audit", "receipt", event, "--as", AUDITOR)["receipt"]
     assert decode(verify_receipt(again.encode(), key).leaf) == leaf
+
+
+def test_who_saw_a_referral_is_told_with_the_basis_and_goes_into_a_file_with_its_checkpoint(
+    referrals: Referrals, raised: tuple[str, Path], tmp_path: Path
+) -> None:
+    found = referrals.well("audit", "search", "--as", AUDITOR, "--reason", "review", "--type", OFFERED)
+    offer = found["entries"][0]
+    saw = referrals.well("audit", "who-saw", offer["referral_id"], "--as", AUDITOR, "--reason", "review")
+    assert OFFERED in {entry["type"] for entry in saw["entries"]}
+    assert offer["basis"] != "LAWFUL_BASIS_UNSPECIFIED"
+    received = referrals.well("audit", "received", offer["partner_id"], "--as", AUDITOR, "--reason", "review")
+    assert offer["event_id"] in {entry["event_id"] for entry in received["entries"]}
+    looked = referrals.well("audit", "looked-at", AUDITOR, "--as", AUDITOR, "--reason", "review")
+    assert {entry["actor"]["id"] for entry in looked["entries"]} == {AUDITOR.rpartition("/")[2]}
+
+    file = tmp_path / "received.csv"
+    done = referrals.well(
+        "audit", "received", offer["partner_id"], "--as", AUDITOR, "--reason", "review", "--csv", str(file)
+    )
+
+    with file.open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    assert done["rows"] == len(rows) == len(received["entries"])
+    [row] = [row for row in rows if (row["type"], row["event"]) == (OFFERED, offer["event_id"])]
+    key = Verifier.parse((referrals.stack.home.audit / "log.vkey").read_text().strip())
+    tree = open_checkpoint(Path(done["checkpoint"]).read_bytes(), key)[0].tree
+    leaf = decode(LogReader(referrals.stack.home.audit / "log", tree.size).entry(int(row["place"])))
+    assert isinstance(leaf, Leaf)
+    assert (leaf.event_id, leaf.sha256.hex()) == (row["event"], row["sha256"])
+    assert referrals("audit", "looked-at", "baker/a-1", "--as", AUDITOR, "--reason", "review").status == 2
 
 
 def test_log_and_topics_say_the_same(referrals: Referrals, raised: tuple[str, Path]) -> None:
