@@ -8,7 +8,10 @@ from typing import Any
 
 from safeguarding.v1.common_pb2 import Actor, FieldGroup, Sealed
 from safeguarding.v1.concern_pb2 import Signs
-from safeguarding.v1.intake_pb2 import Amended, Raised, SealedSubject
+from safeguarding.v1.intake_pb2 import Amended, Erased, Raised, SealedSubject
+
+NARRATIVE_KEY = "narrative"
+"""The key of that purpose, until an erasure replaces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,9 @@ class Known:
     """How many times the raiser supplied information."""
     withdrawn: bool = False
     erased: frozenset[str] = frozenset()
-    """Key ids that were destroyed."""
+    """Key ids that were destroyed; what they sealed is in none of the above any more."""
+    narrative_key: str = NARRATIVE_KEY
+    """The key under which narratives, and whoever's notes, are sealed now."""
     sequence: int = 0
 
     @property
@@ -41,7 +46,7 @@ class Known:
 
     def next_version(self, group: int) -> int:
         """The version under which the next sealed part of this group is kept."""
-        return 1 + sum(1 for part in self.parts if part.group == group)
+        return 1 + max((part.version for part in self.parts if part.group == group), default=0)
 
     def raised_by(self, actor: Actor) -> bool:
         """True where the actor raised the referral."""
@@ -82,9 +87,23 @@ def learned(known: Known, fact: Any) -> Known:
         case "withdrawn":
             return replace(known, withdrawn=True)
         case "erased":
-            return replace(known, erased=known.erased.union(fact.erased.key_ids))
+            return _erased(known, fact.erased)
         case _:
             return known
+
+
+def _erased(known: Known, erased: Erased) -> Known:
+    """Of a subject its number stays, and what it was to the concern."""
+    gone = known.erased.union(erased.key_ids)
+    subjects = {
+        number: SealedSubject(
+            number=number, role=subject.role, parts=[part for part in subject.parts if part.key_id not in gone]
+        )
+        for number, subject in known.subjects.items()
+    }
+    parts = (*(part for part in known.parts if part.key_id not in gone), *erased.parts)
+    key = erased.narrative_key_id or known.narrative_key
+    return replace(known, erased=gone, subjects=subjects, parts=parts, narrative_key=key)
 
 
 def _amended(raised: Raised | None, amended: Amended) -> Raised | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -39,6 +39,7 @@ class Commands:
         seen_sequence: int | None = None,
         sealed: Any = None,
         keeps: Mapping[str, Any] | None = None,
+        drops: Sequence[str] = (),
         creates: bool = False,
     ) -> Command:
         """A command by `identity`; its key is bound to the caller, so that nobody repeats another's."""
@@ -51,6 +52,7 @@ class Commands:
             seen_sequence=seen_sequence,
             sealed=sealed,
             keeps=keeps or {},
+            drops=drops,
             creates=creates,
         )
 

@@ -60,6 +60,8 @@ class Command:
     """What the service's api made of the personal parts of the request before anything else saw them."""
     keeps: Mapping[str, Any] = field(default_factory=dict)
     """Fields saved in the document in the same save, by dotted path; only intake's wrapped keys."""
+    drops: Sequence[str] = ()
+    """Fields taken out of the document in the same save; only intake's wrapped keys, where a subject is erased."""
     creates: bool = False
     """True where the command may be the referral's first input, so that no document need be read."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import grpc
 
@@ -14,6 +15,8 @@ from services.chassis.engine.away import Away
 
 MOST_A_CALL = 1000
 MOST_REMEMBERED = 20_000
+REMEMBERED_SECONDS = 600.0
+"""The longest that a process which does not hear of an erasure itself goes on with destroyed keys."""
 TIMEOUT = 5.0
 
 ReferralKeys = Mapping[str, bytes]
@@ -23,10 +26,12 @@ ReferralKeys = Mapping[str, bytes]
 class Keys:
     """Opens data keys through intake. Thread-safe."""
 
-    def __init__(self, channel: grpc.Channel, purpose: str) -> None:
+    def __init__(self, channel: grpc.Channel, purpose: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._stub = KeysStub(channel)
         self._purpose = purpose
-        self._remembered: OrderedDict[str, ReferralKeys] = OrderedDict()
+        self._remembered: OrderedDict[str, tuple[ReferralKeys, float]] = OrderedDict()
+        """Each with the time (monotonic) until which it is used."""
         self._lock = threading.Lock()
 
     def open(
@@ -39,10 +44,11 @@ class Keys:
         """
         opened: dict[str, ReferralKeys] = {}
         missing: list[str] = []
+        now = self._clock()
         with self._lock:
             for referral_id in referral_ids:
-                known = self._remembered.get(referral_id)
-                if known is None or any(key_id not in known for key_id in (needed or {}).get(referral_id, ())):
+                known, until = self._remembered.get(referral_id, ({}, 0.0))
+                if until <= now or any(key_id not in known for key_id in (needed or {}).get(referral_id, ())):
                     missing.append(referral_id)
                 else:
                     self._remembered.move_to_end(referral_id)
@@ -64,10 +70,11 @@ class Keys:
         asked: dict[str, dict[str, bytes]] = {referral_id: {} for referral_id in referral_ids}
         for key in response.keys:
             asked[key.referral_id][key.key_id] = key.key
+        until = self._clock() + REMEMBERED_SECONDS
         with self._lock:
             for referral_id, keys in asked.items():
                 if keys:
-                    self._remembered[referral_id] = keys
+                    self._remembered[referral_id] = keys, until
                     self._remembered.move_to_end(referral_id)
             while len(self._remembered) > MOST_REMEMBERED:
                 self._remembered.popitem(last=False)

@@ -23,6 +23,7 @@ MODULES = (
     "services.cli.partner",
     "services.cli.tail",
     "services.cli.parked",
+    "services.cli.erasing",
     "services.cli.audit",
     "services.cli.rebuild",
     "services.cli.demo.command",

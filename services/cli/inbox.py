@@ -76,6 +76,11 @@ STEPS: dict[str, tuple[str, Making, frozenset[str]]] = {
         lambda command, said: routing.AcknowledgeRecallRequest(command=command),
         frozenset(),
     ),
+    "deleted": (
+        "ConfirmErasure",
+        lambda command, said: routing.ConfirmErasureRequest(command=command),
+        frozenset(),
+    ),
 }
 """Each step by its word: the RPC, how its request is made, and the options that it needs."""
 
@@ -109,7 +114,7 @@ def inbox(
     elif leg:
         showing.tree(found)
     else:
-        columns = ("referral", "leg", "asked for", "stands", "answer by", "offered")
+        columns = ("referral", "leg", "asked for", "stands", "answer by", "offered", "delete")
         showing.table(columns, (_row(item) for item in found.items), title=f"inbox of {partner}")
 
 
@@ -165,4 +170,5 @@ def _step(step: str, said: Said) -> tuple[str, Making]:
 
 def _row(item: routing.InboxItem) -> tuple[str, ...]:
     times = showing.deadline(item.respond_by), showing.moment(item.offered_at)
-    return item.referral_id, item.leg_id, showing.word(item, "service"), showing.word(item, "state"), *times
+    delete = ", ".join(f"subject {number}" for number in item.to_delete)
+    return item.referral_id, item.leg_id, showing.word(item, "service"), showing.word(item, "state"), *times, delete

@@ -63,7 +63,8 @@ def rebuild_(
 ) -> None:
     """Make a service's store again from the topics: same facts, same views. The service is stopped meanwhile.
 
-    Intake's keys are never touched: no topic has them. Rebuilding twice changes nothing.
+    Intake's keys are never touched, since no topic has them; but those that were erased do not come back. Rebuilding
+    twice changes nothing.
     """
     if which is Rebuildable.AUDIT:
         rebuild_audit.run(as_json=as_json)
@@ -104,7 +105,10 @@ def _rebuilt(stack: Stack, place: _Place, service: Deciding) -> tuple[Rebuilt, i
             done = rebuild(sources, place.kafka, collection, folder=stack.home.root, progress=tell)
         if service is Deciding.TRIAGE:
             client[place.database][COLLECTION].drop()  # triage makes its index again when it starts
-        return done, _without_keys(collection) if service is Deciding.INTAKE else 0
+        if service is not Deciding.INTAKE:
+            return done, 0
+        _destroy_erased(collection)
+        return done, _without_keys(collection)
     except CannotRebuild as error:
         raise Failed(Exit.REFUSED, "CANNOT_REBUILD", str(error), "", again) from None
     except (KafkaError, PyMongoError) as error:
@@ -112,6 +116,14 @@ def _rebuilt(stack: Stack, place: _Place, service: Deciding) -> tuple[Rebuilt, i
         raise Failed(Exit.FAULT, "UNAVAILABLE", wrong, "rebuild again when it answers", again) from None
     finally:
         client.close()
+
+
+def _destroy_erased(collection: Collection[dict[str, Any]]) -> None:
+    """A store from a backup may hold keys that were destroyed since: what the facts say of them is done again."""
+    erased = list(collection.find({"view.erased": {"$exists": True}}, {"view.erased": 1}))
+    for document in erased:
+        gone = {f"keys.{key_id}": "" for key_id in document["view"]["erased"]}
+        collection.update_one({"_id": document["_id"]}, {"$unset": gone})
 
 
 def _without_keys(collection: Collection[dict[str, Any]]) -> int:

@@ -11,6 +11,7 @@ from services.chassis.starting import area_files, begin
 from services.intake.api import IntakeApi, KeysApi
 from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
 from services.intake.linking import Linker
+from services.intake.protection import ProtectionApi
 from services.intake.settings import Settings
 
 
@@ -28,6 +29,7 @@ def main() -> None:
                 IntakeApi(parts, wrapper, linker, lambda: areas.now().codes),
             ),
             (intake_pb2_grpc.add_KeysServicer_to_server, KeysApi(parts, wrapper)),
+            (intake_pb2_grpc.add_ProtectionServicer_to_server, ProtectionApi(parts, wrapper, linker)),
         ]
 
     recipe = Recipe(

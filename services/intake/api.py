@@ -24,7 +24,7 @@ from services.chassis.sealing import KeyWrapper, open_part
 from services.chassis.service import Parts
 from services.intake.domain import State
 from services.intake.linking import Linker
-from services.intake.sealed import NARRATIVE_KEY, Sealer, has, opened, unwrapped
+from services.intake.sealed import Sealer, has, opened, unwrapped
 from services.intake.views import Referrals
 
 REFERRALS = uuid.UUID("0d3f1f0e-53f5-5d0f-9a3e-7a4f1b6f4f0a")
@@ -115,9 +115,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
         """Add information to one's own concern."""
         document, sealer = self._own(request.referral_id)
         version = document.state.known.next_version(FieldGroup.FIELD_GROUP_NARRATIVE)
-        supplied = intake_pb2.InformationSupplied(
-            information=sealer.sealed(NARRATIVE_KEY, FieldGroup.FIELD_GROUP_NARRATIVE, version, request.information)
-        )
+        supplied = intake_pb2.InformationSupplied(information=sealer.narrative(request.information, version))
         if request.HasField("signs"):
             supplied.signs.CopyFrom(request.signs)
         answer = self._command(request, supplied, sealer, context)
@@ -205,7 +203,9 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
 
     def _own(self, referral_id: str) -> tuple[Document[State], Sealer]:
         document, keys = self._find(caller(), referral_id)
-        return document, Sealer(self._wrapper, self._linker, referral_id, keys)
+        return document, Sealer(
+            self._wrapper, self._linker, referral_id, keys, narrative_key=document.state.known.narrative_key
+        )
 
     def _find(self, identity: Identity, referral_id: str) -> tuple[Document[State], dict[str, bytes]]:
         """The caller's own referral; foreign and absent answer alike."""

@@ -10,10 +10,10 @@ from google.protobuf.message import Message
 from safeguarding.v1 import concern_pb2, intake_pb2
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
 from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, open_part, seal
+from services.intake.domain.erasing import subject_key
 from services.intake.linking import Linker
-from services.known import Known
+from services.known import NARRATIVE_KEY, Known
 
-NARRATIVE_KEY = "narrative"
 RAISER_KEY = "raiser"
 
 SUBJECT_GROUPS: Mapping[str, tuple[int, type[Message]]] = {
@@ -36,15 +36,20 @@ def has(message: Any, name: str) -> bool:
     return given
 
 
-def subject_key(number: int) -> str:
-    """The key id of a subject."""
-    return f"subject-{number}"
-
-
 class Sealer:
     """Seals for one referral; makes the keys that it needs, and wraps each for the document."""
 
-    def __init__(self, wrapper: KeyWrapper, linker: Linker, referral_id: str, known: Mapping[str, bytes]) -> None:
+    def __init__(
+        self,
+        wrapper: KeyWrapper,
+        linker: Linker,
+        referral_id: str,
+        known: Mapping[str, bytes],
+        *,
+        narrative_key: str = NARRATIVE_KEY,
+    ) -> None:
+        """`narrative_key` is the key under which narratives are sealed now."""
+        self._narrative_key = narrative_key
         self._wrapper = wrapper
         self._linker = linker
         self._referral_id = referral_id
@@ -74,20 +79,30 @@ class Sealer:
     def part(self, holder: Any, name: str, version: int) -> Sealed:
         """The part of that name of a concern or a request."""
         group, key_id, _ = PARTS[name]
+        if key_id == NARRATIVE_KEY:
+            key_id = self._narrative_key
         return self.sealed(key_id, group, version, getattr(holder, name))
+
+    def narrative(self, content: concern_pb2.Narrative, version: int) -> Sealed:
+        """A further narrative."""
+        return self.sealed(self._narrative_key, FieldGroup.FIELD_GROUP_NARRATIVE, version, content)
 
     def place_keys(self, place: concern_pb2.Place, version: int) -> list[Sealed]:
         """The match keys of where it happened, if there are any."""
         keys = self._linker.of_place(place)
-        return [self.sealed(NARRATIVE_KEY, FieldGroup.FIELD_GROUP_MATCH, version, keys)] if keys.keys else []
+        return [self.sealed(self._narrative_key, FieldGroup.FIELD_GROUP_MATCH, version, keys)] if keys.keys else []
 
     def sealed(self, key_id: str, group: int, version: int, content: Message) -> Sealed:
         """One sealed part; its key is made where the referral has none of that id."""
+        return seal(self.make(key_id), self._referral_id, key_id, group, version, content)
+
+    def make(self, key_id: str) -> bytes:
+        """The key of that id, made where the referral has none."""
         key = self._keys.get(key_id)
         if key is None:
             key = self._keys[key_id] = new_key()
             self.wrapped[f"keys.{key_id}"] = self._wrapper.wrap(self._referral_id, key_id, key)
-        return seal(key, self._referral_id, key_id, group, version, content)
+        return key
 
     def _subject(self, number: int, subject: concern_pb2.Subject) -> intake_pb2.SealedSubject:
         parts = [

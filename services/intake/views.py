@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pymongo.collection import Collection
+from pymongo.collection import Collection as MongoCollection
 
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
@@ -15,20 +15,30 @@ from services.intake.domain import IntakeDecider, State
 class Referrals:
     """Reads intake's documents. Thread-safe; raises Away where the store does not answer."""
 
-    def __init__(self, collection: Collection[dict[str, Any]]) -> None:
+    def __init__(self, collection: MongoCollection[dict[str, Any]]) -> None:
         self._collection = collection
         self._decider = IntakeDecider()
 
     def find(self, referral_id: str) -> tuple[Document[State], Mapping[str, bytes]] | None:
         """The referral as facts give it, and its wrapped keys; None where there is none."""
         stored = self._find({"_id": referral_id}, None)
-        return (fold(self._decider, stored[0]), stored[0].get("keys", {})) if stored else None
+        if not stored:
+            return None
+        document = fold(self._decider, stored[0])
+        return document, _undestroyed(stored[0], document.state.known.erased)
 
     def keys(self, referral_ids: Sequence[str]) -> dict[str, Mapping[str, bytes]]:
         """Wrapped keys of many referrals, in one read; absent for those that do not exist."""
-        found = self._find({"_id": {"$in": list(referral_ids)}}, {"keys": 1})
-        return {document["_id"]: document.get("keys", {}) for document in found}
+        found = self._find({"_id": {"$in": list(referral_ids)}}, {"keys": 1, "view.erased": 1})
+        return {
+            document["_id"]: _undestroyed(document, document.get("view", {}).get("erased", ())) for document in found
+        }
 
     def _find(self, query: Mapping[str, Any], fields: Mapping[str, int] | None) -> list[dict[str, Any]]:
         with answering():
             return list(self._collection.find(query, fields))
+
+
+def _undestroyed(document: Mapping[str, Any], erased: Collection[str]) -> dict[str, bytes]:
+    """The wrapped keys; one that was destroyed does not come back with a store from a backup."""
+    return {key_id: key for key_id, key in document.get("keys", {}).items() if key_id not in erased}

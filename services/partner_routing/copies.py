@@ -37,6 +37,7 @@ CONTENT_TYPES = {
     "expiry": partner_pb2.ExpiryNotice.DESCRIPTOR.full_name,
     "answer": partner_pb2.AnswerNotice.DESCRIPTOR.full_name,
     "refusal": partner_pb2.RefusalNotice.DESCRIPTOR.full_name,
+    "erasure": partner_pb2.ErasureNotice.DESCRIPTOR.full_name,
 }
 """The full name of each kind of content, for the record's type."""
 RIGHT: Mapping[str, str] = {
@@ -152,6 +153,10 @@ def _content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple
             leg = state.legs[fact.recalled.leg_id]
             notice = partner_pb2.RecallNotice(reason=fact.recalled.reason)
             return leg.partner_id, leg.id, partner_pb2.Copy(recall=notice)
+        case "erasure_told":
+            told = fact.erasure_told
+            erasure = partner_pb2.ErasureNotice(subject=told.subject, narrative=told.narrative)
+            return told.partner_id, told.leg_id, partner_pb2.Copy(erasure=erasure)
         case "expired":
             leg = state.legs[fact.expired.leg_id]
             expiry = partner_pb2.ExpiryNotice(respond_by=leg.offered.respond_by)

@@ -12,7 +12,7 @@ from services.chassis.keys import Keys, ReferralKeys
 from services.chassis.sealing import seal
 from services.partner_routing.domain import State
 
-NARRATIVE_KEY = "narrative"
+INTAKE = "intake"
 NOTE_VERSION = 2_000_000
 """Versions of what routing seals begin here, so that they never meet intake's or triage's."""
 
@@ -27,8 +27,14 @@ class Gatherer:
         """`keys` by referral, and `notes`, the replies' personal parts sealed again, by cause."""
         needed: dict[str, list[str]] = {}
         for state, given in work:
+            if _erases(given):
+                self._keys.forget(given.referral_id)
             if may_need_keys(given):
-                needed[given.referral_id] = [f"subject-{number}" for number in state.known.subjects]
+                known = state.known
+                wanted = [f"subject-{number}" for number in known.subjects]
+                if known.erased:  # what was remembered may be of before
+                    wanted.append(known.narrative_key)
+                needed[given.referral_id] = [key_id for key_id in wanted if key_id not in known.erased]
         keys = self._keys.open(needed, needed) if needed else {}
         notes = {
             given.cause_id: sealed
@@ -38,11 +44,17 @@ class Gatherer:
         return {"keys": keys, "notes": notes}
 
     def _sealed(self, state: State, given: PartnerReply, keys: Mapping[str, ReferralKeys]) -> Sealed | None:
-        key = keys.get(given.referral_id, {}).get(NARRATIVE_KEY)
+        key_id = state.known.narrative_key
+        key = keys.get(given.referral_id, {}).get(key_id)
         if given.note is None or key is None:
             return None
         version = NOTE_VERSION + state.sequence
-        return seal(key, given.referral_id, NARRATIVE_KEY, FieldGroup.FIELD_GROUP_NARRATIVE, version, given.note)
+        return seal(key, given.referral_id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, given.note)
+
+
+def _erases(given: Input) -> bool:
+    fact: Any = given.fact if isinstance(given, Upstream) and given.writer == INTAKE else None
+    return fact is not None and fact.HasField("erased")
 
 
 def may_need_keys(given: Input) -> bool:

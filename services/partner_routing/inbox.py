@@ -22,7 +22,7 @@ from services.lifecycle import STATE_OF_FACT
 from services.partner_routing.copies import offer_of
 from services.partner_routing.domain import State
 from services.partner_routing.domain.replies import own_leg
-from services.partner_routing.gather import NARRATIVE_KEY, NOTE_VERSION
+from services.partner_routing.gather import NOTE_VERSION
 from services.partner_routing.views import Referrals, inbox
 
 
@@ -132,6 +132,12 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
         """The partner stopped its work after a recall."""
         return routing_pb2.AcknowledgeRecallResponse(state=self._say(request, context))
 
+    def ConfirmErasure(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.ConfirmErasureRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.ConfirmErasureResponse:
+        """The partner deleted what it held of the erased subjects."""
+        return routing_pb2.ConfirmErasureResponse(state=self._say(request, context))
+
     def _say(self, request: Any, context: grpc.ServicerContext) -> LegState.ValueType:
         said: routing_pb2.InboxCommand = request.command
         command = self._parts.commands.make(
@@ -147,12 +153,13 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
             return None
         document = self._find(said.referral_id)
         own_leg(document.state, said.leg_id, caller().id)
-        key = self._keys.open([document.id])[document.id].get(NARRATIVE_KEY)
+        key_id = document.state.known.narrative_key
+        key = self._keys.open([document.id], {document.id: [key_id]})[document.id].get(key_id)
         if key is None:
             raise Refused(Why.ILLEGAL, "the referral was erased", "answer without a note", field="command.note")
         version = NOTE_VERSION + document.state.sequence
         content = Narrative(text=said.note)
-        return seal(key, document.id, NARRATIVE_KEY, FieldGroup.FIELD_GROUP_NARRATIVE, version, content)
+        return seal(key, document.id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, content)
 
     def _find(self, referral_id: str) -> Document[State]:
         """The referral; foreign and absent answer alike, as own_leg does."""

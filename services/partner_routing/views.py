@@ -15,7 +15,6 @@ from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
 from services.lifecycle import UNANSWERED
 from services.partner_routing.domain import Leg, RoutingDecider, State
-from services.partner_routing.domain.offers import open_legs
 
 FACT_TYPES: dict[str, Any] = {"intake": IntakeFact, "triage": TriageFact, "partner-routing": RoutingFact}
 
@@ -41,12 +40,12 @@ class Referrals:
 
 
 def inbox(documents: list[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
-    """The partner's open legs, what must be answered soonest first."""
+    """The partner's open legs, and ended ones of which it must still delete something; what is most urgent first."""
     found = [
         (document.id, leg)
         for document in documents
-        for leg in open_legs(document.state)
-        if leg.partner_id == partner_id
+        for leg in document.state.legs.values()
+        if leg.partner_id == partner_id and (leg.is_open or leg.to_delete)
     ]
     found.sort(key=lambda pair: (pair[1].state not in UNANSWERED, pair[1].offered.respond_by.at.ToNanoseconds()))
     return [_item(referral_id, leg) for referral_id, leg in found[:limit]]
@@ -59,6 +58,7 @@ def _item(referral_id: str, leg: Leg) -> routing_pb2.InboxItem:
         service=leg.offered.service,
         respond_by=leg.offered.respond_by,
         state=leg.state,  # type: ignore[arg-type]  # an int of the enum
+        to_delete=sorted(leg.to_delete),
     )
     item.offered_at.FromDatetime(leg.offered_at)
     return item

@@ -21,7 +21,6 @@ from services.links import assessed
 from services.triage.domain import State
 from services.triage.views import Referrals
 
-NARRATIVE_KEY = "narrative"
 SEE_HIDDEN = frozenset({ROLE_SUPERVISOR, ROLE_PROTECTION})
 """Roles that still see what was entered in error."""
 NOTE_VERSION = 1_000_000
@@ -146,11 +145,12 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
 
     def _sealed(self, referral_id: str, words: str) -> Sealed:
         document = self._find(referral_id)
-        key = self._keys.open([referral_id])[referral_id].get(NARRATIVE_KEY)
+        key_id = document.state.known.narrative_key
+        key = self._keys.open([referral_id], {referral_id: [key_id]})[referral_id].get(key_id)
         if key is None:
             raise Refused(Why.ILLEGAL, "the referral was erased", "nothing can be written about it")
         version = NOTE_VERSION + document.state.sequence
-        return seal(key, referral_id, NARRATIVE_KEY, FieldGroup.FIELD_GROUP_NARRATIVE, version, Narrative(text=words))
+        return seal(key, referral_id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, Narrative(text=words))
 
     def _find(self, referral_id: str) -> Document[State]:
         document = self._referrals.find(referral_id)

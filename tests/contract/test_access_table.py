@@ -13,6 +13,7 @@ from safeguarding.v1.access_pb2 import AccessKind
 LOOKS = {
     "Intake/GetReferral": AccessKind.ACCESS_KIND_VIEWED,
     "Keys/Open": AccessKind.ACCESS_KIND_KEYS_OPENED,
+    "Protection/ReviewErasure": AccessKind.ACCESS_KIND_VIEWED,
     "Triage/ListWork": AccessKind.ACCESS_KIND_SEARCHED,
     "Triage/GetAssessment": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/ReadOutcome": AccessKind.ACCESS_KIND_VIEWED,
@@ -30,6 +31,7 @@ LOOKS = {
 LOOKS_AT_NOTHING = {
     # Commands: their facts say who did what, and their answers hold ids, sequences and states only.
     "Intake/RaiseConcern", "Intake/RaiseConcerns", "Intake/SupplyInformation", "Intake/Amend", "Intake/Withdraw",
+    "Protection/RequestErasure", "Protection/DecideErasure", "Protection/SetHold", "PartnerInbox/ConfirmErasure",
     "Triage/OverrideGrade", "Triage/RequestInformation", "Triage/TakeNoFurtherAction", "Triage/Route",
     "Triage/Reopen", "Triage/EnterInError",
     "Triage/ConfirmLink", "Triage/RejectLink",

@@ -23,7 +23,8 @@ FILES = sorted(
 # think which of the two it is.
 IDS = {
     "event_id", "referral_id", "other_referral_id", "referral_ids", "leg_id", "replaces_leg_id", "cause_id", "key_id",
-    "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "rule_id", "rule_ids", "actor_id", "partner_id",
+    "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "narrative_key_id", "request_event_id",
+    "rule_id", "rule_ids", "actor_id", "partner_id",
     "reference",
 }  # fmt: skip
 """Made by us, or the pseudonyms of officers and partners."""

@@ -43,6 +43,7 @@ LAPSED = "lapsed-housing"
 STUBS: dict[str, tuple[Any, str]] = {
     "Intake": (intake_pb2_grpc.IntakeStub, "intake"),
     "Keys": (intake_pb2_grpc.KeysStub, "intake"),
+    "Protection": (intake_pb2_grpc.ProtectionStub, "intake"),
     "Triage": (triage_pb2_grpc.TriageStub, "triage"),
     "Routing": (routing_pb2_grpc.RoutingStub, "partner-routing"),
     "PartnerInbox": (routing_pb2_grpc.PartnerInboxStub, "partner-routing"),

@@ -50,6 +50,7 @@ class Document(Generic[S]):
     fresh: list[Any] = field(default_factory=list)
     """The service's own facts of this turn as messages, so that nobody reads their bytes again to publish them."""
     keeps: dict[str, Any] = field(default_factory=dict)
+    drops: set[str] = field(default_factory=set)
 
     @property
     def changed(self) -> bool:

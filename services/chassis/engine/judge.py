@@ -105,6 +105,7 @@ class Judge(Generic[S]):
         facts, copies = self._decide_fresh(given, document, context)
         if facts:
             document.keeps.update(given.keeps)
+            document.drops.update(given.drops)
         self._take(self._evolved(facts, document.state), copies, document)
         return Verdict(Kind.APPLIED, tuple(facts))
 

@@ -158,9 +158,11 @@ class MongoStore:
         return new
 
     def _as_update(self, document: Document[Any], view: Mapping[str, Any], token: str) -> UpdateOne:
+        dropped = {"$unset": dict.fromkeys(document.drops, "")} if document.drops else {}
         return UpdateOne(
             {"_id": document.id, "revision": document.revision},
             {
+                **dropped,
                 "$push": {f"facts.{writer}": {"$each": raws} for writer, raws in document.added.items()},
                 "$set": {
                     "revision": token,
@@ -168,7 +170,7 @@ class MongoStore:
                     "pending": document.length(self._writer) > document.published,
                     "copies": [asdict(copy) for copy in document.copies],
                     "view": view,
-                    **document.keeps,
+                    **{path: value for path, value in document.keeps.items() if path not in document.drops},
                 },
             },
         )

@@ -21,6 +21,7 @@ from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched
 from services.partner_routing.domain.closing import closing
+from services.partner_routing.domain.erasing import told_to_delete
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
 from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
@@ -71,7 +72,7 @@ class RoutingDecider:
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes and clocks need."""
-        partners = sorted({leg.partner_id for leg in open_legs(state)})
+        partners = sorted({leg.partner_id for leg in state.legs.values() if leg.is_open or leg.to_delete})
         return {"partners": partners, "clocks": watched(state.clocks), "closed": state.closed}
 
     def _first(self, state: State, given: Input, context: Context) -> list[RoutingFact]:
@@ -149,6 +150,8 @@ def _heard(state: State, given: Upstream) -> list[RoutingFact]:
             return [
                 RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=IN_ERROR)) for leg in open_legs(state)
             ]
+        case "erased" if given.writer == INTAKE:
+            return told_to_delete(state, fact.erased)
         case _:
             return []
 

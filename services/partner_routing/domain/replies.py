@@ -11,6 +11,7 @@ from safeguarding.v1.common_pb2 import Deadline, Sealed
 from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import Refused, Why
 from services.lifecycle import LEG_MOVES, require
+from services.partner_routing.domain.erasing import CONFIRMED, confirmed
 from services.partner_routing.domain.offers import AreaRules
 from services.partner_routing.domain.state import Leg, State
 
@@ -30,6 +31,8 @@ def taken(
 ) -> list[RoutingFact]:
     """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
     step: str = reply.WhichOneof("step") or "none"
+    if step == CONFIRMED:
+        return confirmed(leg)
     name = "hold" if step == "progress" and reply.progress.on_hold else step
     barred = {}
     if step == "told" and not _may_tell(state, leg, reply.told.audience):
@@ -111,6 +114,8 @@ def of_request(request: Any) -> partner_pb2.Reply:
             return partner_pb2.Reply(told=request.told)
         case routing_pb2.AskRaiserRequest():
             return partner_pb2.Reply(asked=partner_pb2.AskedReply())
+        case routing_pb2.ConfirmErasureRequest():
+            return partner_pb2.Reply(erasure_confirmed=partner_pb2.ErasureConfirmedReply())
         case routing_pb2.AcknowledgeRecallRequest():
             return partner_pb2.Reply(recall_acknowledged=partner_pb2.RecallAcknowledgedReply())
         case _:

@@ -36,6 +36,8 @@ class Leg:
     declined: int = 0
     """Why, as DeclineReason."""
     recall_acknowledged: bool = False
+    to_delete: frozenset[int] = frozenset()
+    """Erased subjects of whom the partner has not yet confirmed that it deleted what it held."""
     review_by: Deadline | None = None
     review_from: datetime | None = None
     """When that clock began; later by as long as it stood still."""
@@ -303,6 +305,11 @@ def with_routing(state: State, fact: Any) -> State:
         case "information_passed":
             leg = state.legs[body.leg_id]
             return _with_leg(state, replace(leg, answered=leg.asked))
+        case "erasure_told":
+            leg = state.legs[body.leg_id]
+            return _with_leg(state, replace(leg, to_delete=leg.to_delete | {body.subject}))
+        case "erasure_confirmed":
+            return _with_leg(state, replace(state.legs[body.leg_id], to_delete=frozenset()))
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:

@@ -6,8 +6,18 @@ from collections.abc import Mapping
 
 from google.protobuf.message import Message
 
-from safeguarding.v1 import audit_pb2, common_pb2, concern_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2
+from safeguarding.v1 import (
+    access_pb2,
+    audit_pb2,
+    common_pb2,
+    concern_pb2,
+    intake_pb2,
+    parked_pb2,
+    partner_pb2,
+    routing_pb2,
+)
 from safeguarding.v1 import triage_pb2 as triage
+from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
 
 REFERRAL = "00000000-0000-4000-8000-000000000001"
 LEG = "00000000-0000-4000-8000-000000000002"
@@ -107,6 +117,22 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     ),
     "Intake/Withdraw": ("officer", intake_pb2.WithdrawRequest(**_SEEN, reason=intake_pb2.WITHDRAWAL_REASON_MISTAKE)),  # type: ignore[arg-type]
     "Intake/GetReferral": ("officer", intake_pb2.GetReferralRequest(referral_id=REFERRAL)),
+    "Protection/ReviewErasure": ("protection", intake_pb2.ReviewErasureRequest(referral_id=REFERRAL)),
+    "Protection/RequestErasure": (
+        "protection",
+        intake_pb2.RequestErasureRequest(
+            **_OWN,
+            subject=1,
+            ground="article_17",
+            redacted=concern_pb2.Narrative(text="what is left"),
+            keep=[common_pb2.FIELD_GROUP_PLACE],
+        ),
+    ),
+    "Protection/DecideErasure": (
+        "protection",
+        intake_pb2.DecideErasureRequest(**_OWN, request_event_id=LEG, agreed=True, reason="wrong_person"),
+    ),
+    "Protection/SetHold": ("protection", intake_pb2.SetHoldRequest(**_OWN, held=True, reason="court_order")),
     "Keys/Open": ("service", intake_pb2.OpenRequest(referral_ids=[REFERRAL], purpose="copies")),
     "Triage/OverrideGrade": (
         "triage",
@@ -180,6 +206,7 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
         routing_pb2.FailRequest(command=inbox(), reason=partner_pb2.FAILURE_REASON_UNREACHABLE),
     ),
     "PartnerInbox/Tell": ("partner", routing_pb2.TellRequest(command=inbox(), told=told())),
+    "PartnerInbox/ConfirmErasure": ("partner", routing_pb2.ConfirmErasureRequest(command=inbox())),
     "PartnerInbox/AcknowledgeRecall": ("partner", routing_pb2.AcknowledgeRecallRequest(command=inbox())),
     "PartnerInbox/AskRaiser": ("partner", routing_pb2.AskRaiserRequest(command=inbox())),
     "ParkedRecords/ListParked": ("operator", parked_pb2.ListParkedRequest()),
@@ -194,7 +221,18 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Audit/Search": (
         "auditor",
         audit_pb2.SearchRequest(
-            actor_id="nobody", partner_id="nobody", type="none", topic="no.such.topic", limit=10, reason="review"
+            actor_id="nobody",
+            actor_role=ROLE_OFFICER,
+            partner_id="nobody",
+            type="none",
+            topic="no.such.topic",
+            referral_id=REFERRAL,
+            sight=audit_pb2.SIGHT_LOOK,
+            look=access_pb2.ACCESS_KIND_VIEWED,
+            page="0:0",
+            export=True,
+            limit=10,
+            reason="review",
         ),
     ),
 }

@@ -55,6 +55,10 @@ def looks(house: House, people: dict[str, Who], referral: str, leg: str) -> dict
     """For each RPC of the table, who looks and the call."""
     requests: dict[str, tuple[Who, Any]] = {
         "Intake/GetReferral": (people["officer"], intake_pb2.GetReferralRequest(referral_id=referral)),
+        "Protection/ReviewErasure": (
+            people["protection"],
+            intake_pb2.ReviewErasureRequest(referral_id=referral),
+        ),
         "Keys/Open": (
             house.who("service", "audit"),
             intake_pb2.OpenRequest(referral_ids=[referral], purpose="copies"),

@@ -13,6 +13,8 @@ from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import IntakeFact, ReferralState
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Upstream, Why
+from services.intake.domain.erasing import COMMANDS, UNPROTECTED, Protected, protected
+from services.intake.domain.erasing import decide as decide_protection
 from services.known import NOTHING, Known, learned
 
 INTAKE = "intake"
@@ -36,6 +38,8 @@ class State:
 
     known: Known = NOTHING
     stand: Stand = Stand()
+    protected: Protected = UNPROTECTED
+    erasures_requested: int = 0
 
     @property
     def where(self) -> int:
@@ -71,7 +75,13 @@ class IntakeDecider:
         """Own facts fill the record, triage's where it stands."""
         if writer == TRIAGE:
             return replace(state, stand=_stand(state.stand, fact))
-        return replace(state, known=learned(state.known, fact))
+        asked = fact.WhichOneof("fact") == "erasure_requested"
+        return replace(
+            state,
+            known=learned(state.known, fact),
+            protected=protected(state.protected, fact),
+            erasures_requested=state.erasures_requested + asked,
+        )
 
     def decide(self, state: State, given: Input, context: Context) -> Sequence[IntakeFact]:
         """Facts that follow from a raiser's command; triage's facts only change where a referral stands."""
@@ -82,6 +92,8 @@ class IntakeDecider:
         body: Any = given.body
         if isinstance(body, intake_pb2.RaiseConcernRequest):
             return _raise(state, given)
+        if isinstance(body, COMMANDS):
+            return decide_protection(state.known, state.protected, given)
         _own(state, given.actor)
         if state.known.withdrawn:
             raise Refused(Why.ILLEGAL, "the concern was withdrawn", "raise it again as a new concern")
@@ -98,8 +110,9 @@ class IntakeDecider:
                 raise TypeError(f"intake knows no {type(body).__name__}")
 
     def view(self, state: State) -> dict[str, Any]:
-        """What queries need: nothing beyond the id, for now only the raiser."""
-        return {"raiser": state.known.raiser.id if state.known.raiser else None}
+        """What queries need: the raiser; and the tombstones, so that no key comes back from a backup."""
+        erased = {"erased": sorted(state.known.erased)} if state.known.erased else {}
+        return {"raiser": state.known.raiser.id if state.known.raiser else None, **erased}
 
 
 def _raise(state: State, given: Command) -> Sequence[IntakeFact]:

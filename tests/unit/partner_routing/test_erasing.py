@@ -1,0 +1,101 @@
+"""An erasure reaches every partner that was given something, whatever became of its leg, and each confirms it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from safeguarding.v1 import partner_pb2, routing_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
+from safeguarding.v1.common_pb2 import FIELD_GROUP_IDENTITY, FIELD_GROUP_NARRATIVE, SERVICE_KIND_HOUSING, Actor
+from safeguarding.v1.intake_pb2 import Erased, IntakeFact
+from services.chassis.deciding import Refused
+from services.partner_routing.views import inbox
+from tests.unit.domains import REFERRAL, Life, kinds_of, sealed
+from tests.unit.partner_routing.life import (
+    ACCEPTED,
+    FULL,
+    LEG,
+    OTHER_LEG,
+    SUPPORTED,
+    life_of,
+    read_outcome,
+    reply,
+    request,
+    routed,
+)
+
+CONFIRMED: dict[str, Any] = {"erasure_confirmed": partner_pb2.ErasureConfirmedReply()}
+
+
+def erase(life: Life, subject: int = 1) -> list[Any]:
+    """Intake erased a subject."""
+    body = Erased(
+        key_ids=[f"subject-{subject}", "narrative"],
+        ground="article_17",
+        subject=subject,
+        parts=[sealed(FIELD_GROUP_NARRATIVE, "narrative-2", version=2)],
+        narrative_key_id="narrative-2",
+    )
+    return life.hear("intake", IntakeFact(erased=body))
+
+
+def test_every_partner_that_was_given_something_is_told_also_when_all_is_closed() -> None:
+    life = life_of(request())
+    reply(life, FULL)
+    reply(life, ACCEPTED, "council-b", leg=list(life.state.legs)[-1])
+    reply(life, SUPPORTED, "council-b", leg=list(life.state.legs)[-1])
+    read_outcome(life)
+    assert life.state.closed
+
+    facts = erase(life)
+
+    assert kinds_of(facts) == ["erasure_told", "erasure_told"]
+    assert [(fact.erasure_told.partner_id, fact.erasure_told.subject) for fact in facts] == [
+        ("council-a", 1),
+        ("council-b", 1),
+    ]
+    assert all(fact.erasure_told.narrative for fact in facts)
+    assert life.decider.view(life.state)["partners"] == ["council-a", "council-b"]
+
+
+def test_a_partner_confirms_wherever_its_leg_stands_and_once() -> None:
+    life = life_of(request())
+    with pytest.raises(Refused, match="nothing of this leg was erased"):
+        life.say(routing_pb2.ConfirmErasureRequest(command=command()), Actor(role=ROLE_PARTNER, id="council-a"))
+    assert kinds_of(reply(life, CONFIRMED)) == ["reply_refused"]
+    erase(life)
+    [item] = inbox([life.document], "council-a", 10)
+    assert list(item.to_delete) == [1]
+
+    assert kinds_of(reply(life, CONFIRMED)) == ["erasure_confirmed"]
+
+    assert not life.state.legs[LEG].to_delete
+    assert kinds_of(reply(life, CONFIRMED)) == ["reply_refused"]
+    assert kinds_of(reply(life, ACCEPTED)) == ["accepted"], "its work goes on"
+
+
+def test_by_the_inbox_it_is_confirmed_as_by_kafka() -> None:
+    life = life_of(request())
+    erase(life)
+
+    facts = life.say(routing_pb2.ConfirmErasureRequest(command=command()), Actor(role=ROLE_PARTNER, id="council-a"))
+
+    assert kinds_of(facts) == ["erasure_confirmed"]
+
+
+def command() -> routing_pb2.InboxCommand:
+    return routing_pb2.InboxCommand(referral_id=REFERRAL, leg_id=LEG)
+
+
+def test_what_was_erased_is_given_to_nobody_any_more() -> None:
+    life = life_of(request())
+    erase(life)
+
+    life.hear("triage", routed(request(OTHER_LEG, SERVICE_KIND_HOUSING)))
+
+    given = {(found.group, found.subject) for found in life.state.legs[OTHER_LEG].offered.given}
+    assert (FIELD_GROUP_IDENTITY, 1) not in given
+    assert (FIELD_GROUP_NARRATIVE, 0) in given, "what is left of it"
+    assert not life.state.legs[OTHER_LEG].to_delete
