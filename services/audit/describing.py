@@ -21,6 +21,7 @@ from safeguarding.v1.partner_pb2 import Audience, PartnerRecord, Reply
 from safeguarding.v1.routing_pb2 import Offered, OutcomeTold, RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
+from services.audit.operations import reason_of
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.times import FIRST_SECOND, LAST_SECOND, is_time
 
@@ -88,11 +89,14 @@ def _fact(kind: type[Message]) -> Callable[[TimelineEntry, Record, Place], tuple
             said.partner_id = _actor_id(content.partner_id)  # type: ignore[attr-defined]  # as its descriptor says
         if "leg_id" in fields:
             said.leg_id = _referral(content.leg_id)  # type: ignore[attr-defined]  # as its descriptor says
+        said.reason = reason_of(content)[:_LONGEST_REASON]
         if isinstance(content, Offered):
             _offer(said, content)
         if isinstance(content, OutcomeTold) and content.audience in Audience.values():
             said.audience = content.audience
-        return ()
+        # What joins two referrals lies under both.
+        other = _referral(content.other_referral_id) if "other_referral_id" in fields else ""  # type: ignore[attr-defined]
+        return (other,) if other else ()
 
     return read
 

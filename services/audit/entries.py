@@ -9,15 +9,16 @@ from safeguarding.v1.access_pb2 import ACCESS_KIND_DISCLOSED
 from safeguarding.v1.audit_pb2 import TimelineEntry
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.partner_pb2 import PartnerRecord
-from safeguarding.v1.routing_pb2 import Offered
+from safeguarding.v1.routing_pb2 import InformationPassed, Offered
 from services.audit.describing import Unreadable, describe, in_range, place_of, referral_in
 from services.audit.log.leaf import Leaf
+from services.audit.operations import operation_of
 from services.chassis.identity import ROLE_NAMES, ROLES
 from services.chassis.kafka_in.chunk import Record
 
 UNREADABLE = "unreadable"
 """The type of a record that is not what its topic carries."""
-DISCLOSURES = frozenset({Offered.DESCRIPTOR.full_name, PartnerRecord.DESCRIPTOR.full_name})
+DISCLOSURES = frozenset(kind.DESCRIPTOR.full_name for kind in (Offered, InformationPassed, PartnerRecord))
 """Types of records by which a partner is given something."""
 
 
@@ -53,6 +54,7 @@ def entry_of(record: Record) -> Entry:
     said = TimelineEntry()
     try:
         referrals = describe(said, record, place)
+        said.operation = operation_of(said.type, said.look)
         timeline.MergeFrom(said)
     except Unreadable:
         timeline.type = UNREADABLE
@@ -77,6 +79,7 @@ def entry_of_leaf(leaf: Leaf) -> Entry:
     )
     if in_range(leaf.time // 1_000):
         timeline.record_time.FromMilliseconds(leaf.time)
+    timeline.operation = operation_of(leaf.type, 0)
     role, _, actor_id = leaf.actor.partition("/")
     if actor_id:
         timeline.actor.CopyFrom(Actor(role=ROLES[role], id=actor_id))

@@ -159,6 +159,7 @@ def _document(place: int, entry: Entry) -> dict[str, Any]:
         "role": timeline.actor.role,
         "partner": timeline.partner_id,
         "look": timeline.look,
+        "operation": timeline.operation,
         "disclosed": entry.disclosed,
         "entry": timeline.SerializeToString(deterministic=True),
     }

@@ -24,6 +24,7 @@ _BY = (
     ("type", "type"),
     ("topic", "topic"),
     ("look", "look"),
+    ("operation", "operation"),
 )
 """Fields of a search, and where documents have them."""
 _LOOKED: Mapping[str, Any] = {"type": AccessFact.DESCRIPTOR.full_name}

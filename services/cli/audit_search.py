@@ -30,12 +30,14 @@ Into = Annotated[
     typer.Option("--csv", dir_okay=False, help="Put all of it into a file, and beside it the log's checkpoint."),
 ]
 COLUMNS = ("when", "what", "referral", "by", "partner", "on what basis", "groups", "where")
+OPERATIONS = ", ".join(showing.words_of(audit.Operation))
 A_PAGE = 1_000
 """The most that one call gives."""
 CSV = (
     "place",
     "happened",
     "type",
+    "operation",
     "referral",
     "actor",
     "partner",
@@ -71,6 +73,9 @@ def search(
     partner: Annotated[str, typer.Option(help="Which partner.")] = "",
     type: Annotated[str, typer.Option(help="Which type, such as safeguarding.v1.Raised.")] = "",
     look: Annotated[str, typer.Option(help=f"Which looks: {', '.join(showing.words_of(AccessKind))}.")] = "",
+    operation: Annotated[
+        str, typer.Option(help=f"What was done: {', '.join(showing.words_of(audit.Operation))}.")
+    ] = "",
     sight: Annotated[str, typer.Option(help="What tells of a look, a disclosure, or any of both.")] = "",
     topic: Annotated[str, typer.Option(help="Which topic.")] = "",
     since: When = None,
@@ -91,6 +96,8 @@ def search(
     )
     if look:
         request.look = enum(AccessKind.DESCRIPTOR, look, "--look")
+    if operation:
+        request.operation = enum(audit.Operation.DESCRIPTOR, operation, "--operation")
     if sight:
         request.sight = enum(audit.Sight.DESCRIPTOR, sight, "--sight")
     _by(request, actor)
@@ -220,6 +227,7 @@ def _fields(entry: audit.TimelineEntry) -> tuple[Any, ...]:
         entry.place,
         happened.ToJsonString(),
         entry.type,
+        showing.word(entry, "operation"),
         entry.referral_id,
         _actor(entry),
         entry.partner_id,

@@ -228,6 +228,7 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
             topic="no.such.topic",
             referral_id=REFERRAL,
             sight=audit_pb2.SIGHT_LOOK,
+            operation=audit_pb2.OPERATION_ERASURE,
             look=access_pb2.ACCESS_KIND_VIEWED,
             page="0:0",
             export=True,

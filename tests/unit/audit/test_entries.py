@@ -7,9 +7,19 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from safeguarding.v1 import access_pb2, common_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import (
+    access_pb2,
+    audit_pb2,
+    common_pb2,
+    intake_pb2,
+    parked_pb2,
+    partner_pb2,
+    routing_pb2,
+    triage_pb2,
+)
 from safeguarding.v1.access_control_pb2 import ROLE_AUDITOR, ROLE_OFFICER, ROLE_PARTNER, ROLE_SERVICE
 from services import topics
+from services.audit import operations
 from services.audit.entries import UNREADABLE, Entry, entry_of, fingerprint
 from services.chassis.kafka_in.chunk import Record
 
@@ -270,3 +280,22 @@ def test_records_that_differ_anywhere_have_different_fingerprints() -> None:
     ]
 
     assert len({fingerprint(record) for record in alike}) == len(alike)
+
+
+def test_each_operation_that_the_law_names_has_its_facts() -> None:
+    of_types = {operation for operation in operations.OF_TYPE.values()} | {
+        operations.operation_of("safeguarding.v1.AccessFact", access_pb2.ACCESS_KIND_VIEWED)
+    }
+
+    assert of_types == set(audit_pb2.Operation.values()) - {audit_pb2.OPERATION_UNSPECIFIED}
+
+
+def test_a_link_lies_under_both_referrals_and_says_why() -> None:
+    linked = triage_pb2.Linked(other_referral_id=OTHER, by="number, close_name", score=90)
+    fact = triage_pb2.TriageFact(header=a_header(ROLE_SERVICE, "triage"), linked=linked)
+
+    entry = entry_of(a_record(topics.TRIAGE.name, fact))
+
+    assert entry.referrals == (REFERRAL, OTHER)
+    assert entry.timeline.operation == audit_pb2.OPERATION_COMBINATION
+    assert entry.timeline.reason == "number, close_name"
