@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.performance import calling, hops, triaging
+from tests.performance import calling, hops, log_rows, triaging
 from tests.performance.ground import Ground
 from tests.performance.report import show, write
 from tests.performance.result import QUICK_SHARE, Contest, Found
@@ -25,6 +25,9 @@ class Size:
         self.triage = 2_000 if quick else 20_000
         self.calls = 3_000 if quick else 20_000
         self.stream = 5_000 if quick else 50_000
+        self.log = 60_000 if quick else 300_000
+        self.log_waits = 20_000 if quick else 100_000
+        self.log_seconds = 4 if quick else 20
 
 
 ROWS: dict[str, Make] = {
@@ -32,6 +35,11 @@ ROWS: dict[str, Make] = {
     "3": lambda ground, size: triaging.beside_usual(ground, size.triage),
     "4": lambda ground, size: calling.unary(ground, size.calls),
     "5": lambda ground, size: calling.stream(ground, size.stream),
+    "10": lambda ground, size: log_rows.saturated(size.log),
+    "10w": lambda ground, size: log_rows.checkpointed(size.log_waits),
+    "10l": lambda ground, size: log_rows.latency(200, size.log_seconds),
+    "10m": lambda ground, size: log_rows.latency(1_000, size.log_seconds),
+    "10h": lambda ground, size: log_rows.hashing(size.log),
 }
 
 

@@ -100,6 +100,13 @@ def usage(pid: int) -> Usage:
     return Usage(cpu, memory)
 
 
+def most_resident() -> float:
+    """The most memory that this process has had resident, MiB."""
+    status = Path("/proc/self/status").read_text()
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1_024
+
+
 def _tree(pid: int) -> Iterator[int]:
     yield pid
     with suppress(FileNotFoundError, ProcessLookupError):

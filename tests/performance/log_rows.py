@@ -1,0 +1,117 @@
+"""Row 10: audit's transparency log beside Tessera's POSIX driver, in Go, on the same disk and with the same syncs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from services.cli.local.home import CHECKOUT
+from tests.performance.result import Claim, Contest, Sample
+
+TESSERA = CHECKOUT / "tests" / "performance" / "tessera"
+BUILT = CHECKOUT / "build" / "bench-tessera"
+BUILD_SECONDS, RUN_SECONDS = 300, 600
+TUNED = ("-interval", "100ms")
+"""The shortest that Tessera allows between checkpoints."""
+
+
+def saturated(entries: int) -> Contest:
+    """As many as can be, 4,000 in flight; over when the last is signed."""
+    many = ("-in-flight", "4000")
+    return Contest(
+        "log, saturated",
+        f"{entries:,} entries of 400 bytes appended, integrated, synced and signed, 4,000 in flight",
+        {
+            "log": lambda: _ours(entries, in_flight=4_000),
+            "tessera": lambda: _tessera(entries, *many),
+            "tessera tuned": lambda: _tessera(entries, *many, *TUNED, "-batch", "2048", "-age", "20ms"),
+        },
+        [
+            Claim("10.cpu", "log to Tessera, by CPU-second", "log", "tessera", 1.5),
+            Claim("10.cpu.tuned", "log to Tessera tuned, by CPU-second", "log", "tessera tuned", 1.5),
+            Claim("10.clock", "log to Tessera, by the clock", "log", "tessera", 1.0, "per_second"),
+            Claim("10.clock.tuned", "log to Tessera tuned, by the clock", "log", "tessera tuned", 1.0, "per_second"),
+        ],
+    )
+
+
+def checkpointed(entries: int) -> Contest:
+    """Each of 1,000 in flight waits until a checkpoint covers it."""
+    waits = ("-in-flight", "1000", "-checkpointed", *TUNED, "-batch", "1000", "-age", "10ms")
+    return Contest(
+        "log, 1,000 in flight until checkpointed",
+        f"{entries:,} entries of 400 bytes",
+        {
+            "log": lambda: _ours(entries, in_flight=1_000),
+            "tessera tuned": lambda: _tessera(entries, *waits),
+        },
+        [Claim("10.wait", "log to Tessera tuned, until checkpointed", "log", "tessera tuned", 5, "per_second")],
+    )
+
+
+def latency(rate: int, seconds: int) -> Contest:
+    """From when an entry is due to the checkpoint that covers it."""
+    entries = rate * seconds
+    paced = ("-in-flight", "4000", "-rate", str(rate), *TUNED, "-batch", "256", "-age", "5ms")
+    name = f"10.p99.{rate}"
+    return Contest(
+        f"log, {rate} entries a second",
+        f"{entries:,} entries of 400 bytes, each due at its time",
+        {
+            "log": lambda: _ours(entries, in_flight=4_000, rate=rate),
+            "tessera tuned": lambda: _tessera(entries, *paced),
+        },
+        [Claim(name, f"log to Tessera tuned, p99 at {rate}/s", "log", "tessera tuned", 0.1, "p99", "at most")],
+    )
+
+
+def hashing(entries: int) -> Contest:
+    """Tree and tile work alone."""
+    kinds = {"log": "ours", "bare hashlib": "bare", "pymerkle": "pymerkle"}
+    return Contest(
+        "log, hashes and tiles",
+        f"a tree of {entries:,} leaves of 400 bytes, in batches of 1,000; nothing is written",
+        {name: partial(_python, "log_tree", {"entries": entries, "kind": kind}) for name, kind in kinds.items()},
+        [
+            Claim("10.hashes", "log to bare hashlib calls of the same number", "log", "bare hashlib", 0.6),
+            Claim("10.pymerkle", "log to pymerkle's append", "log", "pymerkle", 4),
+        ],
+    )
+
+
+def _ours(entries: int, **settings: int) -> Sample:
+    with tempfile.TemporaryDirectory(dir=CHECKOUT / "build", prefix="bench-log-") as folder:
+        return _python("log_append", {"folder": f"{folder}/log", "entries": entries, **settings})
+
+
+def _python(arm: str, settings: Mapping[str, Any]) -> Sample:
+    return _sample([sys.executable, "-m", f"tests.performance.arms.{arm}"], json.dumps(settings))
+
+
+def _tessera(entries: int, *options: str) -> Sample:
+    if not BUILT.exists():
+        command = ["go", "build", "-trimpath", "-o", str(BUILT), "."]
+        subprocess.run(command, cwd=TESSERA, check=True, timeout=BUILD_SECONDS)
+    folder = Path(tempfile.mkdtemp(dir=CHECKOUT / "build", prefix="bench-tessera-log-"))
+    try:
+        return _sample([str(BUILT), "-folder", str(folder), "-entries", str(entries), *options], "")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _sample(command: Sequence[str], given: str) -> Sample:
+    """What the arm says of itself: its own CPU time and resident memory."""
+    done = subprocess.run(
+        command, cwd=CHECKOUT, input=given, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+    )
+    if done.returncode:
+        return Sample(void=f"ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return Sample(found["per_cpu"], found["per_second"], found["memory"], found.get("p50", 0.0), found.get("p99", 0.0))
