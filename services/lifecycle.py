@@ -63,6 +63,8 @@ class Clock(StrEnum):
     RESPOND = "respond"
     TELL = "tell"
     REVIEW = "review"
+    WORK = "work"
+    RECALL = "recall"
 
 
 State = Referral | Leg
@@ -176,7 +178,7 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     Move("Reopen", (By.SUPERVISOR,), _ENDED, Referral.IN_TRIAGE, "reopened", starts=(Clock.DECIDE,), only="a note"),
     Move(
         "EnterInError", (By.SUPERVISOR,), (*_UNDER_WAY, *_ENDED), Referral.ENTERED_IN_ERROR, "entered_in_error",
-        stops=tuple(Clock), only="a note; open legs are recalled",
+        stops=(Clock.DECIDE, Clock.ANSWER, Clock.TELL), only="a note; open legs are recalled",
     ),
 )  # fmt: skip
 """The moves of a referral."""
@@ -188,22 +190,30 @@ _OPEN = (*_ASKED, *_WORKING, Leg.ON_HOLD)
 LEG_MOVES: tuple[Move, ...] = (
     Move("offer", (By.RULE,), (), Leg.OFFERED, "offered", starts=(Clock.RESPOND,)),
     Move("received", (By.PARTNER,), (Leg.OFFERED,), Leg.RECEIVED, "received"),
-    Move("accepted", (By.PARTNER,), _ASKED, Leg.ACCEPTED, "accepted", stops=(Clock.RESPOND,), starts=(Clock.REVIEW,)),
+    Move(
+        "accepted", (By.PARTNER,), _ASKED, Leg.ACCEPTED, "accepted", stops=(Clock.RESPOND,),
+        starts=(Clock.REVIEW, Clock.WORK), only="the clock of the work runs where one is set for it, and never rests",
+    ),
     Move("declined", (By.PARTNER,), _ASKED, Leg.DECLINED, "declined", stops=(Clock.RESPOND,), only="a reason"),
     Move("expire", (By.CLOCK,), _ASKED, Leg.EXPIRED, "expired", stops=(Clock.RESPOND,)),
-    Move("ReleasePartner", (By.OPERATOR,), _OPEN, Leg.EXPIRED, "expired", stops=(Clock.RESPOND,)),
+    Move(
+        "ReleasePartner", (By.OPERATOR,), _OPEN, Leg.EXPIRED, "expired",
+        stops=(Clock.RESPOND, Clock.REVIEW, Clock.WORK),
+    ),
     Move("progress", (By.PARTNER,), _WORKING, Leg.IN_PROGRESS, "in_progress", starts=(Clock.REVIEW,)),
     Move("progress", (By.PARTNER,), (Leg.ON_HOLD,), Leg.IN_PROGRESS, "in_progress", resumes=(Clock.REVIEW,)),
     Move("hold", (By.PARTNER,), _WORKING, Leg.ON_HOLD, "on_hold", pauses=(Clock.REVIEW,)),
     Move(
-        "outcome", (By.PARTNER,), _WORKING, Leg.COMPLETED, "completed", stops=(Clock.REVIEW,), only="how it ended",
+        "outcome", (By.PARTNER,), _WORKING, Leg.COMPLETED, "completed",
+        stops=(Clock.REVIEW, Clock.WORK), only="how it ended",
     ),
     Move(
         "failed", (By.PARTNER,), (*_WORKING, Leg.ON_HOLD), Leg.FAILED, "failed",
-        stops=(Clock.REVIEW,), only="a reason",
+        stops=(Clock.REVIEW, Clock.WORK), only="a reason",
     ),
     Move(
-        "Recall", (By.DESK,), _OPEN, Leg.RECALLED, "recalled", stops=(Clock.RESPOND, Clock.REVIEW), only="a reason",
+        "Recall", (By.DESK,), _OPEN, Leg.RECALLED, "recalled",
+        stops=(Clock.RESPOND, Clock.REVIEW, Clock.WORK), starts=(Clock.RECALL,), only="a reason",
     ),
     Move(
         "asked", (By.PARTNER,), _OPEN, None, "information_asked", only="its words, and no question of its own is open",
@@ -212,8 +222,14 @@ LEG_MOVES: tuple[Move, ...] = (
         "answer", (By.RULE,), _OPEN, None, "information_passed",
         only="the raiser answered; it is given as far as the agreement allows",
     ),
-    Move("recall", (By.RULE,), _OPEN, Leg.RECALLED, "recalled", only="the referral was entered in error"),
-    Move("recall_acknowledged", (By.PARTNER,), (Leg.RECALLED,), None, "recall_acknowledged"),
+    Move(
+        "recall", (By.RULE,), _OPEN, Leg.RECALLED, "recalled",
+        stops=(Clock.RESPOND, Clock.REVIEW, Clock.WORK), starts=(Clock.RECALL,),
+        only="the referral was entered in error",
+    ),
+    Move(
+        "recall_acknowledged", (By.PARTNER,), (Leg.RECALLED,), None, "recall_acknowledged", stops=(Clock.RECALL,),
+    ),
     Move(
         "told", (By.PARTNER,), (*_WORKING, Leg.ON_HOLD, Leg.COMPLETED, Leg.FAILED), None, "outcome_told",
         only="the partner leads on telling, and there is somebody who was not told",

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from govuk_bank_holidays.bank_holidays import BankHolidays
@@ -34,7 +34,7 @@ DAY = timedelta(days=1)
 REQUIRED = (
     *("respond_red", "respond_amber", "respond_green"),
     *("decide_red", "decide_amber", "decide_green"),
-    *("answer", "tell", "review"),
+    *("answer", "tell", "review", "recall"),
 )
 """The clocks that every area must state."""
 
@@ -62,6 +62,8 @@ class ClockRule(Sourced):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$", examples=['"respond_red"'])]
     amount: Annotated[int, Field(ge=1, le=100_000, examples=["1"])]
     unit: Annotated[Unit, BeforeValidator(_unit), Field(examples=['"hours"'])]
+    counts_from: Literal["start", "raised"] = "start"
+    """`raised` where the time runs from the referral, however late the step that the clock is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,10 @@ class Clocks:
     def deadline(self, name: str, start: datetime) -> datetime:
         """Return when the named clock runs out, UTC; raises KeyError for a name that is not stated."""
         return deadline(self.rules[name], start, self.calendar)
+
+    def from_raising(self, name: str) -> bool:
+        """True where the named clock runs from the referral."""
+        return self.rules[name].counts_from == "raised"
 
     def resumed(self, name: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """Return when the named clock, which stood still since `paused`, runs out, UTC."""

@@ -67,6 +67,10 @@ class Snapshot:
         """See AreaRules."""
         return self.clocks.deadline(clock, start).astimezone(UTC)
 
+    def from_raising(self, clock: str) -> bool:
+        """See AreaRules."""
+        return self.clocks.from_raising(clock)
+
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """See AreaRules."""
         return self.clocks.resumed(clock, runs_out, paused, now)

@@ -36,6 +36,7 @@ CONTENT_TYPES = {
     "recall": partner_pb2.RecallNotice.DESCRIPTOR.full_name,
     "expiry": partner_pb2.ExpiryNotice.DESCRIPTOR.full_name,
     "answer": partner_pb2.AnswerNotice.DESCRIPTOR.full_name,
+    "reminder": partner_pb2.ReminderNotice.DESCRIPTOR.full_name,
     "refusal": partner_pb2.RefusalNotice.DESCRIPTOR.full_name,
     "erasure": partner_pb2.ErasureNotice.DESCRIPTOR.full_name,
 }
@@ -66,10 +67,10 @@ class RoutingCopier:
         keys: Mapping[str, ReferralKeys] = context.gathered["keys"]
         made = []
         for fact in facts:
-            content = _content(state, fact, keys)
-            if content is None:
+            told = content(state, fact, keys)
+            if told is None:
                 continue
-            partner_id, leg_id, copy = content
+            partner_id, leg_id, copy = told
             partner = partners.partner(partner_id)
             if partner is None or not partner.kafka:
                 continue
@@ -134,7 +135,7 @@ def _put(holder: Any, name: str, part: Sealed, kind: type[Message], keys: Referr
         getattr(holder, name).CopyFrom(content)
 
 
-def _content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple[str, str, partner_pb2.Copy] | None:
+def content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple[str, str, partner_pb2.Copy] | None:
     """The partner, the leg and what it is to read; None for a fact that no partner hears of."""
     match fact.WhichOneof("fact"):
         case "offered":
@@ -149,6 +150,13 @@ def _content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple
                 referral_id = fact.header.referral_id
                 answer.narratives.extend(_narratives(state.known, keys.get(referral_id, {}), referral_id))
             return leg.partner_id, leg.id, partner_pb2.Copy(answer=answer)
+        case "clock_reached" if fact.clock_reached.leg_id:
+            reached = fact.clock_reached
+            leg = state.legs[reached.leg_id]
+            if reached.percent == 100 and reached.deadline == leg.offered.respond_by:
+                return None  # it expires, and the partner is told so
+            reminder = partner_pb2.ReminderNotice(deadline=reached.deadline, percent=reached.percent)
+            return leg.partner_id, leg.id, partner_pb2.Copy(reminder=reminder)
         case "recalled":
             leg = state.legs[fact.recalled.leg_id]
             notice = partner_pb2.RecallNotice(reason=fact.recalled.reason)

@@ -61,6 +61,11 @@ def _item(referral_id: str, leg: Leg) -> routing_pb2.InboxItem:
         to_delete=sorted(leg.to_delete),
     )
     item.offered_at.FromDatetime(leg.offered_at)
+    item.reached.extend(
+        ClockReached(deadline=clock.deadline, percent=clock.reached, leg_id=leg.id)
+        for clock in leg.clocks
+        if clock.reached
+    )
     return item
 
 
@@ -103,6 +108,8 @@ def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
         escalated=offered.escalated,
         joined=leg.joined,
         review_by=leg.review_by,
+        work_by=leg.work_by,
+        acknowledge_by=None if leg.recall_acknowledged else leg.acknowledge_by,
         reached=leg.reached if leg.clock else 0,
         came_back=came_back,  # type: ignore[arg-type]  # an int of the enum
     )

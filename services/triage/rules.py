@@ -36,6 +36,8 @@ class Leg(Strict):
     necessity: Annotated[str, Field(min_length=1, max_length=500, examples=['"The school meets the child."'])]
     respond_clock: Code | None = None
     """A clock of clocks.toml; the clock of the grade where none is named."""
+    work_clock: Code | None = None
+    """A clock of clocks.toml for the work once it is taken on, where law or an agreement sets one."""
 
 
 class Rule(Sourced):
@@ -96,6 +98,7 @@ class LegRequest:
     necessity: str
     rule_ids: tuple[str, ...]
     respond_clock: str
+    work_clock: str = ""
     own_clock: bool = False
     """True where the rule names the clock, so that another grade does not change it."""
 
@@ -160,6 +163,7 @@ def _merged(fired: Sequence[Rule]) -> Iterable[LegRequest]:
             necessity=strongest.necessity,
             rule_ids=tuple(rule.id for rule, _ in requests),
             respond_clock=strongest.respond_clock or "",
+            work_clock=next((leg.work_clock for _, leg in requests if leg.work_clock), ""),
             own_clock=strongest.respond_clock is not None,
         )
 
@@ -187,7 +191,9 @@ def load_rules(area: Path) -> Rules:
                 at = ("rule", place, "leg", number, "basis")
                 wrong = f"{rule.id} rests on consent, and fires without it"
                 raise refuse(path, at, wrong, f'when.signs = ["{CONSENTS}"], or another basis')
-            if leg.respond_clock is not None and leg.respond_clock not in clocks:
-                at = ("rule", place, "leg", number, "respond_clock")
-                raise refuse(path, at, f"no clock {leg.respond_clock}", "one of " + ", ".join(clocks))
+            for key in ("respond_clock", "work_clock"):
+                clock = getattr(leg, key)
+                if clock is not None and clock not in clocks:
+                    at = ("rule", place, "leg", number, key)
+                    raise refuse(path, at, f"no clock {clock}", "one of " + ", ".join(clocks))
     return Rules(rules)

@@ -32,7 +32,7 @@ CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
 """Ids that clients choose, held to a form in which no sentence can be written."""
 CODES = {
     "area", "agreement", "by", "clock", "ground", "kind", "method", "not_asked", "purpose", "reason", "respond_clock",
-    "rule", "type", "topic", "why", "writer", "error", "field", "name",
+    "work_clock", "rule", "type", "topic", "why", "writer", "error", "field", "name",
 }  # fmt: skip
 """Words of ours, or held to a list or to a form."""
 OUR_WORDS = {"message", "necessity", "right", "source", "words", "wrong"}

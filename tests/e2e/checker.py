@@ -216,7 +216,7 @@ def _kinds(concern: ScenarioConcern, partner: ExpectedPartner) -> set[str]:
     """What may come to this partner on this referral, by the name of the copy's content."""
     recalled = {action.partner for action in concern.desk if action.do == "recall"}
     may = {"recall": partner.id in recalled, "expiry": partner.is_silent, "answer": bool(partner.question)}
-    return {"offer", *(kind for kind, is_so in may.items() if is_so)}
+    return {"offer", "reminder", *(kind for kind, is_so in may.items() if is_so)}
 
 
 def _duplicated(copies: Iterable[CopyRead]) -> Iterator[Fault]:
@@ -226,7 +226,8 @@ def _duplicated(copies: Iterable[CopyRead]) -> Iterator[Fault]:
         copy = read.copy
         # A leg may have several refused replies: each is a step of its own.
         reply_id = f" {copy.refusal.reply_id}" if copy.HasField("refusal") else ""
-        step = f"{copy.WhichOneof('content')}{reply_id}"
+        reminded = f" {copy.reminder.deadline.clock} {copy.reminder.percent}" if copy.HasField("reminder") else ""
+        step = f"{copy.WhichOneof('content')}{reply_id}{reminded}"
         event_ids[read.partner_id, copy.leg_id, step].add(copy.event_id)
         contents[read.partner_id, copy.event_id].add(read.record)
         referrals[copy.event_id] = referrals[copy.leg_id] = copy.referral_id

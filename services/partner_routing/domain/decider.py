@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from safeguarding.v1 import routing_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
-from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor
+from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
 from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT as UNSAFE_TO_CONTACT
@@ -32,6 +32,7 @@ INTAKE = "intake"
 TRIAGE = "triage"
 PARTNER_REMOVED = "partner_removed"
 IN_ERROR = "entered_in_error"
+RECALL_CLOCK = "recall"
 
 
 class RoutingDecider:
@@ -78,7 +79,7 @@ class RoutingDecider:
     def _first(self, state: State, given: Input, context: Context) -> list[RoutingFact]:
         match given:
             case Upstream():
-                return _by_rule(_heard(state, given), context)
+                return _by_rule(_heard(state, given, context), context)
             case ClockRanOut():
                 return _ran_out(state, given, context)
             case PartnerReply():
@@ -107,7 +108,7 @@ class RoutingDecider:
             case routing_pb2.RecordToldRequest():
                 return _record_told(state, body)
             case routing_pb2.RecallRequest():
-                recalled = _recall(state, body, given.actor)
+                recalled = _recall(state, body, given.actor, context)
                 return recalled + _by_rule(_emptied(state, self._after(state, recalled, context)), context)
             case routing_pb2.ShieldRequest():
                 return _shield(state, body, given.actor)
@@ -140,20 +141,26 @@ class RoutingDecider:
         return state
 
 
-def _heard(state: State, given: Upstream) -> list[RoutingFact]:
+def _heard(state: State, given: Upstream, context: Context) -> list[RoutingFact]:
     """Opened again: everybody is told anew. Entered in error: whoever works on it stops."""
     fact: Any = given.fact
     match fact.WhichOneof("fact"):
         case "reopened":
             return [RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))]
         case "entered_in_error":
-            return [
-                RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=IN_ERROR)) for leg in open_legs(state)
-            ]
+            return [_recalled(leg.id, IN_ERROR, context) for leg in open_legs(state)]
         case "erased" if given.writer == INTAKE:
             return told_to_delete(state, fact.erased)
         case _:
             return []
+
+
+def _recalled(leg_id: str, reason: str, context: Context) -> RoutingFact:
+    """The partner is to say that it stopped, and by when."""
+    rules: AreaRules = context.rules
+    acknowledge_by = Deadline(clock=RECALL_CLOCK)
+    acknowledge_by.at.FromDatetime(rules.deadline(RECALL_CLOCK, context.now))
+    return RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg_id, reason=reason, acknowledge_by=acknowledge_by))
 
 
 def _emptied(before: State, after: State) -> list[RoutingFact]:
@@ -237,7 +244,7 @@ def _record_told(state: State, body: routing_pb2.RecordToldRequest) -> list[Rout
     return [RoutingFact(outcome_told=routing_pb2.OutcomeTold(audience=audience, not_told=body.told.not_told))]
 
 
-def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor) -> list[RoutingFact]:
+def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor, context: Context) -> list[RoutingFact]:
     leg = state.legs.get(body.leg_id)
     if leg is None:
         raise Refused(Why.UNKNOWN, "no such leg", "name a leg of this referral", field="leg_id")
@@ -246,7 +253,7 @@ def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor) -> list
     except Refused as refused:
         right = "recall an open leg"
         raise Refused(Why.ILLEGAL, refused.wrong, right, field="leg_id", legal=_legal(state)) from None
-    return [RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg.id, reason=body.reason))]
+    return [_recalled(leg.id, body.reason, context)]
 
 
 def _shield(state: State, body: routing_pb2.ShieldRequest, actor: Actor) -> list[RoutingFact]:

@@ -79,6 +79,10 @@ class AreaRules(Protocol):
         """When the named clock runs out, UTC."""
         ...
 
+    def from_raising(self, clock: str) -> bool:
+        """True where the named clock runs from the referral, however late the step that it is for."""
+        ...
+
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """When the named clock, which stood still since `paused`, runs out, UTC."""
         ...

@@ -44,7 +44,15 @@ def taken(
     require(LEG_MOVES, name, leg.stands, ROLE_PARTNER, but=barred)
     if step == "asked" and note is None:
         raise Refused(Why.ILLEGAL, "the referral was erased", "nobody can be asked any more")
-    return [_fact(leg, step, reply, note, _review_by(leg, rules, now))]
+    fact = _fact(leg, step, reply, note, _review_by(leg, rules, now))
+    work_clock = state.request(leg).work_clock
+    if step == "accepted" and work_clock:
+        raised_at = state.known.raised_at
+        start = raised_at.ToDatetime(UTC) if raised_at is not None and rules.from_raising(work_clock) else now
+        fact.accepted.work_by.clock = work_clock
+        fact.accepted.work_by.at.FromDatetime(rules.deadline(work_clock, start))
+        fact.accepted.work_from.FromDatetime(start)
+    return [fact]
 
 
 def _may_tell(state: State, leg: Leg, audience: int) -> bool:

@@ -11,6 +11,7 @@ from safeguarding.v1.common_pb2 import (
     GRADE_UNSPECIFIED,
     SUBJECT_ROLE_BUSINESS,
     SUBJECT_ROLE_VICTIM,
+    ClockReached,
     Deadline,
     Shield,
 )
@@ -35,9 +36,15 @@ class Leg:
     outcome: int = 0
     declined: int = 0
     """Why, as DeclineReason."""
+    acknowledge_by: Deadline | None = None
+    recalled_at: datetime | None = None
     recall_acknowledged: bool = False
     to_delete: frozenset[int] = frozenset()
     """Erased subjects of whom the partner has not yet confirmed that it deleted what it held."""
+    recall_reached: int = 0
+    work_by: Deadline | None = None
+    work_from: datetime | None = None
+    work_reached: int = 0
     review_by: Deadline | None = None
     review_from: datetime | None = None
     """When that clock began; later by as long as it stood still."""
@@ -58,6 +65,25 @@ class Leg:
         if self.is_open and self.held is None and self.review_by is not None and self.review_from is not None:
             return Running(self.review_by, self.review_from, self.reached, self.id)
         return None
+
+    @property
+    def clocks(self) -> list[Running]:
+        """All that run: beside that one the clock of the work, which never rests, and that of a recall."""
+        running = [self.clock] if self.clock is not None else []
+        if self.is_open and self.work_by is not None and self.work_from is not None:
+            running.append(Running(self.work_by, self.work_from, self.work_reached, self.id))
+        unheard = self.state == LegState.LEG_STATE_RECALLED and not self.recall_acknowledged
+        if unheard and self.acknowledge_by is not None and self.recalled_at is not None:
+            running.append(Running(self.acknowledge_by, self.recalled_at, self.recall_reached, self.id))
+        return running
+
+    def with_reached(self, reached: ClockReached) -> Leg:
+        """The leg once it was told how far one of its clocks came."""
+        if reached.deadline == self.work_by:
+            return replace(self, work_reached=reached.percent)
+        if reached.deadline == self.acknowledge_by:
+            return replace(self, recall_reached=reached.percent)
+        return replace(self, reached=reached.percent)
 
     @property
     def id(self) -> str:
@@ -155,7 +181,7 @@ class State:
     @property
     def clocks(self) -> list[Running]:
         """The clocks that run."""
-        running = [leg.clock for leg in self.legs.values() if leg.clock is not None]
+        running = [clock for leg in self.legs.values() for clock in leg.clocks]
         untold = not (self.closed or self.asked.hidden or self.audiences <= self.told | self.overdue)
         if untold and self.tell_by is not None and self.tell_from is not None:
             running.append(Running(self.tell_by, self.tell_from, self.tell_reached))
@@ -281,7 +307,7 @@ def with_routing(state: State, fact: Any) -> State:
         case "outcome_known":
             return replace(state, tell_by=body.tell_by, tell_from=at)
         case "clock_reached" if body.leg_id:
-            return _with_leg(state, replace(state.legs[body.leg_id], reached=body.percent))
+            return _with_leg(state, state.legs[body.leg_id].with_reached(body))
         case "clock_reached":
             return replace(state, tell_reached=body.percent)
         case "closed":
@@ -329,9 +355,18 @@ def _moved(leg: Leg, kind: str, body: Any, at: datetime) -> Leg:
     if kind == "in_progress" and leg.held is not None:
         began = leg.review_from and leg.review_from + (at - leg.held)
         return replace(leg, held=None, review_by=body.review_by, review_from=began)
+    if kind == "recalled":
+        return replace(leg, acknowledge_by=given(body, "acknowledge_by"), recalled_at=at)
+    if kind == "accepted":
+        leg = replace(leg, work_by=given(body, "work_by"), work_from=body.work_from.ToDatetime(UTC))
     if kind in ("accepted", "in_progress"):
         return replace(leg, review_by=body.review_by, review_from=at, reached=0)
     return leg
+
+
+def given(body: Any, name: str) -> Any:
+    """A field of a fact, or None where the fact does not have it."""
+    return getattr(body, name) if body.HasField(name) else None
 
 
 def _with_leg(state: State, leg: Leg) -> State:

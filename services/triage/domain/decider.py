@@ -239,6 +239,7 @@ def _requested(given: Input, legs: Iterable[AskedLeg]) -> list[triage_pb2.Reques
             necessity=leg.necessity,
             rule_ids=leg.rule_ids,
             respond_clock=leg.respond_clock,
+            work_clock=leg.work_clock,
         )
         for leg in legs
     ]

@@ -26,6 +26,7 @@ class AskedLeg(Protocol):
     necessity: str
     rule_ids: Sequence[str]
     respond_clock: str
+    work_clock: str
 
 
 class Fired(Protocol):

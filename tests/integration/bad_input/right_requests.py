@@ -71,6 +71,7 @@ def concern() -> concern_pb2.Concern:
         place=place(),
         vehicle=concern_pb2.Vehicle(registration="AB12 CDE", description="a van", livestock="40 ewes"),
         raiser=concern_pb2.RaiserDetails(name="PC Example", contact=contact(), organisation="Police"),
+        shields=[common_pb2.Shield(part=common_pb2.SHIELDED_PART_ADDRESS, subject=1, partner_id="nobody")],
     )
 
 

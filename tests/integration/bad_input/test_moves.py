@@ -26,7 +26,7 @@ def test_an_illegal_step_of_a_leg_names_the_legal_ones(harbour: Any, leg: routin
     error = refused(lambda: ask(harbour.Complete, complete))
 
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert moves(error) == {"received", "accepted", "declined"}
+    assert moves(error) == {"received", "accepted", "declined", "asked"}
     acknowledged = ask(harbour.Acknowledge, routing_pb2.AcknowledgeRequest(command=said(leg)))
     assert acknowledged.state == LegState.LEG_STATE_RECEIVED
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.areafile import FileRefused
-from services.chassis.clocks import LONDON, Calendar, ClockRule, Unit, deadline, load_calendar, load_clocks
+from services.chassis.clocks import LONDON, Calendar, ClockRule, Unit, deadline, load_calendar, load_clocks, resumed
 
 AREA = Path(__file__).parents[3] / "deploy" / "areas" / "avon-and-somerset"
 CALENDAR = load_calendar(AREA)
@@ -110,6 +110,94 @@ def test_exactly_so_many_working_days_lie_between_start_and_deadline(start: date
     assert CALENDAR.is_working_day(between[-1])
 
 
+def slowly(rule: ClockRule, start: datetime) -> datetime:
+    """The end of a clock, found by walking: days one by one, elapsed time in single seconds of UTC's count."""
+    if rule.unit in (Unit.SECONDS, Unit.MINUTES, Unit.HOURS):
+        seconds = rule.amount * {Unit.SECONDS: 1, Unit.MINUTES: 60, Unit.HOURS: 3600}[rule.unit]
+        return datetime.fromtimestamp(start.timestamp() + seconds, UTC)
+    day, left = start.astimezone(LONDON).date(), rule.amount
+    if rule.unit is Unit.SCHOOL_DAYS:
+        opens = datetime.combine(day, CALENDAR.school_opens, tzinfo=LONDON)
+        while True:
+            if start < opens and _in_school(opens.date()):
+                left -= 1
+            if not left:
+                return opens
+            opens = datetime.combine(opens.date() + timedelta(days=1), CALENDAR.school_opens, tzinfo=LONDON)
+    while left:
+        day += timedelta(days=1)
+        left -= day.isoweekday() <= 5 and day not in CALENDAR.bank_holidays
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=LONDON)
+
+
+def _in_school(day: date) -> bool:
+    if day > CALENDAR.school_days_until:
+        return day.isoweekday() <= 5 and day not in CALENDAR.bank_holidays
+    return day in CALENDAR.school_days
+
+
+AWKWARD = [
+    london("2026-03-28T23:30"),  # the clock goes forward
+    london("2026-10-24T23:30"),  # and back
+    london("2028-02-28T23:59:59"),  # a leap day
+    london("2026-12-24T16:00"),  # Christmas
+    london("2026-12-18T15:30"),  # a term's end
+    london("2027-07-22T08:29:59"),  # the last morning of a school year
+]
+
+
+@given(
+    start=st.one_of(
+        st.integers(1_767_225_600, 1_830_000_000).map(lambda second: datetime.fromtimestamp(second, UTC)),
+        st.sampled_from(AWKWARD).flatmap(
+            lambda at: st.integers(-172_800, 172_800).map(lambda second: at + timedelta(seconds=second))
+        ),
+    ),
+    amount=st.integers(1, 40),
+    unit=st.sampled_from(list(Unit)),
+)
+def test_every_clock_ends_where_a_slow_reference_walks_to(start: datetime, amount: int, unit: Unit) -> None:
+    rule = ClockRule(name="a", amount=amount, unit=unit, words="w", source="s", confirmed=True)
+
+    assert deadline(rule, start, CALENDAR) == slowly(rule, start)
+
+
+@given(
+    start=st.sampled_from(AWKWARD),
+    ran=st.integers(0, 400_000),
+    stood=st.integers(0, 3_000_000),
+    amount=st.integers(1, 10),
+    unit=st.sampled_from(list(Unit)),
+)
+def test_a_clock_that_stood_still_ends_as_much_later_and_never_earlier(
+    start: datetime, ran: int, stood: int, amount: int, unit: Unit
+) -> None:
+    rule = ClockRule(name="a", amount=amount, unit=unit, words="w", source="s", confirmed=True)
+    ends = deadline(rule, start, CALENDAR)
+    paused = start + timedelta(seconds=ran)
+    now = paused + timedelta(seconds=stood)
+    later = resumed(rule, ends, paused, now, CALENDAR)
+
+    first, last = paused.astimezone(LONDON).date() + timedelta(days=1), now.astimezone(LONDON).date()
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    if unit is Unit.WORKING_DAYS:
+        counted = sum(day.isoweekday() <= 5 and day not in CALENDAR.bank_holidays for day in days)
+        between = [ends.astimezone(LONDON).date() + timedelta(days=number) for number in range(400)]
+        working = [day for day in between if day.isoweekday() <= 5 and day not in CALENDAR.bank_holidays]
+        assert later == ends if not counted else later.astimezone(LONDON).date() == working[counted - 1] + timedelta(1)
+    elif unit is Unit.SCHOOL_DAYS:
+        counted = sum(map(_in_school, days))
+        between = [ends.astimezone(LONDON).date() + timedelta(days=number) for number in range(1, 400)]
+        assert (
+            later == ends
+            if not counted
+            else (later.astimezone(LONDON).date() == [day for day in between if _in_school(day)][counted - 1])
+        )
+    else:
+        assert later - ends == now - paused
+    assert later >= ends
+
+
 @pytest.fixture
 def area(tmp_path: Path) -> Path:
     """A copy of the area, to be broken."""
@@ -132,7 +220,7 @@ def test_the_areas_own_clocks_say_what_they_promise() -> None:
         ("clocks.toml", 'name = "tell"', 'name = "told"', "the clock tell is missing"),
         ("clocks.toml", 'name = "tell"', 'name = "answer"', "answer is stated twice"),
         ("clocks.toml", 'unit = "school_days"', 'unit = "fortnights"', "'fortnights' is no unit"),
-        ("clocks.toml", "amount = 24", "amount = 0", "greater than or equal to 1"),
+        ("clocks.toml", "amount = 672", "amount = 0", "greater than or equal to 1"),
         ("school_terms.toml", "opens = 08:30:00", 'opens = "half past eight"', "'opens'"),
         ("school_terms.toml", "last = 2025-12-19", "last = 2024-12-19", "it ends before it begins"),
         ("school_terms.toml", "first = 2026-01-05", "first = 2025-12-01", "before autumn 2025 has ended"),

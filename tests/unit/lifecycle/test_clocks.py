@@ -8,15 +8,19 @@ from typing import Any
 
 import pytest
 
-from safeguarding.v1 import triage_pb2
+from safeguarding.v1 import partner_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE
 from services.chassis.clocks import load_clocks
+from services.partner_routing.copies import content
+from services.partner_routing.views import inbox, journey
+from services.triage.rules import load_rules
 from tests.unit.domains import DESK, NOON, Life, kinds_of, sealed
 from tests.unit.partner_routing.life import ACCEPTED, HOUR, LEG, ON_HOLD, PROGRESS, life_of, reply, request
 from tests.unit.triage.test_domain import life_of as in_triage
 from tests.unit.triage.test_domain import supplied
 
-CLOCKS = load_clocks(Path(__file__).parents[3] / "deploy/areas/avon-and-somerset")
+AREA = Path(__file__).parents[3] / "deploy/areas/avon-and-somerset"
+CLOCKS = load_clocks(AREA)
 MINUTE = timedelta(minutes=1)
 ASK = triage_pb2.RequestInformationRequest(question="which flat?")
 
@@ -147,3 +151,86 @@ def test_days_are_added_by_the_calendar_of_working_days() -> None:
     found = CLOCKS.resumed("decide_green", ends, start, start + timedelta(days=1))
 
     assert found - ends == timedelta(days=3)  # to the end of Monday
+
+
+def test_the_clock_of_the_work_begins_with_the_acceptance_and_goes_on_while_the_work_rests() -> None:
+    asked = request()
+    asked.work_clock = "statute"
+    life = life_of(asked)
+    life.now = NOON + 30 * MINUTE
+    [fact] = reply(life, ACCEPTED)
+    assert fact.accepted.work_by.at.ToDatetime(UTC) == NOON + 90 * MINUTE
+    reply(life, PROGRESS)
+    reply(life, ON_HOLD)
+
+    assert watched(life) == {"statute": NOON + 60 * MINUTE}
+    assert percents(life.run_out("statute", NOON + 90 * MINUTE)) == [50, 80, 100]
+    assert watched(life) == {}
+    assert life.state.legs[LEG].is_open, "a breach lies over the state and changes none"
+
+
+def test_a_clock_that_the_law_counts_from_the_referral_does_so_however_late_it_is_accepted() -> None:
+    asked = request()
+    asked.work_clock = "from_raising"
+    life = life_of(asked)
+    life.now = NOON + 30 * MINUTE
+
+    [fact] = reply(life, ACCEPTED)
+
+    assert fact.accepted.work_by.at.ToDatetime(UTC) == NOON + HOUR
+    assert fact.accepted.work_from.ToDatetime(UTC) == NOON
+
+
+def test_a_recall_is_to_be_acknowledged_and_its_clock_says_where_it_is_not() -> None:
+    life = life_of(request())
+    reply(life, ACCEPTED)
+    life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="mistake"), DESK)
+    assert life.state.legs[LEG].acknowledge_by.clock == "recall"
+
+    assert percents(life.run_out("recall", NOON + HOUR)) == [50, 80, 100]
+    assert [each.percent for each in journey(life.document).reached] == [50, 80, 100]
+    assert journey(life.document).legs[0].acknowledge_by.clock == "recall"
+
+    reply(life, {"recall_acknowledged": partner_pb2.RecallAcknowledgedReply()})
+    assert watched(life) == {}
+    assert not journey(life.document).legs[0].HasField("acknowledge_by")
+
+
+def test_the_partner_is_reminded_of_its_clocks_and_of_an_end_that_expires_it_is_told_once() -> None:
+    life = life_of(request())
+    reminders = [
+        copied(life, fact)
+        for percent in (30, 48, 60)
+        for fact in life.run_out("soon", NOON + percent * MINUTE)
+        if fact.WhichOneof("fact") in ("clock_reached", "expired")
+    ]
+
+    assert reminders == ["reminder 50", "reminder 80", None, "expiry"]
+
+
+def copied(life: Life, fact: Any) -> str | None:
+    """What the partner reads of a fact."""
+    found = content(life.state, fact, {})
+    if found is None:
+        return None
+    copy = found[2]
+    return f"reminder {copy.reminder.percent}" if copy.HasField("reminder") else copy.WhichOneof("content")
+
+
+def test_an_inbox_shows_how_far_its_clocks_came() -> None:
+    life = life_of(request())
+    life.run_out("soon", NOON + 50 * MINUTE)
+
+    [item] = inbox([life.document], "council-a", 10)
+
+    assert [(each.deadline.clock, each.percent) for each in item.reached] == [("soon", 80)]
+
+
+def test_each_clock_of_work_in_the_areas_rules_says_where_it_comes_from() -> None:
+    rules = load_rules(AREA).all
+    named = {leg.work_clock for rule in rules for leg in rule.leg if leg.work_clock}
+
+    assert named == {name for name in CLOCKS.rules if name.startswith("work_")}
+    assert all(CLOCKS.rules[name].source for name in named)
+    assert CLOCKS.from_raising("work_child_assessment")
+    assert [name for name in sorted(named) if CLOCKS.rules[name].confirmed] == ["work_child_assessment"]

@@ -88,6 +88,10 @@ class Area:
         """An hour for everything."""
         return start + HOUR
 
+    def from_raising(self, clock: str) -> bool:
+        """Only the clock of that name."""
+        return clock == "from_raising"
+
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """As much later as it stood still."""
         return runs_out + (now - paused)
