@@ -17,6 +17,8 @@ from services.partner_routing.agreements import Agreement, Disclosure, disclose,
 from services.partner_routing.directory import choose, lead
 
 log = logs.get(__name__)
+SHORTEST = "respond_red"
+"""A clock that every area states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,10 @@ class Snapshot:
         return agreement.name, agreement.respond_clock
 
     def deadline(self, clock: str, start: datetime) -> datetime:
-        """See AreaRules."""
+        """See AreaRules. Triage may name a clock that this area's file lacks: the offer is made, and in a hurry."""
+        if clock not in self.clocks.rules:
+            log.error("clock_unknown", clock=clock, instead=SHORTEST)
+            clock = SHORTEST
         return self.clocks.deadline(clock, start).astimezone(UTC)
 
     def from_raising(self, clock: str) -> bool:

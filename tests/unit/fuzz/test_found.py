@@ -11,6 +11,7 @@ import pytest
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.parked_pb2 import PARKED_CLASS_UNREADABLE, ParkedRecord
 from safeguarding.v1.routing_pb2 import RoutingFact
+from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
 from services.chassis.areafile import FileRefused
 from services.chassis.areas import load_areas
@@ -79,6 +80,25 @@ def test_a_damaged_part_is_left_out_of_the_offer_and_the_offer_is_made(world: Wo
     own = [each.WhichOneof("fact") for each in facts if each.header.referral_id == fact.header.referral_id]
     assert "offered" in own
     assert "expired" in own
+
+
+def test_a_clock_that_the_area_lacks_gives_the_shortest_time_and_keeps_no_offer_back(world: World) -> None:
+    routed = next(r for r in world.records if TriageFact.FromString(r.value or b"").WhichOneof("fact") == "routed")
+    referral_id = (routed.key or b"").decode()
+    facts = [r for r in world.records if r.key == routed.key and r.topic in (topics.INTAKE.name, topics.TRIAGE.name)]
+    fact = TriageFact.FromString(routed.value or b"")
+    for leg in fact.routed.legs:
+        leg.respond_clock = "respond_never"
+    changed = [routed._replace(value=fact.SerializeToString()) if r is routed else r for r in facts]
+
+    world.stage.hand("partner-routing", changed)
+
+    known = [RoutingFact.FromString(r.value or b"") for r in world.stage.bus.records if r.topic == topics.ROUTING.name]
+    offers = [each for each in known if each.WhichOneof("fact") == "offered" and each.header.referral_id == referral_id]
+    assert len(offers) == len(fact.routed.legs)
+    for offer in offers:
+        given = offer.offered.respond_by.at.ToDatetime() - offer.header.occurred_at.ToDatetime()
+        assert given <= timedelta(hours=24)
 
 
 @pytest.mark.parametrize("value", [b"\xff\xff", b"", None])
