@@ -20,20 +20,11 @@ def stock(ground: Ground, events: int) -> Contest:
         f"{events:,} facts, one of 8 topics chosen for each, nothing kept",
         {
             "engine": lambda: hop.run("hop_engine"),
-            "engine on aiokafka batches": lambda: hop.run("hop_engine", batches=True),
             "stock faust": lambda: hop.run("hop_faust"),
             "floor: kafka-python loop": lambda: hop.run("hop_floor"),
         },
         [
             Claim("1", "one hop: engine to stock Faust agent", "engine", "stock faust", 15, gating=False),
-            Claim(
-                "1.batches",
-                "one hop: engine, aiokafka's batches under its publisher, to stock Faust agent",
-                "engine on aiokafka batches",
-                "stock faust",
-                15,
-                gating=False,
-            ),
             Claim("1.floor", "one hop: engine to bare loop", "engine", "floor: kafka-python loop", 0, gating=False),
         ],
     )
