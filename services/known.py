@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from safeguarding.v1.common_pb2 import Actor, FieldGroup, Sealed
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import Amended, Raised, SealedSubject
+from services.frozen import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,12 @@ NOTHING = Known()
 
 def learned(known: Known, fact: Any) -> Known:
     """What is known after one more of intake's facts."""
-    known = replace(known, sequence=fact.header.sequence)
+    sequence = fact.header.sequence
     match fact.WhichOneof("fact"):
         case "raised":
             return replace(
                 known,
+                sequence=sequence,
                 raised=fact.raised,
                 raiser=fact.header.actor,
                 raised_at=fact.header.occurred_at,
@@ -68,6 +70,7 @@ def learned(known: Known, fact: Any) -> Known:
         case "amended":
             return replace(
                 known,
+                sequence=sequence,
                 raised=_amended(known.raised, fact.amended),
                 subjects={**known.subjects, **{subject.number: subject for subject in fact.amended.subjects}},
                 parts=known.parts + tuple(fact.amended.parts),
@@ -75,16 +78,17 @@ def learned(known: Known, fact: Any) -> Known:
         case "information_supplied":
             return replace(
                 known,
+                sequence=sequence,
                 raised=_with_signs(known.raised, fact.information_supplied.signs),
                 parts=(*known.parts, fact.information_supplied.information),
                 supplied=known.supplied + 1,
             )
         case "withdrawn":
-            return replace(known, withdrawn=True)
+            return replace(known, sequence=sequence, withdrawn=True)
         case "erased":
-            return replace(known, erased=known.erased.union(fact.erased.key_ids))
+            return replace(known, sequence=sequence, erased=known.erased.union(fact.erased.key_ids))
         case _:
-            return known
+            return replace(known, sequence=sequence)
 
 
 def _amended(raised: Raised | None, amended: Amended) -> Raised | None:
