@@ -21,6 +21,7 @@ Check = Callable[[Any], bool]
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _KNOWN_CEL = {
     "!(this.anonymous && has(this.raiser))": "{m}.anonymous and {m}.HasField('raiser')",
+    "this.part != 2 || this.subject == 0u": "{m}.part == 2 and {m}.subject != 0",
 }
 """Rules written as expressions: when one of them is broken. An expression that is not listed makes us unsure."""
 _BOUNDS = {"gte": "<", "gt": "<=", "lte": ">", "lt": ">="}
@@ -78,14 +79,23 @@ class _Writer:
         if descriptor.full_name in self._within:
             raise _Unsure  # a message that may hold its own kind
         self._within.append(descriptor.full_name)
-        yield from self._whole(descriptor, at)
-        for oneof in descriptor.oneofs:
-            if _oneof_of(oneof.fields[0]) is not None:
-                yield from self._oneof(oneof, at)
-        for field in descriptor.fields:
-            if _oneof_of(field) is None:
-                yield from self._field(field, at)
-        self._within.pop()
+        try:
+            yield from self._whole(descriptor, at)
+            for oneof in descriptor.oneofs:
+                if _oneof_of(oneof.fields[0]) is not None:
+                    yield from self._oneof(oneof, at)
+            for field in descriptor.fields:
+                if _oneof_of(field) is None:
+                    yield from self._field(field, at)
+        finally:
+            self._within.pop()
+
+    def _held(self, descriptor: Descriptor, at: str) -> list[str]:
+        """The lines for a message within another; one that we do not know makes us unsure only where it is there."""
+        try:
+            return list(self._message(descriptor, at))
+        except _Unsure:
+            return ["return False"]
 
     def _whole(self, descriptor: Descriptor, at: str) -> Iterator[str]:
         rules = descriptor.GetOptions().Extensions[validate_pb2.message]
@@ -160,7 +170,7 @@ class _Writer:
     def _value(self, field: FieldDescriptor, rules: Any, here: str) -> Iterator[str]:
         if field.message_type is not None:
             if _has_rules(field.message_type):
-                yield from self._message(field.message_type, here)
+                yield from self._held(field.message_type, here)
         elif field.enum_type is not None:
             yield from self._enum(field.enum_type, rules.enum, here)
         elif field.type == field.TYPE_STRING:

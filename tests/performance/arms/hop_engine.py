@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -80,13 +81,19 @@ class EmptyStore:
         return []
 
 
+@cache
+def _sinks() -> list[str]:
+    sinks: list[str] = told()["sinks"]
+    return sinks
+
+
 class HopOutbox(Outbox):
     """Sends to one of eight topics."""
 
     def unsent(self, document: Document[Any]) -> list[OutRecord]:
         """See Outbox."""
-        topic = told()["sinks"][document.state]
-        return [record._replace(topic=topic) for record in super().unsent(document)]
+        self._topic = _sinks()[document.state]
+        return super().unsent(document)
 
 
 def main() -> None:
