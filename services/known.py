@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from safeguarding.v1.common_pb2 import Actor, FieldGroup, Sealed
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import Amended, Erased, Raised, SealedSubject
+from services.frozen import replace
 
 NARRATIVE_KEY = "narrative"
 """The key of that purpose, until an erasure replaces it."""
@@ -59,11 +60,12 @@ NOTHING = Known()
 
 def learned(known: Known, fact: Any) -> Known:
     """What is known after one more of intake's facts."""
-    known = replace(known, sequence=fact.header.sequence)
+    sequence = fact.header.sequence
     match fact.WhichOneof("fact"):
         case "raised":
             return replace(
                 known,
+                sequence=sequence,
                 raised=fact.raised,
                 raiser=fact.header.actor,
                 raised_at=fact.header.occurred_at,
@@ -73,6 +75,7 @@ def learned(known: Known, fact: Any) -> Known:
         case "amended":
             return replace(
                 known,
+                sequence=sequence,
                 raised=_amended(known.raised, fact.amended),
                 subjects={**known.subjects, **{subject.number: subject for subject in fact.amended.subjects}},
                 parts=known.parts + tuple(fact.amended.parts),
@@ -80,16 +83,17 @@ def learned(known: Known, fact: Any) -> Known:
         case "information_supplied":
             return replace(
                 known,
+                sequence=sequence,
                 raised=_with_signs(known.raised, fact.information_supplied.signs),
                 parts=(*known.parts, fact.information_supplied.information),
                 supplied=known.supplied + 1,
             )
         case "withdrawn":
-            return replace(known, withdrawn=True)
+            return replace(known, sequence=sequence, withdrawn=True)
         case "erased":
-            return _erased(known, fact.erased)
+            return _erased(replace(known, sequence=sequence), fact.erased)
         case _:
-            return known
+            return replace(known, sequence=sequence)
 
 
 def _erased(known: Known, erased: Erased) -> Known:

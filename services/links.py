@@ -88,6 +88,8 @@ def new_links(links: Links, suggested: Iterable[Linked]) -> list[TriageFact]:
 
 def with_counts(raised: Raised, raised_at: Any, links: Links) -> Raised:
     """What was raised, with each count at least what the links make of it."""
+    if not any(counted.kind in raised.kinds for counted in COUNTED):
+        return raised
     counts = {counted.sign: _count(counted, raised, raised_at, links) for counted in COUNTED}
     if all(count <= getattr(raised.signs, sign) for sign, count in counts.items()):
         return raised

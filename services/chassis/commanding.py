@@ -16,6 +16,7 @@ from services.chassis.calls import MARGIN, seconds_left
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Away
 from services.chassis.identity import Identity
+from services.chassis.ids import named
 
 S = TypeVar("S")
 
@@ -63,7 +64,7 @@ class Commands:
 
 def cause_of(identity: Identity, idempotency_key: str) -> str:
     """The cause id of a caller's key; says nothing of either."""
-    return str(uuid.uuid5(CAUSES, f"{identity.role_name}/{identity.id}/{idempotency_key}"))
+    return named(CAUSES, f"{identity.role_name}/{identity.id}/{idempotency_key}")
 
 
 def answered(future: Future[Answer[S]], context: grpc.ServicerContext) -> Answer[S]:

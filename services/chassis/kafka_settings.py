@@ -90,6 +90,23 @@ class KafkaAccess:
             "delivery_timeout_ms": 30_000,
         }
 
+    def batch_producer(self, client_id: str) -> dict[str, Any]:
+        """Return settings of the idempotent AIOKafkaProducer that the services' own publisher gives batches to.
+
+        It would try for ever: whoever gives it a batch bounds the wait, and then ends it.
+        """
+        return {
+            **self._aiokafka_login(),
+            "bootstrap_servers": self.addresses,
+            "client_id": client_id,
+            "acks": "all",
+            "enable_idempotence": True,
+            "max_batch_size": 256 * 1024,
+            "linger_ms": 0,
+            "request_timeout_ms": 10_000,
+            "retry_backoff_ms": 100,
+        }
+
     def consumer(self, client_id: str, group: str | None = None) -> dict[str, Any]:
         """Return settings of a KafkaConsumer that commits only when told, and starts at the first record.
 
@@ -118,12 +135,8 @@ class KafkaAccess:
 
     def faust_consumer(self, client_id: str, group: str) -> dict[str, Any]:
         """Return settings of the aiokafka consumer under Faust; the same promises as `consumer`."""
-        login = self._login()
-        authority = login.pop("ssl_cafile", None)
-        if self.security == SASL_SSL:
-            login["ssl_context"] = ssl.create_default_context(cafile=authority)
         return {
-            **login,
+            **self._aiokafka_login(),
             "bootstrap_servers": self.addresses,
             "client_id": client_id,
             "group_id": group,
@@ -152,6 +165,13 @@ class KafkaAccess:
         }
         if self.security == SASL_SSL and self.ca is not None:
             login["ssl_cafile"] = str(self.ca)
+        return login
+
+    def _aiokafka_login(self) -> dict[str, Any]:
+        login = self._login()
+        authority = login.pop("ssl_cafile", None)
+        if self.security == SASL_SSL:
+            login["ssl_context"] = ssl.create_default_context(cafile=authority)
         return login
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from google.protobuf.timestamp_pb2 import Timestamp
 
 Headers = list[tuple[str, bytes]]
+_SPECVERSION = ("ce_specversion", b"1.0")
+_CONTENT = ("content-type", b"application/protobuf")
 
 
 class OutRecord(NamedTuple):
@@ -36,14 +38,14 @@ def ce_headers(
     Source: CloudEvents 1.0.2, Kafka protocol binding 3.2.
     """
     headers = [
-        ("ce_specversion", b"1.0"),
+        _SPECVERSION,
         ("ce_id", event_id.encode()),
-        ("ce_type", type.encode()),
-        ("ce_source", source.encode()),
+        _constant("ce_type", type),
+        _constant("ce_source", source),
         ("ce_subject", subject.encode()),
         ("ce_time", _rfc3339(time)),
-        ("ce_dataschema", dataschema.encode()),
-        ("content-type", b"application/protobuf"),
+        _constant("ce_dataschema", dataschema),
+        _CONTENT,
     ]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
@@ -58,6 +60,12 @@ def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes | No
 def as_mapping(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, str]:
     """Headers as text by name, for reading a trace context; those that are no ASCII text are left out."""
     return {name: value.decode() for name, value in headers if value is not None and value.isascii()}
+
+
+@lru_cache(maxsize=256)
+def _constant(name: str, text: str) -> tuple[str, bytes]:
+    """A header that many records share; these texts are names of our own messages and services."""
+    return name, text.encode()
 
 
 def _rfc3339(time: Timestamp | datetime) -> bytes:

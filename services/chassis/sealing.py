@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -21,6 +23,7 @@ _log = logs.get(__name__)
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+DRAWN_TOGETHER = 2048
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -28,16 +31,41 @@ class CannotOpen(Exception):
     """The key is not the one, or what was sealed was altered or moved to another place."""
 
 
+class _Drawn(threading.local):
+    """Random bytes of a thread's own, drawn from the system many at a time and each given out once.
+
+    Each draw lets another thread go on instead, and a concern needs a dozen.
+    """
+
+    def __init__(self) -> None:
+        self._bytes = b""
+        self._at = 0
+        self._process = 0
+
+    def take(self, count: int) -> bytes:
+        """So many that nobody else has had or will have, also not in a process that was forked."""
+        end = self._at + count
+        if end > len(self._bytes) or self._process != os.getpid():
+            self._bytes, self._process = secrets.token_bytes(DRAWN_TOGETHER), os.getpid()
+            self._at, end = 0, count
+        taken = self._bytes[self._at : end]
+        self._at = end
+        return taken
+
+
+_drawn = _Drawn()
+
+
 def new_key() -> bytes:
     """A fresh data key."""
-    return secrets.token_bytes(KEY_BYTES)
+    return _drawn.take(KEY_BYTES)
 
 
 def seal(key: bytes, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
     """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data)."""
-    nonce = secrets.token_bytes(NONCE_BYTES)
+    nonce = _drawn.take(NONCE_BYTES)
     bound = _bound(referral_id, group, version)
-    ciphertext = AESGCM(key).encrypt(nonce, content.SerializeToString(deterministic=True), bound)
+    ciphertext = _cipher(key).encrypt(nonce, content.SerializeToString(deterministic=True), bound)
     return Sealed(key_id=key_id, nonce=nonce, ciphertext=ciphertext, group=group, version=version)
 
 
@@ -74,7 +102,7 @@ class KeyWrapper:
 
     def wrap(self, referral_id: str, key_id: str, key: bytes) -> bytes:
         """Nonce and ciphertext of a data key."""
-        nonce = secrets.token_bytes(NONCE_BYTES)
+        nonce = _drawn.take(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, key, f"{referral_id}|{key_id}".encode())
 
     def unwrap(self, referral_id: str, key_id: str, wrapped: bytes) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kafka import KafkaProducer
+from aiokafka import AIOKafkaProducer
 from kafka.errors import KafkaError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -61,7 +61,7 @@ def connect_store(settings: ServiceSettings) -> MongoClient[dict[str, Any]]:
 
 def publisher(settings: ServiceSettings, client_id: str) -> KafkaPublisher:
     """A publisher of the service's own."""
-    return KafkaPublisher(lambda: KafkaProducer(**settings.kafka.producer(client_id)))
+    return KafkaPublisher(lambda: AIOKafkaProducer(**settings.kafka.batch_producer(client_id)))
 
 
 def is_away(error: Exception) -> bool:

@@ -20,6 +20,7 @@ from services.chassis.engine import Answer
 from services.chassis.engine.document import Document
 from services.chassis.errors import STATUS_OF, Violation
 from services.chassis.identity import Identity
+from services.chassis.ids import named
 from services.chassis.sealing import KeyWrapper, open_part
 from services.chassis.service import Parts
 from services.intake.domain import State
@@ -246,7 +247,7 @@ class KeysApi(intake_pb2_grpc.KeysServicer):
 
 def referral_id_of(identity: Identity, idempotency_key: str) -> str:
     """The referral that this caller's key names: a client that retries after any failure gets one referral."""
-    return str(uuid.uuid5(REFERRALS, f"{identity.role_name}/{identity.id}/{idempotency_key}"))
+    return named(REFERRALS, f"{identity.role_name}/{identity.id}/{idempotency_key}")
 
 
 def reference(referral_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from safeguarding.v1.common_pb2 import Actor
@@ -19,6 +20,8 @@ class Area:
         """With `on`, a calendar that ends before that day is refused too."""
         self._rules: Rules = load_rules(folder)
         self._clocks: Clocks = load_clocks(folder, on)
+        # All of a turn is decided at one time, and mostly by a few clocks.
+        self._deadline = lru_cache(maxsize=64)(self._clocks.deadline)
 
     def assess(self, raised: Raised, raiser: Actor) -> Assessment:
         """See domain.AreaRules."""
@@ -26,7 +29,7 @@ class Area:
 
     def deadline(self, clock: str, start: datetime) -> datetime:
         """See domain.AreaRules."""
-        return self._clocks.deadline(clock, start)
+        return self._deadline(clock, start)
 
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """See domain.AreaRules."""

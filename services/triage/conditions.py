@@ -1,7 +1,8 @@
 """What a rule may depend on, and the conditions by which it does. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
@@ -52,6 +53,43 @@ class Features:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The same as conditions are tried on: what each of them would look up is looked up once."""
+
+    kinds: frozenset[Kind]
+    roles: frozenset[SubjectRole]
+    area: str
+    anonymous: bool
+    raiser_role: Role
+    raiser_kind: str
+    ticked: frozenset[str]
+    dash: int | None
+    """None where DASH was not asked."""
+    complaints: int
+    abuse_events: int
+
+    @classmethod
+    def of(cls, features: Features) -> "Seen":
+        """What there is to see."""
+        signs = features.signs
+        return cls(
+            features.kinds,
+            features.roles,
+            features.area,
+            features.anonymous,
+            features.raiser_role,
+            features.raiser_kind,
+            frozenset(field.name for field, value in signs.ListFields() if value is True),
+            signs.dash_score if signs.HasField("dash_score") else None,
+            signs.complaints_in_six_months,
+            signs.abuse_events_in_twelve_months,
+        )
+
+
+Test = Callable[[Seen], bool]
+
+
 class When(Strict):
     """Conditions; all that are stated must hold, and at least one is stated."""
 
@@ -85,45 +123,67 @@ class When(Strict):
         if not self.model_fields_set:
             raise Wrong("a rule without a condition", 'kinds = ["domestic_abuse"]')
 
-    def holds(self, features: Features) -> bool:
+    def tests(self) -> tuple[Test, ...]:
+        """One for each condition that is stated; whoever asks often keeps them."""
+        return tuple(self._stated())
+
+    def holds(self, seen: Seen) -> bool:
         """True where everything that is stated is so."""
-        return self._people_hold(features) and self._ticks_hold(features) and self._counts_hold(features.signs)
+        return all(test(seen) for test in self._stated())
 
-    def _people_hold(self, features: Features) -> bool:
-        return (
-            _one_of(self.kinds, features.kinds)
-            and features.kinds.isdisjoint(self.without_kinds)
-            and _one_of(self.roles, features.roles)
-            and features.roles.isdisjoint(self.without_roles)
-            and _one_of(self.raiser_roles, {features.raiser_role})
-            and _one_of(self.raiser_kinds, {features.raiser_kind})
-            and _one_of(self.areas, {features.area})
-            and self.anonymous in (None, features.anonymous)
-        )
-
-    def _ticks_hold(self, features: Features) -> bool:
-        ticked = {name for name in _TICKS if getattr(features.signs, name)}
-        return (
-            ticked.issuperset(self.signs) and _one_of(self.any_signs, ticked) and ticked.isdisjoint(self.without_signs)
-        )
-
-    def _counts_hold(self, signs: Signs) -> bool:
-        dash = signs.dash_score if signs.HasField("dash_score") else None
-        return (
-            _reaches(dash, self.dash_score_at_least)
-            and (self.dash_score_below is None or (dash is not None and dash < self.dash_score_below))
-            and _reaches(signs.complaints_in_six_months, self.complaints_in_six_months_at_least)
-            and _reaches(signs.abuse_events_in_twelve_months, self.abuse_events_in_twelve_months_at_least)
-        )
+    def _stated(self) -> Iterator[Test]:
+        yield from _any_of("kinds", self.kinds)
+        yield from _none_of("kinds", self.without_kinds)
+        yield from _any_of("roles", self.roles)
+        yield from _none_of("roles", self.without_roles)
+        yield from _is_one_of("raiser_role", self.raiser_roles)
+        yield from _is_one_of("raiser_kind", self.raiser_kinds)
+        yield from _is_one_of("area", self.areas)
+        if self.anonymous is not None:
+            yield from _is_one_of("anonymous", [self.anonymous])
+        yield from _all_of("ticked", self.signs)
+        yield from _any_of("ticked", self.any_signs)
+        yield from _none_of("ticked", self.without_signs)
+        yield from _reaches("dash", self.dash_score_at_least)
+        yield from _stays_below("dash", self.dash_score_below)
+        yield from _reaches("complaints", self.complaints_in_six_months_at_least)
+        yield from _reaches("abuse_events", self.abuse_events_in_twelve_months_at_least)
 
 
-def _one_of(stated: Iterable[Any], found: Iterable[Any]) -> bool:
-    wanted = set(stated)
-    return not wanted or not wanted.isdisjoint(found)
+def _any_of(name: str, stated: Iterable[Any]) -> Iterator[Test]:
+    wanted, found = frozenset(stated), attrgetter(name)
+    if wanted:
+        yield lambda seen: not wanted.isdisjoint(found(seen))
 
 
-def _reaches(found: int | None, least: int | None) -> bool:
-    return least is None or (found is not None and found >= least)
+def _all_of(name: str, stated: Iterable[Any]) -> Iterator[Test]:
+    wanted, found = frozenset(stated), attrgetter(name)
+    if wanted:
+        yield lambda seen: wanted <= found(seen)
+
+
+def _none_of(name: str, stated: Iterable[Any]) -> Iterator[Test]:
+    unwanted, found = frozenset(stated), attrgetter(name)
+    if unwanted:
+        yield lambda seen: unwanted.isdisjoint(found(seen))
+
+
+def _is_one_of(name: str, stated: Iterable[Any]) -> Iterator[Test]:
+    wanted, found = frozenset(stated), attrgetter(name)
+    if wanted:
+        yield lambda seen: found(seen) in wanted
+
+
+def _reaches(name: str, least: int | None) -> Iterator[Test]:
+    found = attrgetter(name)
+    if least is not None:
+        yield lambda seen: (count := found(seen)) is not None and count >= least
+
+
+def _stays_below(name: str, bound: int | None) -> Iterator[Test]:
+    found = attrgetter(name)
+    if bound is not None:
+        yield lambda seen: (count := found(seen)) is not None and count < bound
 
 
 class Example(Strict):
@@ -140,7 +200,7 @@ class Example(Strict):
     raiser_role: Role = RoleEnum.ROLE_OFFICER
     raiser_kind: str = "response_officer"
 
-    def features(self) -> Features:
+    def seen(self) -> Seen:
         """The example as a rule sees it."""
         signs = Signs(
             dash_score=self.dash_score,
@@ -148,12 +208,14 @@ class Example(Strict):
             abuse_events_in_twelve_months=self.abuse_events_in_twelve_months,
             **dict.fromkeys(self.ticked, True),
         )
-        return Features(
-            kinds=frozenset(self.kinds),
-            signs=signs,
-            roles=frozenset(self.roles),
-            area=self.area,
-            anonymous=self.anonymous,
-            raiser_role=self.raiser_role,
-            raiser_kind=self.raiser_kind,
+        return Seen.of(
+            Features(
+                kinds=frozenset(self.kinds),
+                signs=signs,
+                roles=frozenset(self.roles),
+                area=self.area,
+                anonymous=self.anonymous,
+                raiser_role=self.raiser_role,
+                raiser_kind=self.raiser_kind,
+            )
         )

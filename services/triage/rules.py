@@ -18,12 +18,15 @@ from safeguarding.v1.triage_pb2 import FiredRule
 from services.chassis.areafile import Sourced, Strict, Wrong, read, refuse
 from services.chassis.clocks import load_clocks
 from services.chassis.language import GRADES, Basis, Grade, Service
-from services.triage.conditions import Example, Features, When
+from services.triage.conditions import Example, Features, Seen, When
 
 __all__ = ["Assessment", "Features", "LegRequest", "Rule", "Rules", "load_rules", "respond_clock"]
 
 CONSENTS = "consents_to_support"
 """The sign that the person agreed."""
+MOST_KNOWN = 4096
+"""Of the sets of rules that have fired together so many are kept; an area knows some dozens."""
+
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$", examples=['"child_protection"'])]
 
 
@@ -64,13 +67,13 @@ class Rule(Sourced):
             raise Wrong("a rule without an effect", 'grade = "amber", a [[rule.leg]] or hold_for_desk = true')
         if self.floor and not self.grade:
             raise Wrong("a floor without a grade", 'grade = "red" beside floor = true', at=("floor",))
-        if not self.when.holds(self.example_fires.features()):
+        if not self.when.holds(self.example_fires.seen()):
             raise Wrong(
                 f"{self.id} does not fire on its example_fires",
                 "an example for which everything in when is so",
                 at=("example_fires",),
             )
-        if self.when.holds(self.example_not.features()):
+        if self.when.holds(self.example_not.seen()):
             raise Wrong(
                 f"{self.id} fires on its example_not",
                 "an example for which something in when is not so",
@@ -124,20 +127,41 @@ class Assessment:
         return replace(self, grade=grade, proposed=legs, legs=() if self.held else legs)
 
 
-@dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules of an area."""
+    """The rules of an area; nothing in it changes what it says."""
 
-    all: tuple[Rule, ...]
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.all = tuple(rules)
+        self._tests = [(rule, rule.id, rule.when.tests()) for rule in self.all]
+        self._known: dict[tuple[str, ...], Assessment] = {}
+        """What follows where just these rules have fired: the same for every referral, so it is worked out once."""
 
     def assess(self, features: Features) -> Assessment:
         """Say which rules fire and what follows from them."""
-        fired = tuple(rule for rule in self.all if rule.when.holds(features))
-        grade = max((rule.grade for rule in fired), default=GRADE_GREEN) or GRADE_GREEN
-        legs = tuple(_clocked(leg, grade) for leg in _merged(fired))
-        held = any(rule.hold_for_desk for rule in fired)
-        floor = max((rule.grade for rule in fired if rule.floor), default=GRADE_UNSPECIFIED)
-        return Assessment(grade, fired, () if held else legs, legs, held, floor)
+        seen = Seen.of(features)
+        fired, ids = [], []
+        for rule, id, tests in self._tests:
+            for test in tests:
+                if not test(seen):
+                    break
+            else:
+                fired.append(rule)
+                ids.append(id)
+        known = self._known.get(tuple(ids))
+        if known is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            known = self._known[tuple(ids)] = _followed(tuple(fired))
+        return known
+
+
+def _followed(fired: tuple[Rule, ...]) -> Assessment:
+    """What follows once these rules have fired."""
+    grade = max((rule.grade for rule in fired), default=GRADE_GREEN) or GRADE_GREEN
+    legs = tuple(_clocked(leg, grade) for leg in _merged(fired))
+    held = any(rule.hold_for_desk for rule in fired)
+    floor = max((rule.grade for rule in fired if rule.floor), default=GRADE_UNSPECIFIED)
+    return Assessment(grade, fired, () if held else legs, legs, held, floor)
 
 
 def respond_clock(grade: Grade) -> str:

@@ -20,6 +20,7 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "safeguarding",
     "google.protobuf",
     "services.chassis.deciding",
+    "services.frozen",
     "services.known",
     "services.lifecycle",
     "services.marks",

@@ -11,6 +11,12 @@ from tests.performance.hop import Hop, What
 from tests.performance.result import Claim, Contest
 from tests.performance.work import SINKS, chosen, hop_facts
 
+WHY = (
+    "of some 45 µs an event, the engine's own Python takes 28: parsing, field rules, the decided fact with its id,"
+    " headers and bytes, the document, and settling. The stock agent beside it forwards what it read; 15 times"
+    " its 4,500 events a CPU-second would leave 15 µs for all of it, as much as a bare loop of aiokafka needs."
+)
+
 
 def stock(ground: Ground, events: int) -> Contest:
     """Row 1: through the engine on our transport, beside a stock agent."""
@@ -20,21 +26,20 @@ def stock(ground: Ground, events: int) -> Contest:
         f"{events:,} facts, one of 8 topics chosen for each, nothing kept",
         {
             "engine": lambda: hop.run("hop_engine"),
-            "engine on aiokafka batches": lambda: hop.run("hop_engine", batches=True),
             "stock faust": lambda: hop.run("hop_faust"),
             "floor: kafka-python loop": lambda: hop.run("hop_floor"),
         },
         [
-            Claim("1", "one hop: engine to stock Faust agent", "engine", "stock faust", 15, gating=False),
             Claim(
-                "1.batches",
-                "one hop: engine, aiokafka's batches under its publisher, to stock Faust agent",
-                "engine on aiokafka batches",
+                "1",
+                "one hop: engine to stock Faust agent",
+                "engine",
                 "stock faust",
                 15,
-                gating=False,
+                reached=4,
+                why=WHY,
             ),
-            Claim("1.floor", "one hop: engine to bare loop", "engine", "floor: kafka-python loop", 0, gating=False),
+            Claim("1.floor", "one hop: engine to bare loop", "engine", "floor: kafka-python loop", 0),
         ],
     )
 

@@ -39,8 +39,15 @@ class Claim:
     goal: float
     metric: Metric = "per_cpu"
     direction: Direction = "at least"
-    gating: bool = True
-    """False where a miss is printed and does not fail the run."""
+    reached: float = 0
+    """Where the goal is not reached: what was measured last, of which a run must keep as much as of a goal."""
+    why: str = ""
+    """What stands between that and the goal."""
+
+    @property
+    def asked(self) -> float:
+        """What a run is held to."""
+        return self.reached or self.goal
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,7 @@ class Ratio:
     claim: Claim
     rounds: tuple[float, ...]
     share: float = 1.0
-    """Of the goal, what is asked of this run."""
+    """Of a goal, what is asked of this run. Of what was reached it is always the smaller share: rounds differ."""
 
     @property
     def ratio(self) -> float | None:
@@ -73,8 +80,14 @@ class Ratio:
         if self.ratio is None:
             return False
         if self.claim.direction == "at least":
-            return self.ratio >= self.claim.goal * self.share
-        return self.ratio <= self.claim.goal / self.share
+            return self.ratio >= self.bound
+        return self.ratio <= self.bound
+
+    @property
+    def bound(self) -> float:
+        """The ratio that is just good enough for this run."""
+        share = QUICK_SHARE if self.claim.reached else self.share
+        return self.claim.asked * share if self.claim.direction == "at least" else self.claim.asked / share
 
     def as_json(self) -> dict[str, object]:
         """As build/bench.json lists it."""
@@ -85,6 +98,8 @@ class Ratio:
             "low": min(self.rounds, default=None),
             "high": max(self.rounds, default=None),
             "goal": self.claim.goal,
+            "reached": self.claim.reached or None,
+            "bound": self.bound,
             "direction": self.claim.direction,
         }
 

@@ -125,7 +125,7 @@ def stamp(
     at = _timestamp(now)
     for number, fact in enumerate(facts, start=after + 1):
         kind = fact.WhichOneof("fact")
-        step = f"{kind}/{getattr(getattr(fact, kind), 'leg_id', '')}"
+        step = f"{kind}/{getattr(fact, kind).leg_id if _is_of_a_leg(fact.DESCRIPTOR, kind) else ''}"
         seen[step] = seen.get(step, 0) + 1
         header = fact.header
         header.event_id = event_id(referral_id, cause_id, f"{step}/{seen[step]}")
@@ -145,6 +145,11 @@ def _timestamp(now: datetime) -> Timestamp:
     at = Timestamp()
     at.FromDatetime(now)
     return at
+
+
+@lru_cache(maxsize=256)
+def _is_of_a_leg(descriptor: Any, kind: str) -> bool:
+    return "leg_id" in descriptor.fields_by_name[kind].message_type.fields_by_name
 
 
 def event_id(referral_id: str, cause_id: str, step: str) -> str:

@@ -23,6 +23,8 @@ class Gaps:
 
     def ready(self, referral_id: str, writer: str, sequence: int) -> list[Item]:
         """The held records that follow without a gap from `sequence`; they are held no more."""
+        if not self._held:
+            return []
         key = (referral_id, writer)
         held = self._held.get(key)
         if not held:

@@ -24,10 +24,13 @@ class ChunkWork:
         if not count:
             future.set_result([])
 
-    def done(self, place: Position, *, held: bool = False) -> bool:
-        """One record has taken effect, been parked or is held; True where it is the chunk's last."""
-        if held:
-            self._held.add(place)
+    def hold(self, place: Position) -> bool:
+        """One record waits for another; True where it is the chunk's last."""
+        self._held.add(place)
+        return self.done()
+
+    def done(self) -> bool:
+        """One record has taken effect or been parked; True where it is the chunk's last."""
         self._left -= 1
         if self._left == 0 and not self._future.done():
             self._future.set_result(list(self._held))

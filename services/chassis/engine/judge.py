@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from safeguarding.v1.parked_pb2 import ParkedClass
 from services.chassis import logs
@@ -29,8 +28,7 @@ class Kind(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of one input; it counts only once the turn is saved and published."""
 
     kind: Kind
@@ -152,8 +150,8 @@ class Judge(Generic[S]):
             given.cause_id,
             hmac,
         )
-        known = set(document.event_ids.get(self._decider.writer, ()))
-        if any(fact.header.event_id in known for fact in facts):
+        known = document.event_ids.get(self._decider.writer)
+        if known and any(fact.header.event_id in known for fact in facts):
             # Decided before, and the input came again by another way, as after a rebuild.
             return [], []
         return facts, self._copier.copies(state, facts, context) if self._copier else []

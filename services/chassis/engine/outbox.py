@@ -36,6 +36,9 @@ class Outbox:
         self._topic = topic
         self._schema = f"safeguarding.v1.{carries}"
         self._parse = parse
+        self._source = f"/referrals/{writer}"
+        self._kinds: dict[str, str] = {}
+        """The full name of each kind of fact, by its field."""
         self._acknowledged: dict[str, Acknowledged] = {}
         self._raised_at = 0.0
 
@@ -58,19 +61,19 @@ class Outbox:
         copies: dict[str, list[Any]] = {}
         for copy in document.copies:
             copies.setdefault(copy.event_id, []).append(copy)
-        records = []
+        records: list[OutRecord] = []
+        key, trace = document.id.encode(), _hex(document.id)
         unsent = facts[document.published :]
         earlier: list[Any] = [self._parse(raw) for raw in unsent[: len(unsent) - len(document.fresh)]]
         for raw, fact in zip(unsent, [*earlier, *document.fresh], strict=True):
-            header = fact.header
-            kind = getattr(fact, fact.WhichOneof("fact")).DESCRIPTOR.full_name
-            records.append(OutRecord(self._topic, document.id.encode(), raw, self._headers(header, kind, self._schema)))
-            for copy in copies.get(header.event_id, ()):
-                records.append(
-                    OutRecord(
-                        copy.topic, document.id.encode(), copy.value, self._headers(header, copy.type, COPY_SCHEMA)
-                    )
-                )
+            header, name = fact.header, fact.WhichOneof("fact")
+            kind = self._kinds.get(name)
+            if kind is None:
+                kind = self._kinds[name] = getattr(fact, name).DESCRIPTOR.full_name
+            records.append(OutRecord(self._topic, key, raw, self._headers(header, trace, kind, self._schema)))
+            for copy in copies.get(header.event_id, ()) if copies else ():
+                headers = self._headers(header, trace, copy.type, COPY_SCHEMA)
+                records.append(OutRecord(copy.topic, key, copy.value, headers))
         return records
 
     def acknowledged(self, document: Document[Any]) -> None:
@@ -82,6 +85,11 @@ class Outbox:
     def raises(self, but: Collection[str]) -> list[Acknowledged]:
         """What the next save can raise in the store, but for documents that it saves anyway."""
         return [known for known in self._acknowledged.values() if known.id not in but]
+
+    def saved(self, ids: Collection[str]) -> None:
+        """These were saved, and with them how far they are published."""
+        for id in ids:
+            self._acknowledged.pop(id, None)
 
     def raised(self, lost: Collection[str], now: float) -> None:
         """The save did it, but for documents that someone else had saved first. `now` is monotonic seconds."""
@@ -95,21 +103,18 @@ class Outbox:
             return False
         return len(self._acknowledged) >= RAISE_AT or now - self._raised_at >= RAISE_EVERY
 
-    def _headers(self, header: Any, kind: str, schema: str) -> list[tuple[str, bytes]]:
+    def _headers(self, header: Any, trace: str, kind: str, schema: str) -> list[tuple[str, bytes]]:
+        event_id = header.event_id
         return ce_headers(
-            event_id=header.event_id,
+            event_id=event_id,
             type=kind,
-            source=f"/referrals/{self._writer}",
+            source=self._source,
             subject=header.referral_id,
             time=header.occurred_at,
             dataschema=schema,
-            traceparent=traceparent(header.referral_id, header.event_id),
+            # The referral is the trace and the fact the span, so that a repeat is identical.
+            traceparent=f"00-{trace}-{_hex(event_id)[:16]}-01",
         )
-
-
-def traceparent(referral_id: str, event_id: str) -> str:
-    """W3C trace context in which the referral is the trace and the fact the span, so that a repeat is identical."""
-    return f"00-{_hex(referral_id)}-{_hex(event_id)[:16]}-01"
 
 
 def _hex(uuid: str) -> str:

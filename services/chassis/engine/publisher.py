@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, Protocol
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from services.chassis.engine.away import Away
+from services.chassis.partitions import partition_of
 from services.chassis.records import OutRecord
+
+END_SECONDS = 1.0
+"""How long a producer may take to let go of its connections."""
 
 
 class Publisher(Protocol):
@@ -30,54 +36,133 @@ class Publisher(Protocol):
 
 
 class KafkaPublisher:
-    """kafka-python's idempotent producer. Thread-safe.
+    """aiokafka's idempotent producer, given whole batches (docs/decisions/0009). Thread-safe.
 
-    After an error the producer is closed: its session may hold batches whose fate is unknown, and a new one must
-    send what is unpublished before anything later. `make` builds a producer, with our safe settings.
+    After an error the producer is ended: its session may hold batches whose fate is unknown, and a new one must
+    send what is unpublished before anything later. `make` builds a producer, with our safe settings; it is called
+    on the event loop that the producer lives on.
     """
 
-    def __init__(self, make: Callable[[], KafkaProducer]) -> None:
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
         self._make = make
-        self._producer: KafkaProducer | None = None
+        self._session: _Session | None = None
         self._lock = threading.Lock()
 
     def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
         """See Publisher."""
         if not records:
             return
-        producer: KafkaProducer | None = None
+        session = self._current()
         try:
-            producer = self._current()
-            deadline = time.monotonic() + timeout
-            sent = [
-                producer.send(topic, key=key, value=value, headers=headers) for topic, key, value, headers in records
-            ]
-            producer.flush(timeout=timeout)
-            for future in sent:
-                future.get(timeout=max(0.001, deadline - time.monotonic()))
-        except (KafkaError, TimeoutError, RuntimeError) as error:
-            self._discard(producer)
+            session.publish(records, timeout)
+        except (KafkaError, OSError, CancelledError, RuntimeError) as error:  # TimeoutError is an OSError
+            self._discard(session)
             raise Away("broker", type(error).__name__) from error
 
     def close(self) -> None:
         """See Publisher."""
-        self._discard(self._producer)
+        session = self._session
+        if session is not None:
+            self._discard(session)
+            session.join(END_SECONDS)
 
-    def _current(self) -> KafkaProducer:
+    def _current(self) -> _Session:
         with self._lock:
+            if self._session is None:
+                self._session = _Session(self._make)
+            return self._session
+
+    def _discard(self, session: _Session) -> None:
+        """End it. Nobody waits, since a broker may be away; other calls on it learn that their outcome is unknown."""
+        with self._lock:
+            if session is self._session:
+                self._session = None
+        session.end()
+
+
+class _Session:
+    """One producer, on a thread and an event loop of its own, from its first batch to its end."""
+
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        self._make = make
+        self._producer: Any = None
+        self._starting = asyncio.Lock()
+        self._ended = asyncio.Event()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread.start()
+
+    # -- from any thread -----------------------------------------------------------------------------------
+
+    def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
+        """See Publisher; raises what the client raises, TimeoutError, or CancelledError where the session ended."""
+        sending = self._send(records)
+        try:
+            sent = asyncio.run_coroutine_threadsafe(sending, self._loop)
+        except RuntimeError:  # the loop is closed: someone else met an error
+            sending.close()
+            raise
+        sent.result(timeout)
+
+    def end(self) -> None:
+        """Stop at once whatever is under way. A second call changes nothing."""
+        with suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+    def join(self, timeout: float) -> None:
+        """Wait for its end."""
+        self._thread.join(timeout)
+
+    # -- on its own thread ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._until_ended())
+        finally:
+            self._loop.close()
+
+    async def _until_ended(self) -> None:
+        await self._ended.wait()
+        # The tasks first: a sender that still ran would connect again and send what a newer producer sends.
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        if under_way:
+            await asyncio.wait(under_way, timeout=END_SECONDS)
+        if self._producer is not None:
+            with suppress(KafkaError, OSError):  # its connections were cut, whatever it says of that
+                await asyncio.wait_for(self._producer.stop(), END_SECONDS)
+
+    async def _send(self, records: Sequence[OutRecord]) -> None:
+        producer = await self._started()
+        batches: dict[tuple[str, int], Any] = {}
+        counts: dict[str, int] = {}
+        sent = []
+        for topic, key, value, headers in records:
+            count = counts.get(topic)
+            if count is None:
+                count = counts[topic] = len(await producer.partitions_for(topic))
+            place = topic, partition_of(key, count)
+            batch = batches.get(place)
+            if batch is None:
+                batch = batches[place] = producer.create_batch()
+            if batch.append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
+                # Waits until the one before it has left, so that a partition's batches stay in order.
+                sent.append(await producer.send_batch(batch, topic, partition=place[1]))
+                batch = batches[place] = producer.create_batch()
+                batch.append(timestamp=None, key=key, value=value, headers=headers)  # a new one takes any size
+        for (topic, partition), batch in batches.items():
+            sent.append(await producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*sent)
+
+    async def _started(self) -> Any:
+        async with self._starting:
             if self._producer is None:
-                self._producer = self._make()
-            return self._producer
-
-    def _discard(self, producer: Any) -> None:
-        with self._lock:
-            if producer is None or producer is not self._producer:
-                return
-            self._producer = None
-        # Elsewhere, since closing may wait for a broker that is away, and nothing depends on it.
-        closing = threading.Thread(target=_close, args=(producer,), name="close-producer", daemon=True)
-        closing.start()
-
-
-def _close(producer: Any) -> None:
-    producer.close(timeout=1)
+                producer = self._make()
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+        return self._producer

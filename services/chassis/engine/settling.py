@@ -63,7 +63,7 @@ class Settling(Generic[S]):
         self._gaps.hold(item, time.monotonic())
         if item.chunk is not None and not item.held:
             item.held = True
-            item.chunk.done(item.place, held=True)
+            item.chunk.hold(item.place)
 
     def _refuse(self, item: Item, verdict: Verdict) -> None:
         """A reply that names what is not the partner's is refused on a record of its own; a fact is never refused."""
@@ -84,7 +84,7 @@ class Settling(Generic[S]):
         elif item.held:
             self._w.release(item.place)
         elif item.chunk is not None:
-            item.chunk.done(item.place)
+            item.chunk.done()
 
     def _heal(self, item: Item, document: Document[S]) -> None:
         """The missing fact came: what waited behind it goes on, held in memory or parked."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 
-from pymongo import ASCENDING, UpdateOne
+from pymongo import ASCENDING, UpdateMany, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, BulkWriteError, ExecutionTimeout, PyMongoError, WTimeoutError
 
@@ -83,6 +83,25 @@ def answering() -> Generator[None]:
         raise
 
 
+_Raises = Mapping[tuple[str, int], Sequence[str]]
+"""Referrals whose `published` is raised, by revision and count: what one turn saved is raised by few commands."""
+
+
+def _raises(published: Iterable[Published]) -> _Raises:
+    raises: dict[tuple[str, int], list[str]] = {}
+    for each in published:
+        raises.setdefault((each.revision, each.count), []).append(each.id)
+    return raises
+
+
+def _as_raise(raised: tuple[tuple[str, int], Sequence[str]]) -> UpdateMany:
+    (revision, count), ids = raised
+    return UpdateMany(
+        {"_id": {"$in": list(ids)}, "revision": revision},
+        {"$max": {"published": count}, "$set": {"pending": False, "copies": []}},
+    )
+
+
 class MongoStore:
     """The store on a collection of a service's own. Used by the engine's thread alone, but for `load`."""
 
@@ -114,14 +133,7 @@ class MongoStore:
         token = secrets.token_hex(8)
         inserts = [self._as_new(d, views[d.id], token) for d in changed if d.revision is None]
         updates = {d.id: self._as_update(d, views[d.id], token) for d in changed if d.revision is not None}
-        raises = [
-            UpdateOne(
-                {"_id": p.id, "revision": p.revision},
-                {"$max": {"published": p.count}, "$set": {"pending": False, "copies": []}},
-            )
-            for p in published
-        ]
-        lost = self._insert(inserts, token) | self._update(updates, raises, token)
+        lost = self._insert(inserts, token) | self._update(updates, _raises(published), token)
         for document in changed:
             if document.id not in lost:
                 document.revision = token
@@ -196,14 +208,16 @@ class MongoStore:
                     raise self._away(error) from error
         return lost
 
-    def _update(self, updates: Mapping[str, UpdateOne], raises: list[UpdateOne], token: str) -> set[str]:
+    def _update(self, updates: Mapping[str, UpdateOne], raises: _Raises, token: str) -> set[str]:
         if not updates and not raises:
             return set()
         for attempt in range(TRIES):
             try:
                 # Raises come last: what they match is not part of this turn.
-                result = self._collection.bulk_write([*updates.values(), *raises], ordered=False)
-                if result.matched_count == len(updates) + len(raises):
+                result = self._collection.bulk_write(
+                    [*updates.values(), *map(_as_raise, raises.items())], ordered=False
+                )
+                if result.matched_count == len(updates) + sum(map(len, raises.values())):
                     return set()
                 break
             except PyMongoError as error:

@@ -21,6 +21,7 @@ from services.chassis.engine.wiring import Wiring
 
 S = TypeVar("S")
 
+_AS_EVER = frozenset((Kind.APPLIED, Kind.REPEATED, Kind.REFUSED))
 PUBLISH_TIMEOUT = 5.0
 LONGEST_WAIT_FOR_BROKER = 2.0
 
@@ -167,6 +168,8 @@ class Turns(Generic[S]):
 
     def _park_behind(self, items: Sequence[Item], verdicts: list[Verdict], parked: Sequence[Parking]) -> None:
         """A gap is held, unless what is missing is parked, or was waited for too long: then it is parked too."""
+        if {verdict.kind for verdict in verdicts} <= _AS_EVER:
+            return
         lanes = {parking.item.record.lane for parking in parked if parking.item.record}
         for place, (item, verdict) in enumerate(zip(items, verdicts, strict=True)):
             if item.record is None:
@@ -181,14 +184,19 @@ class Turns(Generic[S]):
     def _save(self, documents: Mapping[str, Document[S]]) -> set[str]:
         """Save what changed, and raise `published` of earlier turns on the way; the ids that others saved first."""
         changed = [document for document in documents.values() if document.changed]
-        if not changed and not self._w.outbox.raise_due(time.monotonic()):
+        due = self._w.outbox.raise_due(time.monotonic())
+        if not changed and not due:
             return set()
         views = {document.id: view_of(self._w.decider, document.state) for document in changed}
         self._counts["saves"] += 1
         began = time.perf_counter()
-        lost = self._w.store.save(changed, views, self._w.outbox.raises({document.id for document in changed}))
+        # Only when due: until then what this process knows to be acknowledged serves it as well as the store.
+        raises = self._w.outbox.raises(views.keys()) if due else ()
+        lost = self._w.store.save(changed, views, raises)
         self._w.observer.stored("save", time.perf_counter() - began)
-        self._w.outbox.raised(lost, time.monotonic())
+        self._w.outbox.saved(views.keys() - lost)
+        if due:
+            self._w.outbox.raised(lost, time.monotonic())
         for document in changed:
             if document.id not in lost:
                 self._clocks.watch(document.id, views[document.id].get("clocks", ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import Message
@@ -13,6 +13,7 @@ from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import IntakeFact, ReferralState
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Upstream, Why
+from services.frozen import replace
 from services.intake.domain.erasing import COMMANDS, UNPROTECTED, Protected, protected
 from services.intake.domain.erasing import decide as decide_protection
 from services.known import NOTHING, Known, learned

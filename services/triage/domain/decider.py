@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
@@ -15,6 +14,7 @@ from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, Upstream
+from services.frozen import replace
 from services.known import learned
 from services.links import new_links, with_fact
 from services.marks import due, watched

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pymongo import MongoClient
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
@@ -141,7 +142,7 @@ class Works:
         self.costs = TurnCosts(self.commands)
         self.faults = Faults()
         self.publisher = FaultyPublisher(
-            KafkaPublisher(lambda: KafkaProducer(**access.producer("engine-test"))), self.faults
+            KafkaPublisher(lambda: AIOKafkaProducer(**access.batch_producer("engine-test"))), self.faults
         )
         self.decider = LinkingDecider()
         self.parked = ParkedRecords(self.parked_topic, "triage", [self.upstream])

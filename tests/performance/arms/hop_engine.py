@@ -6,10 +6,11 @@ import secrets
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from google.protobuf.message import Message
-from kafka import KafkaProducer
 
 from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
 from safeguarding.v1.common_pb2 import Actor
@@ -20,14 +21,13 @@ from services.chassis.deciding import Context, Input, Upstream
 from services.chassis.engine import Engine
 from services.chassis.engine.document import Document
 from services.chassis.engine.outbox import Outbox
-from services.chassis.engine.publisher import KafkaPublisher, Publisher
+from services.chassis.engine.publisher import KafkaPublisher
 from services.chassis.engine.reading import readers_of
 from services.chassis.engine.store import Published
 from services.chassis.engine.wiring import Wiring
 from services.chassis.kafka_in.consumer import KafkaIn
 from services.chassis.parked import ParkedRecords
 from services.chassis.records import OutRecord
-from tests.performance.arms.batch_publisher import BatchPublisher
 from tests.performance.arms.told import access, told
 from tests.performance.work import chosen
 
@@ -81,19 +81,19 @@ class EmptyStore:
         return []
 
 
+@cache
+def _sinks() -> list[str]:
+    sinks: list[str] = told()["sinks"]
+    return sinks
+
+
 class HopOutbox(Outbox):
     """Sends to one of eight topics."""
 
     def unsent(self, document: Document[Any]) -> list[OutRecord]:
         """See Outbox."""
-        topic = told()["sinks"][document.state]
-        return [record._replace(topic=topic) for record in super().unsent(document)]
-
-
-def _publisher() -> Publisher:
-    if told().get("batches"):
-        return BatchPublisher()
-    return KafkaPublisher(lambda: KafkaProducer(**access().producer("bench")))
+        self._topic = _sinks()[document.state]
+        return super().unsent(document)
 
 
 def main() -> None:
@@ -105,7 +105,7 @@ def main() -> None:
         Wiring(
             decider=decider,
             store=EmptyStore(),
-            publisher=_publisher(),
+            publisher=KafkaPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench"))),
             outbox=HopOutbox("triage", told()["sinks"][0], "TriageFact", TriageFact.FromString),
             parked=ParkedRecords("bench.parked", "triage", [source]),
             actor=Actor(role=ROLE_SERVICE, id="triage"),

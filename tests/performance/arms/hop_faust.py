@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -35,6 +36,7 @@ def stock_app() -> faust.App:
         topic_disable_leader=True,
         web_enabled=False,
         store="memory://",
+        datadir=Path("build", "bench", "faust"),  # or it makes a folder where it is started
     )
 
 

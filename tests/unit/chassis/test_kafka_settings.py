@@ -45,11 +45,15 @@ def test_every_kafka_python_client_comes_back_within_a_second_of_the_broker() ->
     assert {client["reconnect_backoff_max_ms"] for client in clients} == {1_000}
 
 
-def test_a_producer_waits_for_all_replicas_and_sends_once() -> None:
-    settings = access().producer("intake-out")
+@pytest.mark.parametrize("made_for", ["producer", "batch_producer"])
+def test_a_producer_waits_for_all_replicas_and_sends_once(made_for: str) -> None:
+    settings = getattr(access(), made_for)("intake-out")
 
     assert (settings["acks"], settings["enable_idempotence"]) == ("all", True)
-    assert settings["allow_auto_create_topics"] is False
+
+
+def test_kafka_python_makes_no_topics() -> None:
+    assert access().producer("intake-out")["allow_auto_create_topics"] is False
 
 
 @pytest.mark.parametrize("made_for", ["consumer", "faust_consumer"])
@@ -62,6 +66,7 @@ def test_a_consumer_commits_only_when_told_and_starts_at_the_first_record(made_f
 
 
 def test_over_tls_the_authority_is_checked_by_each_client() -> None:
-    settings = access("kafka:9092", "SASL_SSL").faust_consumer("intake-in", "intake")
+    far = access("kafka:9092", "SASL_SSL")
 
-    assert settings["ssl_context"].check_hostname
+    for settings in (far.faust_consumer("intake-in", "intake"), far.batch_producer("intake-out")):
+        assert settings["ssl_context"].check_hostname
