@@ -5,6 +5,7 @@ A missing broker, JDK or file must be seen, not passed over.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from typing import Any, TypeVar
 
@@ -26,6 +27,9 @@ SHARED = {
     "e2e": "e2e",
 }
 """Which servers the tests of a folder share. Longest first, so that the processes end at about the same time."""
+
+# It says at each of hundreds of connections that a login on loopback is not encrypted.
+logging.getLogger("kafka.net.sasl.scram").setLevel(logging.ERROR)
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 

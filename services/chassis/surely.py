@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from keyword import iskeyword
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor, OneofDescriptor
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
+from services.chassis.times import FIRST_SECOND, LAST_SECOND, NANOSECONDS, TIMESTAMP
 
 Check = Callable[[Any], bool]
 
@@ -33,7 +35,8 @@ _checks: dict[str, Check] = {}
 
 
 def surely_right(message: Message) -> bool:
-    """True only where every field keeps its rule; False where one does not, or where only protovalidate knows."""
+    """True only where every field keeps its rule and every time is one; False where one does not, or where only
+    protovalidate knows."""
     descriptor: Any = message.DESCRIPTOR
     check = _checks.get(descriptor.full_name)
     return check(message) if check is not None else _check_of(descriptor)(message)
@@ -78,6 +81,10 @@ class _Writer:
         """The lines for a message in the variable `at`; those of messages within are written in their place."""
         if descriptor.full_name in self._within:
             raise _Unsure  # a message that may hold its own kind
+        if descriptor.full_name == TIMESTAMP:
+            seconds = f"{FIRST_SECOND} <= {at}.seconds <= {LAST_SECOND}"
+            yield f"if not ({seconds} and 0 <= {at}.nanos < {NANOSECONDS}): return False"
+            return
         self._within.append(descriptor.full_name)
         try:
             yield from self._whole(descriptor, at)
@@ -144,7 +151,7 @@ class _Writer:
             if rules.required and not field.has_presence:
                 lines.insert(0, f"if not {here}: return False")
         if lines:
-            yield f"{here} = {at}.{field.name}"
+            yield f"{here} = getattr({at}, {field.name!r})" if iskeyword(field.name) else f"{here} = {at}.{field.name}"
             yield from lines
 
     def _repeated(self, field: FieldDescriptor, rules: Any, here: str) -> Iterator[str]:
@@ -220,7 +227,9 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _has_rules(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> bool:
-    """Whether any field within has a rule. What has none is never looked at."""
+    """Whether any field within has a rule, or is a time. What has none is never looked at."""
+    if descriptor.full_name == TIMESTAMP:
+        return True
     if descriptor.full_name in seen:
         return False
     seen |= {descriptor.full_name}

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 """0001-01-01 and 9999-12-31, UTC."""
 NANOSECONDS = 1_000_000_000
-_TIMESTAMP = "google.protobuf.Timestamp"
+TIMESTAMP = "google.protobuf.Timestamp"
 
 
 def are_times(message: Message) -> bool:
@@ -31,7 +31,7 @@ def _holds(message: Any, field: FieldDescriptor) -> bool:
 
 
 def _is_right(inner: Any) -> bool:
-    return is_time(inner) if inner.DESCRIPTOR.full_name == _TIMESTAMP else are_times(inner)
+    return is_time(inner) if inner.DESCRIPTOR.full_name == TIMESTAMP else are_times(inner)
 
 
 @cache
@@ -41,7 +41,7 @@ def _with_times(descriptor: Descriptor) -> tuple[FieldDescriptor, ...]:
 
 
 def _may_hold(descriptor: Descriptor, above: tuple[str, ...]) -> bool:
-    if descriptor.full_name == _TIMESTAMP:
+    if descriptor.full_name == TIMESTAMP:
         return True
     inner = (field.message_type for field in descriptor.fields if field.message_type)
     beneath = (*above, descriptor.full_name)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from buf.validate import validate_pb2
 from safeguarding.v1 import access_pb2, audit_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2
 from services.chassis.surely import surely_right
+from services.chassis.times import are_times
 from services.cli.local.home import CHECKOUT
 from services.cli.scenario import load_scenario
 
@@ -57,6 +58,8 @@ def value_of(field: FieldDescriptor, draw: Any) -> Any:
             return bytes(draw(LENGTHS))
         case FieldDescriptor.TYPE_BOOL:
             return draw(st.booleans())
+        case FieldDescriptor.TYPE_INT32 | FieldDescriptor.TYPE_INT64:
+            return draw(st.one_of(NUMBERS, st.sampled_from([-1, 999_999_999, 10**9])))
         case _:
             return draw(NUMBERS)
 
@@ -109,6 +112,7 @@ def test_any_message_of_ours_that_chance_has_made_is_never_accepted_against_prot
 
     if surely_right(message):
         assert violations(message) == []
+        assert are_times(message)
 
 
 def test_an_anonymous_concern_with_its_raiser_is_not_accepted() -> None:
@@ -136,3 +140,15 @@ def test_a_rule_that_nobody_taught_us_makes_us_unsure(rule: str) -> None:
 
     assert violations(right) == []
     assert not surely_right(right)
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(0, -1), (0, 10**9), (2**60, 0), (-(2**60), 0)])
+def test_a_time_that_is_none_is_not_accepted(seconds: int, nanos: int) -> None:
+    fact = intake_pb2.IntakeFact()
+    fact.header.occurred_at.seconds, fact.header.occurred_at.nanos = seconds, nanos
+    deadline = triage_pb2.ClockResumed()
+    deadline.deadline.clock = "decide_red"
+    deadline.deadline.at.seconds, deadline.deadline.at.nanos = seconds, nanos
+
+    assert not surely_right(fact)
+    assert not surely_right(deadline)

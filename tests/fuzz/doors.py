@@ -34,6 +34,7 @@ from services.chassis.identity import ROLES, Name
 from services.chassis.metrics import Metrics
 from services.chassis.parked_api import ParkedApi
 from services.intake.api import IntakeApi, KeysApi
+from services.intake.protection import ProtectionApi
 from services.partner_routing.api import RoutingApi
 from services.partner_routing.inbox import InboxApi
 from services.triage.api import TriageApi
@@ -115,6 +116,8 @@ class Doors:
             IntakeApi(parts["intake"], stage.wrapper, stage.linker, lambda: stage.areas), handlers
         )
         intake_pb2_grpc.add_KeysServicer_to_server(KeysApi(parts["intake"], stage.wrapper), handlers)
+        protection = ProtectionApi(parts["intake"], stage.wrapper, stage.linker)
+        intake_pb2_grpc.add_ProtectionServicer_to_server(protection, handlers)
         triage_pb2_grpc.add_TriageServicer_to_server(TriageApi(parts["triage"], stage.keys), handlers)
         routing_pb2_grpc.add_RoutingServicer_to_server(
             RoutingApi(parts["partner-routing"], stage.routing_area.snapshot), handlers

@@ -37,8 +37,8 @@ from services.cli.local.stack import Stack
 
 CALL_SECONDS = 15.0
 HAPPENS_SECONDS = 20.0
-LAPSED = "lapsed-housing"
-"""A partner that the directory would choose before all others for housing in Bristol, but whose agreement ended."""
+UNSIGNED = "fenwick-housing"
+"""A partner that the directory would choose before all others for housing in Bristol, but whose agreement is not in force."""
 
 STUBS: dict[str, tuple[Any, str]] = {
     "Intake": (intake_pb2_grpc.IntakeStub, "intake"),
@@ -187,7 +187,7 @@ def opened(root: Path) -> Iterator[House]:
     """A house in a home of its own with every service and every partner, and traces written; stopped at the end."""
     area = root / "area"
     shutil.copytree(AREAS / default_area(), area)
-    _with_lapsed_partner(area)
+    _with_unsigned_partner(area)
     stack = Stack(root / "home", area=str(area))
     traces = root / "traces"
     traces.mkdir()
@@ -278,21 +278,22 @@ def _partner(planned: Any) -> Partner:
     )
 
 
-def _with_lapsed_partner(area: Path) -> None:
-    """Add LAPSED to a copy of an area: as local as its best housing partner, first by id, and its agreement over."""
+def _with_unsigned_partner(area: Path) -> None:
+    """Add UNSIGNED to a copy of an area: as local as its best housing partner, first by id, and its agreement not in force yet:
+    with one that is over the service would not start."""
     with (area / "partners.toml").open("a") as file:
         file.write(
-            f'\n[[partner]]\nid = "{LAPSED}"\nname = "Lapsed Housing"\nkind = "housing_association"\n'
+            f'\n[[partner]]\nid = "{UNSIGNED}"\nname = "Fenwick Housing"\nkind = "housing_association"\n'
             'serves = ["housing"]\nareas = ["bristol"]\nkafka = true\nsource = "invented for this test"\n'
         )
     agreement = (area / "agreements" / "meadow-homes.toml").read_text()
-    lapsed = agreement.replace('"meadow-homes"', f'"{LAPSED}"').replace("meadow-homes", LAPSED)
+    unsigned = agreement.replace('"meadow-homes"', f'"{UNSIGNED}"').replace("meadow-homes", UNSIGNED)
     lines = [
-        "signed_on = 2020-04-01"
+        "signed_on = 2126-04-01"
         if line.startswith("signed_on")
-        else "expires_on = 2021-03-31"
+        else "expires_on = 2127-03-31"
         if line.startswith("expires_on")
         else line
-        for line in lapsed.splitlines()
+        for line in unsigned.splitlines()
     ]
-    (area / "agreements" / f"{LAPSED}.toml").write_text("\n".join(lines) + "\n")
+    (area / "agreements" / f"{UNSIGNED}.toml").write_text("\n".join(lines) + "\n")

@@ -13,7 +13,7 @@ from safeguarding.v1 import triage_pb2 as triage
 from safeguarding.v1.routing_pb2 import LegState
 from tests.integration.bad_input.right_requests import LEG, REFERRAL
 from tests.integration.bad_input.support import ask, code_of, details, said
-from tests.integration.house import LAPSED, House, Who, happens, new_key, refused
+from tests.integration.house import UNSIGNED, House, Who, happens, new_key, refused
 
 pytestmark = pytest.mark.integration
 
@@ -124,7 +124,7 @@ def test_an_absent_referral_is_not_found_by_the_desk(house: House, callers: dict
     }
 
 
-def test_a_partner_whose_agreement_has_ended_is_offered_nothing(
+def test_a_partner_whose_agreement_is_not_in_force_is_offered_nothing(
     house: House, leg: routing_pb2.InboxItem, journey: Any
 ) -> None:
     """It would be the first choice: as local as the one that is asked, and before it by name."""
@@ -134,5 +134,5 @@ def test_a_partner_whose_agreement_has_ended_is_offered_nothing(
         return next((each.partner_id for each in legs if each.service == common_pb2.SERVICE_KIND_HOUSING), None)
 
     assert happens("somebody is asked for housing", housed) == "meadow-homes"
-    lapsed = house.stub("PartnerInbox", house.who("partner", LAPSED))
-    assert not ask(lapsed.List, routing_pb2.ListRequest(limit=500)).items
+    unsigned = house.stub("PartnerInbox", house.who("partner", UNSIGNED))
+    assert not ask(unsigned.List, routing_pb2.ListRequest(limit=500)).items
