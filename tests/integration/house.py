@@ -38,7 +38,7 @@ from services.cli.local.stack import Stack
 CALL_SECONDS = 15.0
 HAPPENS_SECONDS = 20.0
 UNSIGNED = "fenwick-housing"
-"""A partner that the directory would choose before all others for housing in Bristol, but whose agreement is not in force."""
+"""A partner that would be chosen before all others for housing in Bristol, but whose agreement is not in force."""
 
 STUBS: dict[str, tuple[Any, str]] = {
     "Intake": (intake_pb2_grpc.IntakeStub, "intake"),
@@ -279,8 +279,10 @@ def _partner(planned: Any) -> Partner:
 
 
 def _with_unsigned_partner(area: Path) -> None:
-    """Add UNSIGNED to a copy of an area: as local as its best housing partner, first by id, and its agreement not in force yet:
-    with one that is over the service would not start."""
+    """Add UNSIGNED to a copy of an area: as local as its best housing partner, and first by id.
+
+    Its agreement is not in force yet: with one that is over the service would not start.
+    """
     with (area / "partners.toml").open("a") as file:
         file.write(
             f'\n[[partner]]\nid = "{UNSIGNED}"\nname = "Fenwick Housing"\nkind = "housing_association"\n'
