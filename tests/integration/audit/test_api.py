@@ -153,15 +153,3 @@ WRONG = {
 @pytest.mark.parametrize("request_", WRONG.values(), ids=WRONG)
 def test_a_wrong_question_is_refused(auditor: Auditor, request_: SearchRequest) -> None:
     assert refused(auditor.stub.Search, request_) is grpc.StatusCode.INVALID_ARGUMENT
-
-
-def test_with_the_broker_away_nothing_is_shown(audit: Stack, broker: Stack, auditor: Auditor, referral: str) -> None:
-    audit.hold("kafka")
-    try:
-        request = TimelineRequest(referral_id=referral, reason="test")
-        assert refused(auditor.stub.Timeline, request) in (
-            grpc.StatusCode.UNAVAILABLE,
-            grpc.StatusCode.DEADLINE_EXCEEDED,
-        )
-    finally:
-        audit.start(["kafka"])

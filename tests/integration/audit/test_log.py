@@ -28,12 +28,10 @@ from tests.integration.audit.support import (
     a_referral,
     everywhere,
     log_of,
-    on_the_broker,
     send,
     verifier,
     wait_for_all,
 )
-from tests.integration.audit.test_sequencer import assert_kept_once
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -198,10 +196,10 @@ def test_a_partner_learns_nothing_about_another_from_anything_that_it_can_reach(
 
 
 def test_a_receipt_is_there_within_5_seconds_of_the_acknowledgement(audit: Stack, broker: Stack) -> None:
-    """The slowest of 60, which is above their 99th percentile."""
+    """The slowest of 40, which is above their 99th percentile."""
     took: list[float] = []
     with Auditor(audit, "auditor", "auditor-1") as caller:
-        for _ in range(60):
+        for _ in range(40):
             made = header(a_referral(), ROLE_OFFICER, "pc-own")
             fact = intake_pb2.IntakeFact(header=made, raised=intake_pb2.Raised())
             send(broker, [(topics.INTAKE.name, made.referral_id.encode(), fact.SerializeToString())])
@@ -255,18 +253,3 @@ def test_it_is_proved_that_the_log_only_grew(audit: Stack, broker: Stack, index:
         found = caller.stub.GetConsistency(GetConsistencyRequest(first=before.size, second=after.size), timeout=10)
 
     assert hashing.consistent(before.size, after.size, list(found.proof), before.root, after.root)
-
-
-def test_what_the_log_has_and_the_index_lacks_is_indexed_at_the_next_start(
-    audit: Stack, broker: Stack, index: Index
-) -> None:
-    wait_for_all(audit, index)
-    size = sum(on_the_broker(audit).values())
-    audit.hold("audit")
-    index["log"].update_one({"_id": "covered"}, {"$set": {"size": size - 50}})
-    index["entries"].delete_many({"_id": {"$gte": size - 50}})
-
-    audit.start(["audit"])
-
-    wait_for_all(audit, index)
-    assert_kept_once(audit, index)
