@@ -18,6 +18,7 @@ MODULES = (
     "services.cli.raising",
     "services.cli.desk",
     "services.cli.disclosure",
+    "services.cli.insight",
     "services.cli.journey",
     "services.cli.inbox",
     "services.cli.partner",

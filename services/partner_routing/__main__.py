@@ -1,6 +1,6 @@
 """Wires partner-routing together; nothing else connects anything."""
 
-from safeguarding.v1 import routing_pb2_grpc
+from safeguarding.v1 import insight_pb2_grpc, routing_pb2_grpc
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
@@ -16,6 +16,7 @@ from services.partner_routing.copies import RoutingCopier
 from services.partner_routing.domain import ROUTING, RoutingDecider, State
 from services.partner_routing.gather import Gatherer
 from services.partner_routing.inbox import InboxApi
+from services.partner_routing.insight import InsightApi
 from services.partner_routing.settings import Settings
 from services.partner_routing.stream import ReplyReader
 
@@ -34,6 +35,7 @@ def main() -> None:
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [
             (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts, area.snapshot)),
+            (insight_pb2_grpc.add_InsightServicer_to_server, InsightApi(parts, lambda: stated.now().areas)),
             (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys)),
         ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.chassis import logs
+from services.chassis.areas import load_areas
 from services.chassis.clocks import LONDON, Clocks, load_clocks
 from services.chassis.directory import BrokenEntry, Directory, Partner
 from services.chassis.live_files import today
@@ -93,12 +94,14 @@ class Stated:
 
     agreements: dict[str, Agreement]
     clocks: Clocks
+    areas: frozenset[str]
+    """The codes of the coarse areas."""
 
 
 def load_stated(folder: Path) -> Stated:
     """Agreements and clocks as they are in force today; raises FileRefused, also for what has expired."""
     on = today().date()
-    return Stated(load_agreements(folder, on), load_clocks(folder, on))
+    return Stated(load_agreements(folder, on), load_clocks(folder, on), load_areas(folder).codes)
 
 
 class Area:

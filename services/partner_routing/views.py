@@ -38,6 +38,12 @@ class Referrals:
             stored = list(self._collection.find({"view.partners": partner_id}))
         return [fold(self._decider, document) for document in stored]
 
+    def counted(self, quarter: str) -> list[dict[str, Any]]:
+        """What figures count of the referrals that were raised in a quarter."""
+        with answering():
+            found = list(self._collection.find({"view.counted.quarter": quarter}, {"view.counted": 1}))
+        return [document["view"]["counted"] for document in found]
+
 
 def inbox(documents: list[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
     """The partner's open legs, and ended ones of which it must still delete something; what is most urgent first."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from safeguarding.v1 import audit_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import audit_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.access_pb2 import AccessKind
 
 LOOKS = {
@@ -17,6 +17,8 @@ LOOKS = {
     "Triage/ListWork": AccessKind.ACCESS_KIND_SEARCHED,
     "Triage/GetAssessment": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/ReadOutcome": AccessKind.ACCESS_KIND_VIEWED,
+    "Insight/GetFigure": AccessKind.ACCESS_KIND_SEARCHED,
+    "Insight/GetOwnService": AccessKind.ACCESS_KIND_SEARCHED,
     "Routing/PreviewDisclosure": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/GetJourney": AccessKind.ACCESS_KIND_VIEWED,
     "PartnerInbox/List": AccessKind.ACCESS_KIND_SEARCHED,
@@ -47,7 +49,7 @@ LOOKS_AT_NOTHING = {
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for file in (audit_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2):
+    for file in (audit_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2):
         for service in descriptor_pool.Default().FindFileByName(file.DESCRIPTOR.name).services_by_name.values():
             yield from service.methods
 

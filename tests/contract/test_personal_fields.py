@@ -8,13 +8,22 @@ import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
-from safeguarding.v1 import access_pb2, audit_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import (
+    access_pb2,
+    audit_pb2,
+    insight_pb2,
+    intake_pb2,
+    parked_pb2,
+    partner_pb2,
+    routing_pb2,
+    triage_pb2,
+)
 from tests.integration.bad_input.wrong_fields import rules_of
 
 FILES = sorted(
     {
         file.DESCRIPTOR.name
-        for file in (access_pb2, audit_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2)
+        for file in (access_pb2, audit_pb2, insight_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2)
     }
     | {"safeguarding/v1/common.proto", "safeguarding/v1/concern.proto"}
 )
@@ -31,8 +40,8 @@ IDS = {
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
 """Ids that clients choose, held to a form in which no sentence can be written."""
 CODES = {
-    "area", "agreement", "by", "clock", "ground", "kind", "method", "not_asked", "purpose", "reason", "respond_clock",
-    "work_clock", "rule", "type", "topic", "why", "writer", "error", "field", "name",
+    "agreement", "area", "by", "clock", "columns", "error", "field", "ground", "kind", "method", "name", "not_asked",
+    "purpose", "quarter", "reason", "respond_clock", "rule", "topic", "type", "why", "work_clock", "writer",
 }  # fmt: skip
 """Words of ours, or held to a list or to a form."""
 OUR_WORDS = {"message", "necessity", "right", "source", "words", "wrong"}

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from safeguarding.v1 import (
     audit_pb2_grpc,
+    insight_pb2_grpc,
     intake_pb2_grpc,
     parked_pb2_grpc,
     routing_pb2_grpc,
@@ -37,6 +38,7 @@ from services.intake.api import IntakeApi, KeysApi
 from services.intake.protection import ProtectionApi
 from services.partner_routing.api import RoutingApi
 from services.partner_routing.inbox import InboxApi
+from services.partner_routing.insight import InsightApi
 from services.triage.api import TriageApi
 from tests.fuzz.stage import Defect, Stage
 from tests.unit.audit.log.support import SIGNER, VERIFIER
@@ -121,6 +123,9 @@ class Doors:
         triage_pb2_grpc.add_TriageServicer_to_server(TriageApi(parts["triage"], stage.keys), handlers)
         routing_pb2_grpc.add_RoutingServicer_to_server(
             RoutingApi(parts["partner-routing"], stage.routing_area.snapshot), handlers
+        )
+        insight_pb2_grpc.add_InsightServicer_to_server(
+            InsightApi(parts["partner-routing"], lambda: stage.areas), handlers
         )
         routing_pb2_grpc.add_PartnerInboxServicer_to_server(InboxApi(parts["partner-routing"], stage.keys), handlers)
         triage = stage.services["triage"]

@@ -20,6 +20,7 @@ from pymongo import MongoClient
 
 from safeguarding.v1 import (
     audit_pb2_grpc,
+    insight_pb2_grpc,
     intake_pb2_grpc,
     parked_pb2_grpc,
     routing_pb2_grpc,
@@ -46,6 +47,7 @@ STUBS: dict[str, tuple[Any, str]] = {
     "Protection": (intake_pb2_grpc.ProtectionStub, "intake"),
     "Triage": (triage_pb2_grpc.TriageStub, "triage"),
     "Routing": (routing_pb2_grpc.RoutingStub, "partner-routing"),
+    "Insight": (insight_pb2_grpc.InsightStub, "partner-routing"),
     "PartnerInbox": (routing_pb2_grpc.PartnerInboxStub, "partner-routing"),
     "Audit": (audit_pb2_grpc.AuditStub, "audit"),
     "ParkedRecords": (parked_pb2_grpc.ParkedRecordsStub, "triage"),

@@ -21,6 +21,7 @@ from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched
 from services.partner_routing.domain.closing import closing
+from services.partner_routing.domain.counting import counted
 from services.partner_routing.domain.erasing import told_to_delete
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
@@ -72,9 +73,14 @@ class RoutingDecider:
         return [*first, *_by_rule([*then, *closing(after, rules, context.now)], context)]
 
     def view(self, state: State) -> dict[str, Any]:
-        """What inboxes and clocks need."""
+        """What inboxes, clocks and figures need."""
         partners = sorted({leg.partner_id for leg in state.legs.values() if leg.is_open or leg.to_delete})
-        return {"partners": partners, "clocks": watched(state.clocks), "closed": state.closed}
+        return {
+            "partners": partners,
+            "clocks": watched(state.clocks),
+            "closed": state.closed,
+            "counted": counted(state),
+        }
 
     def _first(self, state: State, given: Input, context: Context) -> list[RoutingFact]:
         match given:

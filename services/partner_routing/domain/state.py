@@ -18,7 +18,7 @@ from safeguarding.v1.common_pb2 import (
 from safeguarding.v1.intake_pb2 import ReferralState
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
 from safeguarding.v1.routing_pb2 import LegState, Offered, Shielded
-from safeguarding.v1.triage_pb2 import FiredRule, RequestedLeg
+from safeguarding.v1.triage_pb2 import SAMENESS_PERSON, FiredRule, RequestedLeg
 from services.known import NOTHING, Known
 from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
 from services.lifecycle import Leg as Stands
@@ -36,6 +36,8 @@ class Leg:
     outcome: int = 0
     declined: int = 0
     """Why, as DeclineReason."""
+    answered_at: datetime | None = None
+    """When its partner took it on or declined."""
     acknowledge_by: Deadline | None = None
     recalled_at: datetime | None = None
     recall_acknowledged: bool = False
@@ -125,6 +127,12 @@ class Asked:
     """Entered in error."""
     questions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By leg: for each question that was put to the raiser, how often they had supplied information before."""
+    decide_by: Deadline | None = None
+    decided_at: datetime | None = None
+    """When it was first decided who must know, or that nobody needs to."""
+    in_time: bool = True
+    same_person: frozenset[str] = frozenset()
+    """Other referrals that seem to be about the same person, without those that a person rejected."""
     decided: frozenset[str] = frozenset()
     """The legs that had come back and about which the desk decided."""
 
@@ -139,6 +147,8 @@ class State:
     """By id, in the order they were offered."""
     told: frozenset[int] = frozenset()
     """Audiences that were told, or for which a reason is recorded why not."""
+    not_told: Mapping[int, int] = field(default_factory=dict)
+    """By audience why it was not told, as NotToldReason; 0 where it was."""
     overdue: frozenset[int] = frozenset()
     """Audiences of whom it was recorded that nobody told them in time."""
     tell_by: Deadline | None = None
@@ -261,10 +271,20 @@ ALREADY_KNOWN = 4
 
 def with_triage(asked: Asked, fact: Any) -> Asked:
     """What triage asks for after one more of its facts."""
-    match fact.WhichOneof("fact"):
+    kind = fact.WhichOneof("fact")
+    if kind in ("routed", "no_further_action") and asked.decided_at is None:
+        at = fact.header.occurred_at.ToDatetime(UTC)
+        in_time = asked.decide_by is None or at <= asked.decide_by.at.ToDatetime(UTC)
+        asked = replace(asked, decided_at=at, in_time=in_time)
+    match kind:
         case "graded":
             fired = asked.fired if fact.graded.overridden else tuple(fact.graded.fired)
-            return replace(asked, grade=fact.graded.grade, fired=fired)
+            decide_by = given(fact.graded, "decide_by")
+            return replace(asked, grade=fact.graded.grade, fired=fired, decide_by=decide_by)
+        case "linked" if SAMENESS_PERSON in fact.linked.same:
+            return replace(asked, same_person=asked.same_person | {fact.linked.other_referral_id})
+        case "link_rejected":
+            return replace(asked, same_person=asked.same_person - {fact.link_rejected.other_referral_id})
         case "routed":
             return replace(
                 asked,
@@ -299,7 +319,8 @@ def with_routing(state: State, fact: Any) -> State:
             leg = Leg(body, at)
             return replace(state, legs={**state.legs, leg.id: leg})
         case "outcome_told":
-            return replace(state, told=state.told | {body.audience})
+            not_told = {**state.not_told, body.audience: body.not_told}
+            return replace(state, told=state.told | {body.audience}, not_told=not_told)
         case "shielded":
             return replace(state, shielded=(*state.shielded, body))
         case "telling_overdue":
@@ -345,7 +366,9 @@ def with_routing(state: State, fact: Any) -> State:
 
 
 def _moved(leg: Leg, kind: str, body: Any, at: datetime) -> Leg:
-    leg = replace(leg, state=STATE_OF_FACT[kind])
+    leg = replace(
+        leg, state=STATE_OF_FACT[kind], answered_at=at if kind in ("accepted", "declined") else leg.answered_at
+    )
     if kind == "completed":
         return replace(leg, outcome=body.outcome)
     if kind == "declined":

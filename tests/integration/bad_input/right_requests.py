@@ -11,6 +11,7 @@ from safeguarding.v1 import (
     audit_pb2,
     common_pb2,
     concern_pb2,
+    insight_pb2,
     intake_pb2,
     parked_pb2,
     partner_pb2,
@@ -169,6 +170,11 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),
     "Routing/RecordTold": ("triage", routing_pb2.RecordToldRequest(**_OWN, told=told())),
     "Routing/Recall": ("triage", routing_pb2.RecallRequest(**_OWN, leg_id=LEG, reason="raised_in_error")),
+    "Insight/GetFigure": (
+        "protection",
+        insight_pb2.GetFigureRequest(figure=insight_pb2.FIGURE_REACH, quarter="2026-Q4"),
+    ),
+    "Insight/GetOwnService": ("partner", insight_pb2.GetOwnServiceRequest(quarter="2026-Q4")),
     "Routing/Shield": (
         "protection",
         routing_pb2.ShieldRequest(

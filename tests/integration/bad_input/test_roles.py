@@ -47,6 +47,8 @@ OPEN_TO: dict[str, set[str]] = {
     "Routing/ReadOutcome": RAISERS,
     "Routing/RecordTold": DESK,
     "Routing/Recall": DESK,
+    "Insight/GetFigure": {"supervisor", "protection", "auditor"},
+    "Insight/GetOwnService": {"partner"},
     "Routing/Shield": DESK | {"protection"},
     "Routing/PreviewDisclosure": DESK | {"protection"},
     "Routing/GetJourney": DESK | {"protection", "auditor"},

@@ -17,6 +17,7 @@ from safeguarding.v1.common_pb2 import LAWFUL_BASIS_SAFEGUARDING
 from safeguarding.v1.intake_pb2 import IntakeFact
 from services import topics
 from tests.contract.test_access_table import LOOKS
+from tests.integration.bad_input import right_requests as right
 from tests.integration.bad_input.support import abuse, ask_if_known
 from tests.integration.house import CALL_SECONDS, STUBS, House, Who, happens
 
@@ -66,6 +67,8 @@ def looks(house: House, people: dict[str, Who], referral: str, leg: str) -> dict
         "Triage/ListWork": (people["triage"], triage.ListWorkRequest(limit=10)),
         "Triage/GetAssessment": (people["triage"], triage.GetAssessmentRequest(referral_id=referral, reason="triage")),
         "Routing/ReadOutcome": (people["officer"], routing_pb2.ReadOutcomeRequest(referral_id=referral)),
+        "Insight/GetFigure": (people["protection"], right.RIGHT["Insight/GetFigure"][1]),
+        "Insight/GetOwnService": (house.who("partner", "safe-harbour"), right.RIGHT["Insight/GetOwnService"][1]),
         "Routing/PreviewDisclosure": (people["protection"], preview(referral)),
         "Routing/GetJourney": (people["protection"], routing_pb2.GetJourneyRequest(referral_id=referral)),
         "PartnerInbox/List": (house.who("partner", "safe-harbour"), routing_pb2.ListRequest(limit=10)),
@@ -123,7 +126,10 @@ def test_a_look_leaves_one_fact_that_lies_on_the_topic_when_the_data_arrives(
     assert (fact.method, fact.kind) == (method, LOOKS[method])
     assert fact.reason
     assert fact.header.sequence == 0
-    if LOOKS[method] not in (LOOKS["Triage/ListWork"], LOOKS["Audit/GetEntries"]):
+    about_nobody = method.startswith("Insight/")
+    if about_nobody:
+        assert not fact.referral_ids
+    elif LOOKS[method] not in (LOOKS["Triage/ListWork"], LOOKS["Audit/GetEntries"]):
         assert fact.header.referral_id == referral
     else:
         assert len(fact.referral_ids) <= 1000

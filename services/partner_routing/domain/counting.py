@@ -1,0 +1,62 @@
+"""What figures count of a referral: a few codes and times in its view, so that no fact is read to count it. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.partner_routing.domain.state import Leg, State
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def counted(state: State) -> dict[str, Any]:
+    """Empty for what nobody raised, and for what was entered in error: that counts nowhere."""
+    raised, raiser, at = state.known.raised, state.known.raiser, state.known.raised_at
+    if raised is None or raiser is None or at is None or state.asked.hidden:
+        return {}
+    raised_at = at.ToDatetime(UTC)
+    asked = state.asked
+    return {
+        "quarter": quarter(raised_at),
+        "area": raised.area,
+        "kind": raised.kinds[0] if raised.kinds else 0,
+        "raiser": raiser.role,
+        "grade": asked.grade,
+        "decided": _seconds(raised_at, asked.decided_at),
+        "in_time": asked.in_time,
+        "repeat": bool(asked.same_person),
+        "outcome": state.outcome_known,
+        "told": [[audience, _told(state, audience)] for audience in sorted(state.audiences)],
+        "legs": [_leg(leg) for leg in state.legs.values()],
+    }
+
+
+def quarter(at: datetime) -> str:
+    """The calendar quarter of a moment, where days count in England."""
+    day = at.astimezone(LONDON)
+    return f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+def _told(state: State, audience: int) -> str:
+    if audience in state.told:
+        return "not_told" if state.not_told.get(audience) else "late" if audience in state.overdue else "in_time"
+    return "overdue" if audience in state.overdue else "waiting"
+
+
+def _leg(leg: Leg) -> dict[str, Any]:
+    late = leg.answered_at is not None and leg.answered_at > leg.offered.respond_by.at.ToDatetime(UTC)
+    return {
+        "partner": leg.partner_id,
+        "service": leg.offered.service,
+        "state": leg.state,
+        "declined": leg.declined,
+        "outcome": leg.outcome,
+        "answered": _seconds(leg.offered_at, leg.answered_at),
+        "late": late,
+    }
+
+
+def _seconds(start: datetime, end: datetime | None) -> int | None:
+    return None if end is None else max(0, int((end - start).total_seconds()))

@@ -1,0 +1,162 @@
+"""Figures: what is counted by what, and which of it may be shown. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from safeguarding.v1 import insight_pb2
+from safeguarding.v1.insight_pb2 import Figure
+from safeguarding.v1.partner_pb2 import Audience
+from safeguarding.v1.routing_pb2 import LegState
+from services.chassis.language import DECLINES, GRADES, KINDS, OUTCOMES, ROLES, SERVICES, EnumWords
+from services.partner_routing.masking import LEAST, masked
+
+Referral = Mapping[str, Any]
+"""What domain.counting keeps of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """Something counted: its row, its column, and how long it took where that is asked."""
+
+    row: str
+    column: str
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A figure: its rows and columns, all of them, and what each referral adds."""
+
+    rows: Sequence[str]
+    columns: Sequence[str]
+    count: Callable[[Referral], Iterator[One]]
+
+
+RAISERS = ("officer", "volunteer", "public", "partner", "system")
+AUDIENCES = EnumWords(Audience.DESCRIPTOR)
+ENDED = {LegState.LEG_STATE_COMPLETED, LegState.LEG_STATE_FAILED}
+ANSWERS = ("in_time", "late", "expired", "recalled", "waiting")
+
+
+def plan(figure: int, areas: Iterable[str]) -> Plan:
+    """What a figure counts; `areas` are all that the force has."""
+    places, kinds, services = sorted(areas), list(KINDS), list(SERVICES)
+    match figure:
+        case Figure.FIGURE_REACH:
+            return Plan(places, RAISERS, lambda each: _one(each["area"], _word(ROLES, each["raiser"])))
+        case Figure.FIGURE_GRADES:
+            return Plan(places, list(GRADES), lambda each: _one(each["area"], _word(GRADES, each["grade"])))
+        case Figure.FIGURE_DECISIONS:
+            return Plan(list(GRADES), ("in_time", "late", "waiting"), _decisions)
+        case Figure.FIGURE_ANSWERS:
+            return Plan(services, ANSWERS, _answers)
+        case Figure.FIGURE_DECLINES:
+            return Plan(services, list(DECLINES), _declines)
+        case Figure.FIGURE_OUTCOMES:
+            return Plan(services, [*OUTCOMES, "failed"], _outcomes)
+        case Figure.FIGURE_REPEATS:
+            return Plan(kinds, ("first", "repeat"), _repeats)
+        case Figure.FIGURE_TELLING:
+            return Plan(list(AUDIENCES), ("in_time", "late", "not_told", "overdue", "waiting"), _telling)
+        case _:
+            raise ValueError(f"no figure {figure}")
+
+
+def figure_of(made: Plan, referrals: Iterable[Referral]) -> insight_pb2.GetFigureResponse:
+    """Count, and mask what must not be shown."""
+    counts: Counter[tuple[str, str]] = Counter()
+    seconds: dict[str, list[int]] = {}
+    for one in (one for each in referrals for one in made.count(each)):
+        counts[one.row, one.column] += 1
+        if one.seconds is not None:
+            seconds.setdefault(one.row, []).append(one.seconds)
+    table = [[counts[row, column] for column in made.columns] for row in made.rows]
+    hidden = masked(table)
+    response = insight_pb2.GetFigureResponse(columns=made.columns)
+    for r, name in enumerate(made.rows):
+        row = response.rows.add(name=name, total=_cell(sum(table[r]), hide=r in hidden.rows))
+        row.cells.extend(_cell(count, hide=(r, c) in hidden.cells) for c, count in enumerate(table[r]))
+        if len(seconds.get(name, ())) >= LEAST and r not in hidden.rows:
+            row.median_seconds = int(median(seconds[name]))
+    response.column_totals.extend(
+        _cell(sum(row[c] for row in table), hide=c in hidden.columns) for c in range(len(made.columns))
+    )
+    response.total.CopyFrom(_cell(sum(map(sum, table)), hide=hidden.total))
+    return response
+
+
+def own_service(partner_id: str, referrals: Iterable[Referral]) -> insight_pb2.GetOwnServiceResponse:
+    """What became of one partner's own legs."""
+    legs = [leg for each in referrals for leg in each["legs"] if leg["partner"] == partner_id]
+    states = Counter(leg["state"] for leg in legs)
+    answered = [leg["answered"] for leg in legs if leg["answered"] is not None]
+    late = sum(leg["late"] for leg in legs)
+    ended = {"expired", "declined", "completed", "failed", "recalled"}
+    by_state = {word: states[LegState.Value(f"LEG_STATE_{word.upper()}")] for word in sorted(ended)}
+    return insight_pb2.GetOwnServiceResponse(
+        offered=len(legs),
+        in_time=len(answered) - late,
+        late=late,
+        open=len(legs) - sum(by_state.values()),
+        median_seconds=int(median(answered)) if answered else None,
+        **by_state,
+    )
+
+
+def _cell(count: int, *, hide: bool) -> insight_pb2.FigureCell:
+    return insight_pb2.FigureCell(masked=hide, count=0 if hide else count)
+
+
+def _word(words: EnumWords, number: int) -> str:
+    return words.word(number) if number else ""
+
+
+def _one(row: str, column: str, seconds: int | None = None) -> Iterator[One]:
+    if row and column:
+        yield One(row, column, seconds)
+
+
+def _decisions(each: Referral) -> Iterator[One]:
+    how = "waiting" if each["decided"] is None else "in_time" if each["in_time"] else "late"
+    return _one(_word(GRADES, each["grade"]), how, each["decided"])
+
+
+def _answers(each: Referral) -> Iterator[One]:
+    for leg in each["legs"]:
+        state, answered = leg["state"], leg["answered"]
+        how = "waiting"
+        if answered is not None:
+            how = "late" if leg["late"] else "in_time"
+        elif state == LegState.LEG_STATE_EXPIRED:
+            how = "expired"
+        elif state == LegState.LEG_STATE_RECALLED:
+            how = "recalled"
+        yield One(_word(SERVICES, leg["service"]), how, answered)
+
+
+def _declines(each: Referral) -> Iterator[One]:
+    for leg in each["legs"]:
+        if leg["declined"]:
+            yield One(_word(SERVICES, leg["service"]), _word(DECLINES, leg["declined"]))
+
+
+def _outcomes(each: Referral) -> Iterator[One]:
+    for leg in each["legs"]:
+        if leg["state"] in ENDED:
+            how = _word(OUTCOMES, leg["outcome"]) or "failed"
+            yield One(_word(SERVICES, leg["service"]), how)
+
+
+def _repeats(each: Referral) -> Iterator[One]:
+    return _one(_word(KINDS, each["kind"]), "repeat" if each["repeat"] else "first")
+
+
+def _telling(each: Referral) -> Iterator[One]:
+    if each["outcome"]:
+        for audience, how in each["told"]:
+            yield One(_word(AUDIENCES, audience), how)
