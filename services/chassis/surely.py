@@ -16,7 +16,7 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
-from services.chassis.times import FIRST_SECOND, LAST_SECOND, NANOSECONDS, TIMESTAMP
+from services.chassis.times import TIMESTAMP, is_time
 
 Check = Callable[[Any], bool]
 
@@ -35,8 +35,7 @@ _checks: dict[str, Check] = {}
 
 
 def surely_right(message: Message) -> bool:
-    """True only where every field keeps its rule and every time is one; False where one does not, or where only
-    protovalidate knows."""
+    """True only where every field keeps its rule and every time is one (times.py); False also where we do not know."""
     descriptor: Any = message.DESCRIPTOR
     check = _checks.get(descriptor.full_name)
     return check(message) if check is not None else _check_of(descriptor)(message)
@@ -81,10 +80,6 @@ class _Writer:
         """The lines for a message in the variable `at`; those of messages within are written in their place."""
         if descriptor.full_name in self._within:
             raise _Unsure  # a message that may hold its own kind
-        if descriptor.full_name == TIMESTAMP:
-            seconds = f"{FIRST_SECOND} <= {at}.seconds <= {LAST_SECOND}"
-            yield f"if not ({seconds} and 0 <= {at}.nanos < {NANOSECONDS}): return False"
-            return
         self._within.append(descriptor.full_name)
         try:
             yield from self._whole(descriptor, at)
@@ -97,12 +92,14 @@ class _Writer:
         finally:
             self._within.pop()
 
-    def _held(self, descriptor: Descriptor, at: str) -> list[str]:
+    def _held(self, descriptor: Descriptor, at: str) -> Iterator[str]:
         """The lines for a message within another; one that we do not know makes us unsure only where it is there."""
+        if descriptor.full_name == TIMESTAMP:
+            yield f"if not {self._new('is_time', is_time)}({at}): return False"
         try:
-            return list(self._message(descriptor, at))
+            yield from list(self._message(descriptor, at))
         except _Unsure:
-            return ["return False"]
+            yield "return False"
 
     def _whole(self, descriptor: Descriptor, at: str) -> Iterator[str]:
         rules = descriptor.GetOptions().Extensions[validate_pb2.message]
@@ -228,10 +225,10 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
 
 def _has_rules(descriptor: Descriptor, seen: frozenset[str] = frozenset()) -> bool:
     """Whether any field within has a rule, or is a time. What has none is never looked at."""
-    if descriptor.full_name == TIMESTAMP:
-        return True
     if descriptor.full_name in seen:
         return False
+    if descriptor.full_name == TIMESTAMP:
+        return True
     seen |= {descriptor.full_name}
     options = descriptor.GetOptions()
     if options.HasExtension(validate_pb2.message):
