@@ -79,6 +79,8 @@ class Recipe(Generic[S]):
     gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] = lambda work: {}
     rules: Callable[[], Any] = lambda: None
     copier: Copier[S] | None = None
+    queried: Sequence[str] = ()
+    """Fields of `view` by which documents are found."""
     read_reply: Reader | None = None
     """Reads records of partners' replies topics; None where the service reads none."""
     checked_by_handler: Collection[str] = field(default_factory=tuple)
@@ -105,7 +107,7 @@ class Service(Generic[S]):
             signal.signal(number, lambda *_: self._ended.set())
         self._http.start()
         recipe, settings = self._recipe, self._settings
-        store = MongoStore(self._collection, recipe.id)
+        store = MongoStore(self._collection, recipe.id, recipe.queried)
         connect = partial(KafkaConsumer, **settings.kafka.consumer(f"{recipe.id}-restore"))
         parse = recipe.decider.fact_type.FromString
         parked = ParkedRecords(parked_topic(recipe.id).name, recipe.id, recipe.upstreams)

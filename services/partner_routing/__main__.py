@@ -45,6 +45,7 @@ def main() -> None:
         decider=RoutingDecider(),
         upstreams={topics.INTAKE.name: ("intake", IntakeFact), topics.TRIAGE.name: ("triage", TriageFact)},
         servicers=servicers,
+        queried=("partners", "counted.quarter"),
         gather=Gatherer(keys).gather,
         rules=area.snapshot,
         copier=RoutingCopier(),

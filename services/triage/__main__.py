@@ -40,6 +40,7 @@ def main() -> None:
         decider=TriageDecider(),
         upstreams={topics.INTAKE.name: (INTAKE, IntakeFact), topics.ROUTING.name: (ROUTING, RoutingFact)},
         servicers=servicers,
+        queried=("waiting",),
         gather=Gatherer(keys, index, Referrals(store["referrals"])).gather,
         rules=area.now,
     )

@@ -105,14 +105,18 @@ def _as_raise(raised: tuple[tuple[str, int], Sequence[str]]) -> UpdateMany:
 class MongoStore:
     """The store on a collection of a service's own. Used by the engine's thread alone, but for `load`."""
 
-    def __init__(self, collection: Collection[dict[str, Any]], writer: str) -> None:
+    def __init__(self, collection: Collection[dict[str, Any]], writer: str, queried: Sequence[str] = ()) -> None:
+        """`queried` are the fields of `view` by which documents are found."""
         self._collection = collection
         self._writer = writer
+        self._queried = queried
 
     def prepare(self) -> None:
-        """Make the indexes that saves and scans need."""
+        """Make the indexes that saves, scans and queries need; the local store keeps the first alone, and scans."""
         try:
             self._collection.create_index([("_id", ASCENDING), ("revision", ASCENDING)], unique=True)
+            for field in ("pending", "view.next_clock", *(f"view.{name}" for name in self._queried)):
+                self._collection.create_index([(field, ASCENDING)])
         except PyMongoError as error:
             raise self._away(error) from error
 
