@@ -48,6 +48,7 @@ OUTCOMES = EnumWords(partner_pb2.Outcome.DESCRIPTOR)
 DECLINES = EnumWords(partner_pb2.DeclineReason.DESCRIPTOR)
 FAILURES = EnumWords(partner_pb2.FailureReason.DESCRIPTOR)
 NOT_TOLD = EnumWords(partner_pb2.NotToldReason.DESCRIPTOR)
+NEEDS = EnumWords(common_pb2.Need.DESCRIPTOR)
 NO_FURTHER_ACTION = EnumWords(triage_pb2.NoFurtherActionReason.DESCRIPTOR)
 
 # As fields of a model: a word in the file, the enum's number in the program.
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     Decline: TypeAlias = partner_pb2.DeclineReason.ValueType
     Failure: TypeAlias = partner_pb2.FailureReason.ValueType
     NotTold: TypeAlias = partner_pb2.NotToldReason.ValueType
+    Need: TypeAlias = common_pb2.Need.ValueType
     NoFurtherAction: TypeAlias = triage_pb2.NoFurtherActionReason.ValueType
 else:
     Kind = Annotated[int, PlainValidator(KINDS.number)]
@@ -76,4 +78,5 @@ else:
     Decline = Annotated[int, PlainValidator(DECLINES.number)]
     Failure = Annotated[int, PlainValidator(FAILURES.number)]
     NotTold = Annotated[int, PlainValidator(NOT_TOLD.number)]
+    Need = Annotated[int, PlainValidator(NEEDS.number)]
     NoFurtherAction = Annotated[int, PlainValidator(NO_FURTHER_ACTION.number)]

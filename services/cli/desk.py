@@ -52,7 +52,8 @@ def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = F
     item = found.item
     showing.line(f"{item.referral_id}: {showing.word(item, 'grade')}, sequence {item.sequence}")
     for rule in found.fired:
-        showing.line(f"  {rule.rule_id}: {rule.words} ({rule.source}{'' if rule.confirmed else '; not confirmed'})")
+        unsure = "" if rule.confirmed else f"; not confirmed: {rule.unconfirmed_reason}"
+        showing.line(f"  {rule.rule_id}: {rule.words} ({rule.source}{unsure})")
     for number, narrative in enumerate(found.narratives, start=1):
         showing.line(f"  {number}. {narrative}")
 

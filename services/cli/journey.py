@@ -42,6 +42,14 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
         title="clocks that came far",
     )
     showing.table(
+        ("clock", "in words", "source", "confirmed"),
+        (
+            (each.clock, each.words, each.source, "yes" if each.confirmed else f"no: {each.unconfirmed_reason}")
+            for each in found.stated
+        ),
+        title="where clocks come from",
+    )
+    showing.table(
         ("clock", "until"), ((clock.clock, showing.moment(clock.at)) for clock in found.clocks), title="clocks"
     )
 

@@ -21,7 +21,7 @@ from services.partner_routing.area import Snapshot
 from services.partner_routing.domain import State
 from services.partner_routing.domain.closing import outcome_words
 from services.partner_routing.preview import have_it, previewed
-from services.partner_routing.views import Referrals, journey
+from services.partner_routing.views import Referrals, journey, stated_clocks
 
 
 class RoutingApi(routing_pb2_grpc.RoutingServicer):
@@ -108,7 +108,9 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
             reason="journey",
             referral_ids=[request.referral_id],
         )
-        return journey(document)
+        found = journey(document)
+        found.stated.extend(stated_clocks(found, self._area().clocks))
+        return found
 
     def ReleasePartner(  # noqa: N802 - the RPC's name
         self, request: routing_pb2.ReleasePartnerRequest, context: grpc.ServicerContext

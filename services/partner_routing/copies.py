@@ -99,6 +99,8 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
         respond_by=offered.respond_by,
         given=sorted({each.group for each in offered.given if each.group in given.get(each.subject, ())}),
         lead=offered.lead,
+        end_report=offered.end_report,
+        needs=offered.needs,
     )
     if known.raised is not None:
         offer.kinds.extend(known.raised.kinds)

@@ -11,6 +11,7 @@ from safeguarding.v1.common_pb2 import ClockReached
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
+from services.chassis.clocks import Clocks
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
 from services.lifecycle import UNANSWERED
@@ -88,6 +89,23 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
     )
     response.clocks.extend(clock.deadline for clock in state.clocks)
     return response
+
+
+def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks) -> list[routing_pb2.StatedClock]:
+    """The clocks that a journey names, each with where it comes from and whether a practitioner confirmed it."""
+    legs = [clock for leg in found.legs for clock in (leg.respond_by, leg.review_by, leg.work_by, leg.acknowledge_by)]
+    reached = [each.deadline for each in found.reached]
+    names = {each.clock for each in (*found.clocks, *legs, *reached)} & set(clocks.rules)
+    return [
+        routing_pb2.StatedClock(
+            clock=name,
+            words=clocks.rules[name].words,
+            source=clocks.rules[name].source,
+            confirmed=clocks.rules[name].confirmed,
+            unconfirmed_reason=clocks.rules[name].unconfirmed_reason,
+        )
+        for name in sorted(names)
+    ]
 
 
 def _reached(document: Document[State]) -> list[ClockReached]:

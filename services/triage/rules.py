@@ -17,7 +17,7 @@ from safeguarding.v1.common_pb2 import GRADE_GREEN, GRADE_UNSPECIFIED, LAWFUL_BA
 from safeguarding.v1.triage_pb2 import FiredRule
 from services.chassis.areafile import Sourced, Strict, Wrong, read, refuse
 from services.chassis.clocks import load_clocks
-from services.chassis.language import GRADES, Basis, Grade, Service
+from services.chassis.language import GRADES, Basis, Grade, Need, Service
 from services.triage.conditions import Example, Features, Seen, When
 
 __all__ = ["Assessment", "Features", "LegRequest", "Rule", "Rules", "load_rules", "respond_clock"]
@@ -41,6 +41,10 @@ class Leg(Strict):
     """A clock of clocks.toml; the clock of the grade where none is named."""
     work_clock: Code | None = None
     """A clock of clocks.toml for the work once it is taken on, where law or an agreement sets one."""
+    end_report: bool = False
+    """The work may end only with a report of it."""
+    needs: Sequence[Need] = ()
+    """What the person needs, as far as the rule's signs tell."""
 
 
 class Rule(Sourced):
@@ -87,6 +91,7 @@ class Rule(Sourced):
             words=self.words,
             source=self.source,
             confirmed=self.confirmed,
+            unconfirmed_reason=self.unconfirmed_reason,
             grade=self.grade,
         )
 
@@ -102,6 +107,8 @@ class LegRequest:
     rule_ids: tuple[str, ...]
     respond_clock: str
     work_clock: str = ""
+    end_report: bool = False
+    needs: tuple[Need, ...] = ()
     own_clock: bool = False
     """True where the rule names the clock, so that another grade does not change it."""
 
@@ -188,6 +195,8 @@ def _merged(fired: Sequence[Rule]) -> Iterable[LegRequest]:
             rule_ids=tuple(rule.id for rule, _ in requests),
             respond_clock=strongest.respond_clock or "",
             work_clock=next((leg.work_clock for _, leg in requests if leg.work_clock), ""),
+            end_report=any(leg.end_report for _, leg in requests),
+            needs=tuple(dict.fromkeys(need for _, leg in requests for need in leg.needs)),
             own_clock=strongest.respond_clock is not None,
         )
 

@@ -14,11 +14,12 @@ from kafka import KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
 from safeguarding.v1 import partner_pb2, routing_pb2, routing_pb2_grpc
+from safeguarding.v1.concern_pb2 import Narrative
 from safeguarding.v1.partner_pb2 import OUTCOME_SUPPORTED, Copy, PartnerRecord, Reply
 from safeguarding.v1.routing_pb2 import LegState
 from services.chassis.kafka_settings import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS
 from services.chassis.pulse import Pulse
-from services.chassis.sealing import copy_info, open_with
+from services.chassis.sealing import copy_info, open_with, reply_info, seal_to
 from services.cli.local import home as files
 from services.cli.local import partners
 from services.cli.local.stack import Stack
@@ -31,6 +32,7 @@ DESKS = 4
 """People who work at one inbox at the same time."""
 AGAIN = 0.3
 SEND_SECONDS = 15.0
+REPORT = "What was done, for which need, and how it stands now."
 REPLIES = uuid.UUID("6f3c3f9a-5c7e-5f0e-8a43-5c8f8ce2d7d1")
 """Namespace of reply ids: the same copy is always answered by the same ids, so a repeat is taken once."""
 
@@ -53,6 +55,7 @@ class KafkaPartner:
         self._id = partner
         self._file = files.read_json(partners.login_file(table.stack.home, partner))
         self._key = bytes.fromhex(partners.private_key_file(table.stack.home, partner).read_text())
+        self._routing_key = bytes.fromhex(self._file["routing_public_key"])
         self._producer: KafkaProducer | None = None
 
     def run(self) -> None:
@@ -109,7 +112,7 @@ class KafkaPartner:
             self._table.ledger.read(self._id, record.event_id, raw.value, copy)
             if copy.HasField("offer"):
                 offers.append(copy)
-        if self._send([reply for copy in offers for reply in replies_to(copy)]):
+        if self._send([reply for copy in offers for reply in replies_to(copy, self._id, self._routing_key)]):
             for copy in offers:
                 self._table.ledger.answered(self._id, copy.referral_id)
 
@@ -146,13 +149,13 @@ class KafkaPartner:
         return False
 
 
-def replies_to(copy: Copy) -> list[Reply]:
-    """What a partner answers to an offer: it takes the leg on, and supports the person."""
+def replies_to(copy: Copy, partner_id: str, routing_key: bytes) -> list[Reply]:
+    """What a partner answers to an offer: it takes the leg on, and supports the person, with a report where wanted."""
     steps: list[dict[str, Any]] = [
         {"accepted": partner_pb2.AcceptedReply()},
         {"outcome": partner_pb2.OutcomeReply(outcome=OUTCOME_SUPPORTED)},
     ]
-    return [
+    replies = [
         Reply(
             reply_id=str(uuid.uuid5(REPLIES, f"{copy.event_id}/{number}")),
             referral_id=copy.referral_id,
@@ -161,6 +164,10 @@ def replies_to(copy: Copy) -> list[Reply]:
         )
         for number, step in enumerate(steps)
     ]
+    if copy.offer.end_report:
+        info = reply_info(partner_id, copy.leg_id, replies[-1].reply_id)
+        replies[-1].sealed_note = seal_to(routing_key, info, Narrative(text=REPORT).SerializeToString())
+    return replies
 
 
 class InboxPartner:
@@ -172,6 +179,8 @@ class InboxPartner:
         channel = table.channels.to("partner-routing", Who("partner", partner))
         self._stub = routing_pb2_grpc.PartnerInboxStub(channel)
         self._opened: set[str] = set()
+        self._reports: set[str] = set()
+        """The legs that end only with a report."""
 
     def run(self) -> None:
         """Play until told to stop."""
@@ -201,10 +210,13 @@ class InboxPartner:
             copy = self._stub.OpenCopy(routing_pb2.OpenCopyRequest(**where), timeout=CALL_SECONDS).copy
             self._table.ledger.read(self._id, copy.event_id, copy.SerializeToString(deterministic=True), copy)
             self._opened.add(item.leg_id)
+            if copy.offer.end_report:
+                self._reports.add(item.leg_id)
         if item.state == LegState.LEG_STATE_OFFERED:
             accept = routing_pb2.InboxCommand(idempotency_key=f"accept-{item.leg_id}", **where)
             self._stub.Accept(routing_pb2.AcceptRequest(command=accept), timeout=CALL_SECONDS)
-        complete = routing_pb2.InboxCommand(idempotency_key=f"complete-{item.leg_id}", **where)
+        note = REPORT if item.leg_id in self._reports else ""
+        complete = routing_pb2.InboxCommand(idempotency_key=f"complete-{item.leg_id}", note=note, **where)
         request = routing_pb2.CompleteRequest(command=complete, outcome=OUTCOME_SUPPORTED)
         self._stub.Complete(request, timeout=CALL_SECONDS)
         self._table.ledger.answered(self._id, item.referral_id)

@@ -44,7 +44,7 @@ CODES = {
     "purpose", "quarter", "reason", "respond_clock", "rule", "topic", "type", "why", "work_clock", "writer",
 }  # fmt: skip
 """Words of ours, or held to a list or to a form."""
-OUR_WORDS = {"message", "necessity", "right", "source", "words", "wrong"}
+OUR_WORDS = {"unconfirmed_reason", "message", "necessity", "right", "source", "words", "wrong"}
 """Sentences from rules, agreements and this code, without what anybody wrote."""
 UNREADABLE = {"ciphertext", "nonce", "sealed_copy", "sealed_note", "copy_sha256", "sha256", "request_hmac"}
 """Encrypted, or a hash of what is encrypted, or keyed."""

@@ -184,6 +184,8 @@ def _offered(
         purpose=request.purpose,
         basis=request.basis,
         necessity=request.necessity,
+        end_report=request.end_report,
+        needs=request.needs,
         agreement=agreement,
         given=[Given(group=g, subject=s, rule=r) for g, s, r in disclosed.given if present(state.known, g, s)],
         withheld=[Withheld(group=g, subject=s, rule=r) for g, s, r in disclosed.withheld if present(state.known, g, s)],

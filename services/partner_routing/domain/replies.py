@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import Deadline, Sealed
 from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import Refused, Why
-from services.lifecycle import LEG_MOVES, require
+from services.lifecycle import LEG_MOVES, legal, require
 from services.partner_routing.domain.erasing import CONFIRMED, confirmed
 from services.partner_routing.domain.offers import AreaRules
 from services.partner_routing.domain.state import Leg, State
@@ -44,6 +45,9 @@ def taken(
     require(LEG_MOVES, name, leg.stands, ROLE_PARTNER, but=barred)
     if step == "asked" and note is None:
         raise Refused(Why.ILLEGAL, "the referral was erased", "nobody can be asked any more")
+    if step == "outcome" and note is None and state.request(leg).end_report:
+        right = "the same with what was done, for which need, and how it stands now, as the note"
+        raise Refused(Why.ILLEGAL, "this work ends with a report, and there is none", right, legal=_steps(leg, barred))
     fact = _fact(leg, step, reply, note, _review_by(leg, rules, now))
     work_clock = state.request(leg).work_clock
     if step == "accepted" and work_clock:
@@ -53,6 +57,10 @@ def taken(
         fact.accepted.work_by.at.FromDatetime(rules.deadline(work_clock, start))
         fact.accepted.work_from.FromDatetime(start)
     return [fact]
+
+
+def _steps(leg: Leg, barred: Mapping[str, tuple[str, str]]) -> list[str]:
+    return legal(LEG_MOVES, leg.stands, ROLE_PARTNER, barred)
 
 
 def _may_tell(state: State, leg: Leg, audience: int) -> bool:

@@ -240,6 +240,8 @@ def _requested(given: Input, legs: Iterable[AskedLeg]) -> list[triage_pb2.Reques
             rule_ids=leg.rule_ids,
             respond_clock=leg.respond_clock,
             work_clock=leg.work_clock,
+            end_report=leg.end_report,
+            needs=leg.needs,
         )
         for leg in legs
     ]

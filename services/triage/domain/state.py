@@ -27,6 +27,8 @@ class AskedLeg(Protocol):
     rule_ids: Sequence[str]
     respond_clock: str
     work_clock: str
+    end_report: bool
+    needs: Sequence[Any]
 
 
 class Fired(Protocol):

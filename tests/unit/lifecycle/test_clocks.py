@@ -12,7 +12,7 @@ from safeguarding.v1 import partner_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE
 from services.chassis.clocks import load_clocks
 from services.partner_routing.copies import content
-from services.partner_routing.views import inbox, journey
+from services.partner_routing.views import inbox, journey, stated_clocks
 from services.triage.rules import load_rules
 from tests.unit.domains import DESK, NOON, Life, kinds_of, sealed
 from tests.unit.partner_routing.life import ACCEPTED, HOUR, LEG, ON_HOLD, PROGRESS, life_of, reply, request
@@ -233,4 +233,28 @@ def test_each_clock_of_work_in_the_areas_rules_says_where_it_comes_from() -> Non
     assert named == {name for name in CLOCKS.rules if name.startswith("work_")}
     assert all(CLOCKS.rules[name].source for name in named)
     assert CLOCKS.from_raising("work_child_assessment")
-    assert [name for name in sorted(named) if CLOCKS.rules[name].confirmed] == ["work_child_assessment"]
+    assert [name for name in sorted(named) if CLOCKS.rules[name].confirmed] == [
+        "work_child_assessment",
+        "work_mappa_level_2",
+    ]
+
+
+def test_a_journey_says_of_each_of_its_clocks_where_it_comes_from_and_whether_it_was_confirmed() -> None:
+    asked = request()
+    asked.respond_clock, asked.work_clock = "respond_child_referral", "work_strategy_discussion"
+    life = life_of(asked)
+    reply(life, ACCEPTED)
+
+    stated = {each.clock: each for each in stated_clocks(journey(life.document), CLOCKS)}
+
+    assert set(stated) == {"respond_child_referral", "work_strategy_discussion", "review"}
+    assert stated["respond_child_referral"].confirmed
+    assert not stated["work_strategy_discussion"].confirmed
+    assert "one council" in stated["work_strategy_discussion"].unconfirmed_reason
+    assert all(each.words and each.source for each in stated.values())
+
+
+def test_a_rule_that_nobody_confirmed_says_why_wherever_it_is_kept() -> None:
+    for rule in load_rules(AREA).all:
+        kept = rule.as_fired()
+        assert bool(kept.unconfirmed_reason) != kept.confirmed

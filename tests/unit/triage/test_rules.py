@@ -168,7 +168,7 @@ def test_there_are_thirty_rules_and_every_unconfirmed_one_says_why() -> None:
         ("when.dash_score_at_least = 14", "when.dash_at_least = 14", "dash_at_least", "unknown key 'dash_at_least'"),
         ('id = "weapon"', 'id = "immediate_danger"', 'id = "immediate_danger"', "is used twice"),
         ('when.signs = ["weapon"]', 'when.signs = ["wepon"]', "wepon", "'wepon' is no sign"),
-        ('service = "probation"', 'service = "parole"', "parole", "'parole' is no such word"),
+        ('service = "farm_watch"', 'service = "parole"', "parole", "'parole' is no such word"),
         (
             'respond_clock = "respond_before_school"',
             'respond_clock = "respond_before_tea"',
