@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,48 @@ def hashing(entries: int) -> Contest:
     )
 
 
+def verifying(entries: int) -> Contest:
+    """`audit verify --log-only` beside Tessera's fsck, on one log."""
+    folder = CHECKOUT / "build" / f"bench-log-of-{entries}"
+    vkey = folder.with_suffix(".vkey")
+
+    def made() -> None:
+        if not vkey.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            settings = {"folder": str(folder), "entries": entries, "make": True}
+            _run([sys.executable, "-m", "tests.performance.arms.log_verify"], json.dumps(settings))
+
+    def ours() -> Sample:
+        made()
+        return _python("log_verify", {"folder": str(folder)})
+
+    def fsck() -> Sample:
+        made()
+        options = ["-folder", str(folder), "-entries", str(entries), "-fsck", vkey.read_text()]
+        return _sample([_built(), *options], "")
+
+    return Contest(
+        "log, verified",
+        f"a log of {entries:,} leaves, read from its folder and verified whole",
+        {"audit verify --log-only": ours, "tessera fsck": fsck},
+        [Claim("10.verify", "verify to Tessera's fsck, by CPU time", "audit verify --log-only", "tessera fsck", 0.5)],
+    )
+
+
+def memory(entries: int) -> Contest:
+    """Resident memory does not grow with the log."""
+    few = 10_000
+    return Contest(
+        "log, memory",
+        f"{few:,} and {entries:,} entries of 400 bytes, 1,000 at a time",
+        {
+            "few": lambda: _ours(few, in_flight=1_000),
+            "many": lambda: _ours(entries, in_flight=1_000),
+        },
+        [Claim("10.memory", f"{entries:,} entries to {few:,}", "many", "few", 1.1, "memory", "at most")],
+    )
+
+
 def _ours(entries: int, **settings: int) -> Sample:
     with tempfile.TemporaryDirectory(dir=CHECKOUT / "build", prefix="bench-log-") as folder:
         return _python("log_append", {"folder": f"{folder}/log", "entries": entries, **settings})
@@ -96,21 +138,29 @@ def _python(arm: str, settings: Mapping[str, Any]) -> Sample:
 
 
 def _tessera(entries: int, *options: str) -> Sample:
-    if not BUILT.exists():
-        command = ["go", "build", "-trimpath", "-o", str(BUILT), "."]
-        subprocess.run(command, cwd=TESSERA, check=True, timeout=BUILD_SECONDS)
     folder = Path(tempfile.mkdtemp(dir=CHECKOUT / "build", prefix="bench-tessera-log-"))
     try:
-        return _sample([str(BUILT), "-folder", str(folder), "-entries", str(entries), *options], "")
+        return _sample([_built(), "-folder", str(folder), "-entries", str(entries), *options], "")
     finally:
         shutil.rmtree(folder)
 
 
-def _sample(command: Sequence[str], given: str) -> Sample:
-    """What the arm says of itself: its own CPU time and resident memory."""
-    done = subprocess.run(
+@cache
+def _built() -> str:
+    command = ["go", "build", "-trimpath", "-o", str(BUILT), "."]
+    subprocess.run(command, cwd=TESSERA, check=True, timeout=BUILD_SECONDS)
+    return str(BUILT)
+
+
+def _run(command: Sequence[str], given: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         command, cwd=CHECKOUT, input=given, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
     )
+
+
+def _sample(command: Sequence[str], given: str) -> Sample:
+    """What the arm says of itself: its own CPU time and resident memory."""
+    done = _run(command, given)
     if done.returncode:
         return Sample(void=f"ended with {done.returncode}: {done.stderr.strip().splitlines()[-1:]}")
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from services.audit.log.writer import Writer
 from tests.performance.process import most_resident
 
 ENTRY_BYTES = 400
+DIFFERENT = 4_000
+"""Entries come again after so many: what is measured is not their making."""
 PLACE = ("00000000-0000-4000-8000-000000000000", 0)
 
 
@@ -34,45 +37,50 @@ class Settings:
 
 def main() -> None:
     settings = Settings(**json.loads(sys.stdin.read()))
-    made = [str(number).encode().ljust(ENTRY_BYTES, b"\0") for number in range(settings.entries)]
+    made = [str(number).encode().ljust(ENTRY_BYTES, b"\0") for number in range(DIFFERENT)]
     with Writer(Path(settings.folder), Signer("bench.invalid/log", Ed25519PrivateKey.generate())) as writer:
         cpu, began = time.process_time(), time.monotonic()
-        took = _paced(writer, made, settings.rate) if settings.rate else _saturated(writer, made, settings.in_flight)
+        took = _paced(writer, made, settings) if settings.rate else _saturated(writer, made, settings)
         wall, cpu = time.monotonic() - began, time.process_time() - cpu
+        memory = most_resident()  # before what is measured is sorted
         assert writer.tree.size == settings.entries
-    took.sort()
+    took = array("f", sorted(took))
     found = {
         "per_second": settings.entries / wall,
         "per_cpu": settings.entries / cpu,
         "p50": took[len(took) // 2] * 1_000,
         "p99": took[len(took) * 99 // 100] * 1_000,
-        "memory": most_resident(),
+        "memory": memory,
     }
     sys.stdout.write(json.dumps(found) + "\n")
 
 
-def _saturated(writer: Writer, made: Sequence[bytes], in_flight: int) -> list[float]:
-    took: list[float] = []
-    for start in range(0, len(made), in_flight):
+def _saturated(writer: Writer, made: Sequence[bytes], settings: Settings) -> array[float]:
+    took = array("f")
+    for start in range(0, settings.entries, settings.in_flight):
         began = time.monotonic()
-        some = made[start : start + in_flight]
-        writer.append(Batch(some, {PLACE: (start, start + len(some))}))
-        took += [time.monotonic() - began] * len(some)
+        until = min(start + settings.in_flight, settings.entries)
+        writer.append(_batch(made, start, until))
+        took.extend([time.monotonic() - began] * (until - start))
     return took
 
 
-def _paced(writer: Writer, made: Sequence[bytes], rate: int) -> list[float]:
+def _batch(made: Sequence[bytes], start: int, until: int) -> Batch:
+    return Batch([made[number % DIFFERENT] for number in range(start, until)], {PLACE: (start, until)})
+
+
+def _paced(writer: Writer, made: Sequence[bytes], settings: Settings) -> array[float]:
     """Each is due at its own time; what is due goes in together, as the sequencer takes what a poll gave it."""
-    took: list[float] = []
+    took, rate = array("f"), settings.rate
     began, done = time.monotonic(), 0
-    while done < len(made):
-        due = min(len(made), int((time.monotonic() - began) * rate) + 1)
+    while done < settings.entries:
+        due = min(settings.entries, int((time.monotonic() - began) * rate) + 1)
         if due == done:
             time.sleep(max(0.0, began + done / rate - time.monotonic()))
             continue
-        writer.append(Batch(made[done:due], {PLACE: (done, due)}))
+        writer.append(_batch(made, done, due))
         now = time.monotonic()
-        took += [now - (began + number / rate) for number in range(done, due)]
+        took.extend(now - (began + number / rate) for number in range(done, due))
         done = due
     return took
 
