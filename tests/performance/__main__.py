@@ -27,6 +27,7 @@ class Size:
         self.stream = 5_000 if quick else 50_000
         self.log = 60_000 if quick else 300_000
         self.log_many = 100_000 if quick else 1_000_000
+        self.log_sequenced = 20_000 if quick else 100_000
         self.log_waits = 20_000 if quick else 100_000
         self.log_seconds = 4 if quick else 20
 
@@ -42,6 +43,7 @@ ROWS: dict[str, Make] = {
     "10m": lambda ground, size: log_rows.latency(1_000, size.log_seconds),
     "10h": lambda ground, size: log_rows.hashing(size.log),
     "10v": lambda ground, size: log_rows.verifying(size.log_many),
+    "10s": lambda ground, size: log_rows.sequencing(ground, size.log_sequenced),
     "10r": lambda ground, size: log_rows.memory(size.log_many),
 }
 

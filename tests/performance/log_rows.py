@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.local.home import CHECKOUT
+from tests.performance.ground import Ground
 from tests.performance.result import Claim, Contest, Sample
+from tests.performance.work import hop_facts
 
 TESSERA = CHECKOUT / "tests" / "performance" / "tessera"
 BUILT = CHECKOUT / "build" / "bench-tessera"
@@ -111,6 +113,37 @@ def verifying(entries: int) -> Contest:
         f"a log of {entries:,} leaves, read from its folder and verified whole",
         {"audit verify --log-only": ours, "tessera fsck": fsck},
         [Claim("10.verify", "verify to Tessera's fsck, by CPU time", "audit verify --log-only", "tessera fsck", 0.5)],
+    )
+
+
+def sequencing(ground: Ground, entries: int) -> Contest:
+    """From Kafka to a log that is signed and an index that is committed."""
+    [topic] = ground.topics(["bench.sequencer"])
+    ground.load(topic, hop_facts(entries))
+
+    def arm(kind: str) -> Sample:
+        with tempfile.TemporaryDirectory(dir=CHECKOUT / "build", prefix="bench-log-") as folder:
+            told = {"topic": topic, "entries": entries, "kind": kind, "database": "audit_bench"}
+            return _python("log_sequencer", {**ground.settings, **told, "folder": f"{folder}/log"})
+
+    def slower() -> Sample:
+        halves = [arm("log"), arm("index")]
+        return next((half for half in halves if half.void), min(halves, key=lambda half: half.per_second))
+
+    return Contest(
+        "sequencer",
+        f"{entries:,} records of a topic of 4 partitions, to the log and to the index",
+        {"sequencer": lambda: arm("whole"), "the slower of its halves": slower},
+        [
+            Claim(
+                "10.sequencer",
+                "sequencer to the slower of: Kafka to log; index alone",
+                "sequencer",
+                "the slower of its halves",
+                0.8,
+                "per_second",
+            )
+        ],
     )
 
 
