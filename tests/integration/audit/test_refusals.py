@@ -1,4 +1,4 @@
-"""What stops the sequencer, and that it says so: a full disk, a second writer, an old copy of its log."""
+"""What stops the sequencer, and that it says so: a full disk, a second writer, an old copy of its log, no witness."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from services.audit.log.checkpoint import open_checkpoint
 from services.audit.log.disk import Disk
 from services.audit.log.verify import verify
 from services.cli.local.stack import Stack
+from tests.fakes.witness import Witness
 from tests.integration.audit.alone import Alone, started
 from tests.integration.audit.conftest import SCHOOL
-from tests.integration.audit.support import everywhere, log_of, on_the_broker, send, wait_for_all, wait_until
+from tests.integration.audit.support import everywhere, log_of, on_the_broker, send, verifier, wait_for_all, wait_until
 from tests.unit.audit.log.support import VERIFIER
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -101,3 +103,42 @@ def test_an_old_copy_of_the_log_is_refused_with_both_sizes(
     assert f"{old} entries" in said
     assert f"{log_of(audit).size} entries" in said or f"{old + 20} entries" in said
     assert "an old copy of the log was restored" in said
+
+
+def test_a_configured_witness_cosigns_what_is_served_and_without_it_nothing_is(
+    audit: Stack, broker: Stack, tmp_path: Path
+) -> None:
+    """A further audit with a log, a database and a witness of its own."""
+    folder, said = tmp_path / "log", tmp_path / "said"
+    own = {
+        "LOG": str(folder),
+        "LOG_SECOND_MEMORY": str(tmp_path / "signed"),
+        "MONGO_DATABASE": f"audit_{tmp_path.name[-8:]}".replace("-", "_"),
+        "LOG_WITNESSES": str(tmp_path / "witnesses.toml"),
+    }
+    key = verifier(audit)
+
+    def cosigned() -> int:
+        try:
+            note = (folder / "checkpoint").read_bytes()
+        except FileNotFoundError:
+            return 0
+        checkpoint, opened = open_checkpoint(note, key, [witness.remote.key])
+        return checkpoint.tree.size if len(opened.verified) == 2 else 0
+
+    with Witness("witness.test.invalid/w", key) as witness:
+        listed = f'[[witness]]\nkey = "{witness.remote.key}"\nurl = "{witness.remote.url}"\n'
+        (tmp_path / "witnesses.toml").write_text(f"quorum = 1\n{listed}")
+        process = started(audit, said, "services.audit", **own)
+        try:
+            wait_until(lambda: cosigned() >= sum(on_the_broker(audit).values()) > 0, what="all is cosigned")
+            witness.away = True
+            size = cosigned()
+            send(broker, everywhere(20, SCHOOL.id))
+            wait_until(lambda: "fewer than 1 witnesses cosigned" in said.read_text(), what="it says why it waits")
+            assert cosigned() == size
+            witness.away = False
+            wait_until(lambda: cosigned() >= size + 20, what="it goes on by itself")
+        finally:
+            process.terminate()
+            process.wait(30)
