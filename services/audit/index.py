@@ -26,7 +26,7 @@ EVENTS = "events"
 LOG = "log"
 """What is known of the log: `covered`, up to where this index holds it; `signed`, the tree that was signed last."""
 COVERED, SIGNED = "covered", "signed"
-FORM = 2
+FORM = 3
 """Which fields the documents have: an index of another form is made again from the log and the topics."""
 DUPLICATE_KEY = 11000
 
