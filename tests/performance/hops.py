@@ -18,8 +18,11 @@ WHY = (
 )
 
 
+BARE = "these forward what they read; the engine decides, makes a new fact with id and headers, and keeps its document."
+
+
 def stock(ground: Ground, events: int) -> Contest:
-    """Row 1: through the engine on our transport, beside a stock agent."""
+    """Rows 1 and 2: through the engine on our transport, beside a stock agent and its peers."""
     hop = _hop(ground, events, "stock")
     return Contest(
         "one hop",
@@ -28,6 +31,9 @@ def stock(ground: Ground, events: int) -> Contest:
             "engine": lambda: hop.run("hop_engine"),
             "stock faust": lambda: hop.run("hop_faust"),
             "floor: kafka-python loop": lambda: hop.run("hop_floor"),
+            "aiokafka loop": lambda: hop.run("hop_aiokafka"),
+            "confluent-kafka loop": lambda: hop.run("hop_confluent"),
+            "sentry-arroyo": lambda: hop.run("hop_arroyo"),
         },
         [
             Claim(
@@ -38,6 +44,27 @@ def stock(ground: Ground, events: int) -> Contest:
                 15,
                 reached=4,
                 why=WHY,
+            ),
+            Claim(
+                "2.aiokafka",
+                "one hop: engine to bare aiokafka loop",
+                "engine",
+                "aiokafka loop",
+                0.8,
+                reached=0.3,
+                why=BARE,
+            ),
+            Claim(
+                "2.confluent",
+                "one hop: engine to bare confluent-kafka loop",
+                "engine",
+                "confluent-kafka loop",
+                0.5,
+                reached=0.2,
+                why=BARE,
+            ),
+            Claim(
+                "2.arroyo", "one hop: engine to sentry-arroyo", "engine", "sentry-arroyo", 1.8, reached=0.6, why=BARE
             ),
             Claim("1.floor", "one hop: engine to bare loop", "engine", "floor: kafka-python loop", 0),
         ],

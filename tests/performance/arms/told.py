@@ -31,3 +31,28 @@ def aiokafka_login() -> dict[str, Any]:
         "sasl_plain_username": told()["username"],
         "sasl_plain_password": told()["password"],
     }
+
+
+def librdkafka_producer() -> dict[str, Any]:
+    """A producer of confluent-kafka, or of arroyo, which stands on it."""
+    return {**_librdkafka(), "acks": "all", "enable.idempotence": True}
+
+
+def librdkafka_consumer() -> dict[str, Any]:
+    """A consumer of theirs that commits only when told."""
+    return {
+        **_librdkafka(),
+        "group.id": told()["group"],
+        "auto.offset.reset": "earliest",
+        "enable.auto.commit": False,
+    }
+
+
+def _librdkafka() -> dict[str, Any]:
+    return {
+        "bootstrap.servers": told()["servers"],
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-256",
+        "sasl.username": told()["username"],
+        "sasl.password": told()["password"],
+    }
