@@ -65,7 +65,7 @@ def seal(key: bytes, referral_id: str, key_id: str, group: Any, version: int, co
     """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data)."""
     nonce = _drawn.take(NONCE_BYTES)
     bound = _bound(referral_id, group, version)
-    ciphertext = _cipher(key).encrypt(nonce, content.SerializeToString(deterministic=True), bound)
+    ciphertext = AESGCM(key).encrypt(nonce, content.SerializeToString(deterministic=True), bound)
     return Sealed(key_id=key_id, nonce=nonce, ciphertext=ciphertext, group=group, version=version)
 
 

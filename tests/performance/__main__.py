@@ -21,9 +21,9 @@ class Size:
 
     def __init__(self, *, quick: bool) -> None:
         self.rounds = 3 if quick else 5
-        self.hop = 20_000 if quick else 100_000
+        self.hop = 15_000 if quick else 100_000
         self.triage = 2_000 if quick else 20_000
-        self.calls = 3_000 if quick else 20_000
+        self.calls = 2_000 if quick else 20_000
         self.stream = 5_000 if quick else 50_000
         self.log = 60_000 if quick else 300_000
         self.log_many = 100_000 if quick else 1_000_000

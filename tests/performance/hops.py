@@ -42,7 +42,7 @@ def stock(ground: Ground, events: int) -> Contest:
                 "engine",
                 "stock faust",
                 15,
-                reached=4,
+                reached=5.5,
                 why=WHY,
             ),
             Claim(

@@ -9,9 +9,8 @@ from typing import Any
 import grpc
 
 from safeguarding.v1 import intake_pb2_grpc
+from services.chassis.grpc_server import THREADS
 from tests.performance.arms.told import told
-
-THREADS = 32
 
 
 class OtherRpcs(intake_pb2_grpc.IntakeServicer):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from safeguarding.v1.common_pb2 import MatchKind
 from safeguarding.v1.concern_pb2 import Contact, Identifiers, Identity, Place, Subject
-from services.intake.identifiers import house, of_place, of_subject, postcode, telephone
+from services.intake.identifiers import any_telephone, house, of_place, of_subject, postcode, telephone
 from services.names import sound, words
 
 
@@ -119,3 +121,14 @@ def test_names_that_sound_alike_have_one_sound(one: str, other: str) -> None:
 def test_words_that_are_no_names_are_none() -> None:
     assert words("Mr unknown") == []
     assert words("Ms. Anne-Marie") == ["ANNE", "MARIE"]
+
+
+@given(
+    st.one_of(
+        st.from_regex(r"\A {0,2}0[0-9][0-9 ]{7,12}\Z"),
+        st.from_regex(r"\A0[1-9][0-9]{9}\Z"),
+        st.text(" 0123456789", max_size=14),
+    )
+)
+def test_a_number_as_it_is_mostly_written_has_the_form_that_the_library_gives_it(written: str) -> None:
+    assert telephone(written) == any_telephone(written)
