@@ -41,7 +41,7 @@ STREAM_WHY = (
 
 def unary(ground: Ground, calls: int) -> Contest:
     """Row 4."""
-    desk = _Desk(ground)
+    desk = Desk(ground)
     return Contest(
         "RaiseConcern",
         f"{calls:,} calls, {IN_FLIGHT} in flight, mTLS in all arms; CPU of the serving process",
@@ -67,7 +67,7 @@ def unary(ground: Ground, calls: int) -> Contest:
 
 def stream(ground: Ground, concerns: int) -> Contest:
     """Row 5."""
-    desk = _Desk(ground)
+    desk = Desk(ground)
     [sink] = ground.topics(["bench.produced"])
     expected = Counter((record.key,) for record in raised_facts(concerns))
     hop = Hop(ground, "", [sink], concerns, expected, lambda record: (record.key,), extra={"events": concerns})
@@ -92,7 +92,7 @@ def stream(ground: Ground, concerns: int) -> Contest:
     )
 
 
-class _Desk:
+class Desk:
     """Somebody who raises concerns, and the server that takes them."""
 
     def __init__(self, ground: Ground) -> None:
@@ -132,11 +132,11 @@ class _Desk:
             return Sample(void=str(ended))
         return self._compared(sample, Counter(acknowledged), since)
 
-    def stream(self, concerns: int) -> Sample:
-        """One round of a stream."""
+    def stream(self, concerns: int, without: str = "") -> Sample:
+        """One round of a stream; `without` names a safety that is left out."""
         since = self._ground.ends([self.sink])
         try:
-            with self._serving("intake_real", self.sink) as (process, stub):
+            with self._serving("intake_real", self.sink, without) as (process, stub):
                 requests = self._requests(concerns)
                 answer = stub.RaiseConcerns.future(_together(requests), timeout=CALL_SECONDS * 5)
                 while (count := self._count(since)) < concerns * WARM and not answer.done():
@@ -152,7 +152,7 @@ class _Desk:
         return self._compared(sample, Counter(raised.referral_id for raised in response.raised), since)
 
     @contextmanager
-    def _serving(self, arm: str, sink: str) -> Iterator[tuple[Arm, Any]]:
+    def _serving(self, arm: str, sink: str, without: str = "") -> Iterator[tuple[Arm, Any]]:
         # Picked anew: nothing holds a port between rounds, and others run stacks beside this one.
         picked = ports.pick(["GRPC", "HTTP"])
         self._environment |= {f"INTAKE_{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in picked.items()}
@@ -161,6 +161,7 @@ class _Desk:
             "environment": self._environment,
             "source": self._source,
             "sink": sink,
+            "without": without,
         }
         address = self._environment["INTAKE_GRPC_ADDRESS"]
         with (

@@ -23,7 +23,7 @@ BARE = "these forward what they read; the engine decides, makes a new fact with 
 
 def stock(ground: Ground, events: int) -> Contest:
     """Rows 1 and 2: through the engine on our transport, beside a stock agent and its peers."""
-    hop = _hop(ground, events, "stock")
+    hop = prepared(ground, events, "stock")
     return Contest(
         "one hop",
         f"{events:,} facts, one of 8 topics chosen for each, nothing kept",
@@ -71,7 +71,8 @@ def stock(ground: Ground, events: int) -> Contest:
     )
 
 
-def _hop(ground: Ground, events: int, name: str) -> Hop:
+def prepared(ground: Ground, events: int, name: str) -> Hop:
+    """The hop with its topics made and its source loaded."""
     source, *sinks = ground.topics([f"bench.{name}.in", *(f"bench.{name}.out.{n}" for n in range(SINKS))])
     records = list(hop_facts(events))
     ground.load(source, records)

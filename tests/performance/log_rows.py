@@ -36,10 +36,10 @@ def saturated(entries: int) -> Contest:
             "tessera tuned": lambda: _tessera(entries, *many, *TUNED, "-batch", "2048", "-age", "20ms"),
         },
         [
-            Claim("10.cpu", "log to Tessera, by CPU-second", "log", "tessera", 1.5),
-            Claim("10.cpu.tuned", "log to Tessera tuned, by CPU-second", "log", "tessera tuned", 1.5),
-            Claim("10.clock", "log to Tessera, by the clock", "log", "tessera", 1.0, "per_second"),
-            Claim("10.clock.tuned", "log to Tessera tuned, by the clock", "log", "tessera tuned", 1.0, "per_second"),
+            Claim("11.cpu", "log to Tessera, by CPU-second", "log", "tessera", 1.5),
+            Claim("11.cpu.tuned", "log to Tessera tuned, by CPU-second", "log", "tessera tuned", 1.5),
+            Claim("11.clock", "log to Tessera, by the clock", "log", "tessera", 1.0, "per_second"),
+            Claim("11.clock.tuned", "log to Tessera tuned, by the clock", "log", "tessera tuned", 1.0, "per_second"),
         ],
     )
 
@@ -54,7 +54,7 @@ def checkpointed(entries: int) -> Contest:
             "log": lambda: _ours(entries, in_flight=1_000),
             "tessera tuned": lambda: _tessera(entries, *waits),
         },
-        [Claim("10.wait", "log to Tessera tuned, until checkpointed", "log", "tessera tuned", 5, "per_second")],
+        [Claim("11.wait", "log to Tessera tuned, until checkpointed", "log", "tessera tuned", 5, "per_second")],
     )
 
 
@@ -62,7 +62,7 @@ def latency(rate: int, seconds: int) -> Contest:
     """From when an entry is due to the checkpoint that covers it."""
     entries = rate * seconds
     paced = ("-in-flight", "4000", "-rate", str(rate), *TUNED, "-batch", "256", "-age", "5ms")
-    name = f"10.p99.{rate}"
+    name = f"11.p99.{rate}"
     return Contest(
         f"log, {rate} entries a second",
         f"{entries:,} entries of 400 bytes, each due at its time",
@@ -82,8 +82,8 @@ def hashing(entries: int) -> Contest:
         f"a tree of {entries:,} leaves of 400 bytes, in batches of 1,000; nothing is written",
         {name: partial(_python, "log_tree", {"entries": entries, "kind": kind}) for name, kind in kinds.items()},
         [
-            Claim("10.hashes", "log to bare hashlib calls of the same number", "log", "bare hashlib", 0.6),
-            Claim("10.pymerkle", "log to pymerkle's append", "log", "pymerkle", 4),
+            Claim("11.hashes", "log to bare hashlib calls of the same number", "log", "bare hashlib", 0.6),
+            Claim("11.pymerkle", "log to pymerkle's append", "log", "pymerkle", 4),
         ],
     )
 
@@ -112,7 +112,7 @@ def verifying(entries: int) -> Contest:
         "log, verified",
         f"a log of {entries:,} leaves, read from its folder and verified whole",
         {"audit verify --log-only": ours, "tessera fsck": fsck},
-        [Claim("10.verify", "verify to Tessera's fsck, by CPU time", "audit verify --log-only", "tessera fsck", 0.5)],
+        [Claim("11.verify", "verify to Tessera's fsck, by CPU time", "audit verify --log-only", "tessera fsck", 0.5)],
     )
 
 
@@ -136,7 +136,7 @@ def sequencing(ground: Ground, entries: int) -> Contest:
         {"sequencer": lambda: arm("whole"), "the slower of its halves": slower},
         [
             Claim(
-                "10.sequencer",
+                "11.sequencer",
                 "sequencer to the slower of: Kafka to log; index alone",
                 "sequencer",
                 "the slower of its halves",
@@ -157,7 +157,7 @@ def memory(entries: int) -> Contest:
             "few": lambda: _ours(few, in_flight=1_000),
             "many": lambda: _ours(entries, in_flight=1_000),
         },
-        [Claim("10.memory", f"{entries:,} entries to {few:,}", "many", "few", 1.1, "memory", "at most")],
+        [Claim("11.memory", f"{entries:,} entries to {few:,}", "many", "few", 1.1, "memory", "at most")],
     )
 
 

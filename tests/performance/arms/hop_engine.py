@@ -20,15 +20,18 @@ from services.chassis import garbage, logs
 from services.chassis.deciding import Context, Input, Upstream
 from services.chassis.engine import Engine
 from services.chassis.engine.document import Document
+from services.chassis.engine.observing import UNOBSERVED, MetricsObserver
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.publisher import KafkaPublisher
 from services.chassis.engine.reading import readers_of
 from services.chassis.engine.store import Published
 from services.chassis.engine.wiring import Wiring
 from services.chassis.kafka_in.consumer import KafkaIn
+from services.chassis.metrics import METRICS
 from services.chassis.parked import ParkedRecords
 from services.chassis.records import OutRecord
 from tests.performance.arms.told import access, told
+from tests.performance.arms.unsafe import OBSERVED, Trusting
 from tests.performance.work import chosen
 
 
@@ -81,6 +84,11 @@ class EmptyStore:
         return []
 
 
+def _without() -> str:
+    """The safety that is left out."""
+    return str(told().get("without", ""))
+
+
 @cache
 def _sinks() -> list[str]:
     sinks: list[str] = told()["sinks"]
@@ -93,7 +101,12 @@ class HopOutbox(Outbox):
     def unsent(self, document: Document[Any]) -> list[OutRecord]:
         """See Outbox."""
         self._topic = _sinks()[document.state]
-        return super().unsent(document)
+        records = super().unsent(document)
+        if _without() != OBSERVED:
+            return records
+        return [
+            record._replace(headers=[each for each in record.headers if each[0] != "traceparent"]) for record in records
+        ]
 
 
 def main() -> None:
@@ -110,8 +123,11 @@ def main() -> None:
             parked=ParkedRecords("bench.parked", "triage", [source]),
             actor=Actor(role=ROLE_SERVICE, id="triage"),
             readers=readers_of({source: ("intake", IntakeFact)}),
+            observer=UNOBSERVED if _without() == OBSERVED else MetricsObserver(METRICS),
         )
     )
+    if _without() == "dedupe":
+        engine._turns._judge = Trusting(decider)
     engine.start()
     garbage.look_seldom()
     KafkaIn(access(), [source], told()["group"], engine.handle).start()

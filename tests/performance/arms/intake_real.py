@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from services import topics
 from tests.performance.arms.told import told
+from tests.performance.arms.unsafe import seal_nothing
 
 
 def main() -> None:
@@ -14,6 +15,8 @@ def main() -> None:
     os.environ.update(told()["environment"])
     topics.INTAKE = replace(topics.INTAKE, name=told()["sink"])
     topics.TRIAGE = replace(topics.TRIAGE, name=told()["source"])
+    if told()["without"] == "sealing":
+        seal_nothing()
     # Only now: it must find the topics as they are here.
     from services.intake.__main__ import main as intake
 
