@@ -46,7 +46,8 @@ def format_storage(home: Home, secrets: Credentials) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     users = [f"SCRAM-SHA-256=[name={user},password={secrets[f'kafka.{user}']}]" for user in BROKER_USERS]
     words = [*QUICK_START, "-cp", jars.classpath("kafka"), *_logging(), "kafka.tools.StorageTool", "format"]
-    words += ["-t", cluster, "-c", str(settings_file(home)), *(f"--add-scram={user}" for user in users)]
+    # One word: of 64 ids one begins with a hyphen, and would be taken for an option.
+    words += [f"--cluster-id={cluster}", "-c", str(settings_file(home)), *(f"--add-scram={user}" for user in users)]
     arguments = home.data / "format.arguments"
     files.write(arguments, "\n".join(f'"{word}"' for word in words))
     try:
