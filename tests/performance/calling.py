@@ -29,13 +29,14 @@ TOGETHER = 100
 CALL_SECONDS = 60.0
 STARTS_SECONDS = 60.0
 UNARY_WHY = (
-    "of some 1,000 µs a call, gRPC with TLS takes 230 (the empty handler's), handing a call over to the engine's thread"
-    " and back 80, sealing and match keys 110, field rules and the request's HMAC 20; the rest is store, broker and"
-    " threads that contend for Python's one lock. The usual way seals nothing, links nothing and refuses no repeat."
+    "of some 1,000 µs a call, gRPC with TLS takes 170 to 270 (the empty handler's), handing a call over to the engine's"
+    " thread and back about 80 (a bare server without TLS), sealing and match keys 110, field rules and the request's"
+    " HMAC 20. Some 500 are store, broker and threads that contend for Python's one lock, and are not taken apart yet."
+    " The usual way seals nothing, links nothing and refuses no repeat."
 )
 STREAM_WHY = (
     "the producer sends bytes that are ready. Sealing a concern (seven parts under three keys of its own, each wrapped)"
-    " and making its match keys alone cost 110 µs, against 8 µs for one of the producer's records."
+    " and making its match keys alone cost 110 µs, against 8 to 22 µs for one of the producer's records."
 )
 
 
