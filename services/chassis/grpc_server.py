@@ -15,9 +15,8 @@ from services.chassis.health import Health
 from services.chassis.metrics import METRICS, Metrics
 from services.chassis.settings import ServiceSettings
 
-# Handlers wait for the engine's turn, so a turn holds at most so many lone commands: more threads, fewer turns. They
-# are made when needed. More calls than threads may queue; beyond MOST_CALLS they are turned away.
-THREADS = 96
+THREADS = 32
+# Handlers wait for the engine's turn, so more calls than threads may queue; beyond this they are turned away.
 MOST_CALLS = 512
 
 Servicer = tuple[Callable[[Any, grpc.Server], None], object]
