@@ -144,6 +144,7 @@ def _copy(said: TimelineEntry, record: Record, place: Place) -> tuple[str, ...]:
     copy = PartnerRecord.FromString(record.value or b"")
     said.event_id = _required(_event_id(copy.event_id))
     said.type = PartnerRecord.DESCRIPTOR.full_name
+    said.reason = reason_of(copy)
     said.referral_id = _referral(copy.referral_id)
     said.leg_id = _referral(copy.leg_id)
     said.actor.CopyFrom(place.writer)

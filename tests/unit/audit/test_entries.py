@@ -299,3 +299,11 @@ def test_a_link_lies_under_both_referrals_and_says_why() -> None:
     assert entry.referrals == (REFERRAL, OTHER)
     assert entry.timeline.operation == audit_pb2.OPERATION_COMBINATION
     assert entry.timeline.reason == "number, close_name"
+
+
+def test_a_copy_says_why_too() -> None:
+    copy = partner_pb2.PartnerRecord(event_id=EVENT, referral_id=REFERRAL, leg_id=OTHER, sealed_copy=b"x")
+
+    said = entry_of(a_record(COPIES.name, copy)).timeline
+
+    assert (said.operation, said.reason) == (audit_pb2.OPERATION_DISCLOSURE, "copy_of_a_fact")
