@@ -36,6 +36,7 @@ def test_a_topic_that_was_made_again_has_places_of_its_own_in_the_log(audit: Sta
                 wait_until(lambda: name not in topic_ids(broker), what="the topic is gone")
                 admin.create_topics({name: {"num_partitions": 6, "replication_factor": 1}})
         wait_until(lambda: name in topic_ids(broker), what="the broker knows of the topic")
+        wait_until(lambda: name in topic_ids(broker), what="every part of the broker knows the topic")
         made.append(topic_ids(broker)[name])
         send(broker, [(name, b"key", b"one"), (name, b"key", b"two")])
         wait_until(lambda: ids_in_log() == {one: [0, 1] for one in made}, 40, what="both records of each are logged")
