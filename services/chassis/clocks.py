@@ -34,7 +34,7 @@ DAY = timedelta(days=1)
 REQUIRED = (
     *("respond_red", "respond_amber", "respond_green"),
     *("decide_red", "decide_amber", "decide_green"),
-    *("answer", "tell", "review", "recall"),
+    *("answer", "tell", "review", "recall", "victim_update", "victim_update_enhanced"),
 )
 """The clocks that every area must state."""
 

@@ -19,6 +19,7 @@ MODULES = (
     "services.cli.desk",
     "services.cli.disclosure",
     "services.cli.insight",
+    "services.cli.victim",
     "services.cli.journey",
     "services.cli.inbox",
     "services.cli.partner",

@@ -9,7 +9,7 @@ import typer
 
 from safeguarding.v1.access_control_pb2 import Role
 from safeguarding.v1.common_pb2 import FieldGroup
-from safeguarding.v1.routing_pb2 import GetJourneyRequest, GetJourneyResponse, JourneyLeg, JourneyStep
+from safeguarding.v1.routing_pb2 import GetJourneyRequest, GetJourneyResponse, JourneyLeg, JourneyStep, JourneyVictim
 from safeguarding.v1.routing_pb2_grpc import RoutingStub
 from services.cli import showing
 from services.cli.calling import As, Calls
@@ -34,6 +34,8 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
     showing.table(
         ("when", "who wrote", "what", "by", "leg"), (_step(found, step) for step in found.steps), title="facts"
     )
+    victims = ("victim", "contact", "to be reached", "enhanced", "rights explained", "told", "tell by", "still to do")
+    showing.table(victims, (_victim(victim) for victim in found.victims), title="victims")
     columns = ("leg", "partner", "asked for", "stands", "answer by", "basis", "given", "withheld")
     showing.table(columns, (_leg(leg) for leg in found.legs), title="legs")
     showing.table(
@@ -58,6 +60,15 @@ def _step(found: GetJourneyResponse, step: JourneyStep) -> tuple[str, ...]:
     partners = {leg.leg_id: leg.partner_id for leg in found.legs}
     by = f"{showing.enum_word(Role.DESCRIPTOR, step.actor.role)}/{step.actor.id}" if step.actor.id else ""
     return showing.moment(step.at), step.writer, step.kind, by, partners.get(step.leg_id, step.leg_id)
+
+
+def _victim(victim: JourneyVictim) -> tuple[Any, ...]:
+    enhanced = "" if not victim.assessed else "yes" if victim.enhanced else "no"
+    rights = ", ".join(map(str, victim.rights))
+    reach = showing.word(victim, "preference")
+    until = showing.deadline(victim.update_by) if victim.HasField("update_by") else ""
+    told = f"{victim.updates} times"
+    return str(victim.subject), victim.contact_id, reach, enhanced, rights, told, until, list(victim.to_do)
 
 
 def _leg(leg: JourneyLeg) -> tuple[Any, ...]:

@@ -34,7 +34,7 @@ def main() -> None:
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [
-            (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts, area.snapshot)),
+            (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts, area.snapshot, keys)),
             (insight_pb2_grpc.add_InsightServicer_to_server, InsightApi(parts, lambda: stated.now().areas)),
             (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys)),
         ]

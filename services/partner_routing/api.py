@@ -9,17 +9,22 @@ from typing import Any
 import grpc
 
 from safeguarding.v1 import access_pb2, routing_pb2, routing_pb2_grpc
-from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
+from safeguarding.v1.common_pb2 import FieldGroup, Sealed
+from safeguarding.v1.concern_pb2 import Narrative
 from safeguarding.v1.intake_pb2 import ReferralState
 from services.chassis.calls import caller
 from services.chassis.commanding import answered
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine import Answer
 from services.chassis.engine.document import Document
+from services.chassis.keys import Keys
+from services.chassis.sealing import seal
 from services.chassis.service import Parts
 from services.partner_routing.area import Snapshot
 from services.partner_routing.domain import State
 from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.gather import NOTE_VERSION
 from services.partner_routing.preview import have_it, previewed
 from services.partner_routing.views import Referrals, journey, stated_clocks
 
@@ -27,8 +32,9 @@ from services.partner_routing.views import Referrals, journey, stated_clocks
 class RoutingApi(routing_pb2_grpc.RoutingServicer):
     """Journeys and outcomes."""
 
-    def __init__(self, parts: Parts[State], area: Callable[[], Snapshot]) -> None:
+    def __init__(self, parts: Parts[State], area: Callable[[], Snapshot], keys: Keys) -> None:
         self._parts = parts
+        self._keys = keys
         self._area = area
         self._referrals = Referrals(parts.collection)
 
@@ -80,6 +86,14 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
         """Hide something from a party, or take that back."""
         state = self._submit(request.referral_id, request.idempotency_key, request, context).state
         return routing_pb2.ShieldResponse(leg_ids_that_have_it=have_it(state, request.shield))
+
+    def RecordVictimStep(  # noqa: N802 - the RPC's name
+        self, request: routing_pb2.RecordVictimStepRequest, context: grpc.ServicerContext
+    ) -> routing_pb2.RecordVictimStepResponse:
+        """Record a step of a victim's journey."""
+        sealed = self._sealed(request.referral_id, request.safe_times) if request.safe_times else None
+        state = self._submit(request.referral_id, request.idempotency_key, request, context, sealed).state
+        return routing_pb2.RecordVictimStepResponse(update_by=state.victims[request.step.subject].update_by)
 
     def PreviewDisclosure(  # noqa: N802 - the RPC's name
         self, request: routing_pb2.PreviewDisclosureRequest, context: grpc.ServicerContext
@@ -136,8 +150,25 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
             raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
         return document
 
-    def _submit(self, referral_id: str, key: str, request: Any, context: grpc.ServicerContext) -> Answer[State]:
-        command = self._parts.commands.make(caller(), key, request, referral_id)
+    def _sealed(self, referral_id: str, words: str) -> Sealed:
+        """Personal words, sealed before anything else sees them."""
+        document = self._referrals.find(referral_id)
+        leads = document is not None and caller().id in {
+            leg.partner_id for leg in document.state.current if leg.offered.lead
+        }
+        if document is None or (caller().role == ROLE_PARTNER and not leads):
+            raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
+        key_id = document.state.known.narrative_key
+        key = self._keys.open([document.id], {document.id: [key_id]})[document.id].get(key_id)
+        if key is None:
+            raise Refused(Why.ILLEGAL, "the referral was erased", "record it without words", field="safe_times")
+        version = NOTE_VERSION + document.state.sequence
+        return seal(key, document.id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, Narrative(text=words))
+
+    def _submit(
+        self, referral_id: str, key: str, request: Any, context: grpc.ServicerContext, sealed: Sealed | None = None
+    ) -> Answer[State]:
+        command = self._parts.commands.make(caller(), key, request, referral_id, sealed=sealed)
         [future] = self._parts.engine.submit([command])
         return answered(future, context)
 

@@ -16,6 +16,7 @@ from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
 from services.lifecycle import UNANSWERED
 from services.partner_routing.domain import Leg, RoutingDecider, State
+from services.partner_routing.domain.victims import Victim, victims
 
 FACT_TYPES: dict[str, Any] = {"intake": IntakeFact, "triage": TriageFact, "partner-routing": RoutingFact}
 
@@ -85,10 +86,31 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
         grade=state.asked.grade,  # type: ignore[arg-type]  # an int of the enum
         legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
         reached=_reached(document),
+        victims=[_victim(state, number) for number in victims(state.known)],
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
     response.clocks.extend(clock.deadline for clock in state.clocks)
     return response
+
+
+def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
+    victim = state.victims.get(number, Victim(number))
+    shown = routing_pb2.JourneyVictim(
+        subject=number,
+        contact_id=victim.contact_id,
+        preference=victim.preference,  # type: ignore[arg-type]  # an int of the enum
+        assessed=victim.assessed,
+        enhanced=victim.enhanced,
+        needs=victim.needs,  # type: ignore[arg-type]  # ints of the enum
+        rights=sorted(victim.rights),
+        update_by=victim.update_by,
+        updates=victim.updates,
+        satisfaction=victim.satisfaction,
+        to_do=victim.to_do(ended=state.outcome_known),
+    )
+    if victim.updated_at is not None:
+        shown.updated_at.FromDatetime(victim.updated_at)
+    return shown
 
 
 def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks) -> list[routing_pb2.StatedClock]:

@@ -31,10 +31,10 @@ FILES = sorted(
 # By name: the field means the same wherever it stands. Whoever adds a field that is neither here nor marked must
 # think which of the two it is.
 IDS = {
-    "event_id", "referral_id", "other_referral_id", "referral_ids", "leg_id", "replaces_leg_id", "cause_id", "key_id",
-    "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "narrative_key_id", "request_event_id",
-    "rule_id", "rule_ids", "actor_id", "partner_id",
-    "reference",
+    "contact_id", "event_id", "referral_id", "other_referral_id", "referral_ids", "leg_id", "replaces_leg_id",
+    "cause_id", "key_id", "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "rule_id", "rule_ids", "actor_id",
+    "partner_id", "reference",
+    "narrative_key_id", "request_event_id",
 }  # fmt: skip
 """Made by us, or the pseudonyms of officers and partners."""
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
@@ -44,7 +44,7 @@ CODES = {
     "purpose", "quarter", "reason", "respond_clock", "rule", "topic", "type", "why", "work_clock", "writer",
 }  # fmt: skip
 """Words of ours, or held to a list or to a form."""
-OUR_WORDS = {"unconfirmed_reason", "message", "necessity", "right", "source", "words", "wrong"}
+OUR_WORDS = {"to_do", "unconfirmed_reason"} | {"message", "necessity", "right", "source", "words", "wrong"}
 """Sentences from rules, agreements and this code, without what anybody wrote."""
 UNREADABLE = {"ciphertext", "nonce", "sealed_copy", "sealed_note", "copy_sha256", "sha256", "request_hmac"}
 """Encrypted, or a hash of what is encrypted, or keyed."""

@@ -122,7 +122,7 @@ class Doors:
         intake_pb2_grpc.add_ProtectionServicer_to_server(protection, handlers)
         triage_pb2_grpc.add_TriageServicer_to_server(TriageApi(parts["triage"], stage.keys), handlers)
         routing_pb2_grpc.add_RoutingServicer_to_server(
-            RoutingApi(parts["partner-routing"], stage.routing_area.snapshot), handlers
+            RoutingApi(parts["partner-routing"], stage.routing_area.snapshot, stage.keys), handlers
         )
         insight_pb2_grpc.add_InsightServicer_to_server(
             InsightApi(parts["partner-routing"], lambda: stage.areas), handlers

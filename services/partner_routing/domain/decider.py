@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import routing_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
 from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
@@ -26,6 +26,7 @@ from services.partner_routing.domain.erasing import told_to_delete
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
 from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
+from services.partner_routing.domain.victims import Victim, update_clock, victims
 from services.shields import same
 
 ROUTING = "partner-routing"
@@ -118,6 +119,8 @@ class RoutingDecider:
                 return recalled + _by_rule(_emptied(state, self._after(state, recalled, context)), context)
             case routing_pb2.ShieldRequest():
                 return _shield(state, body, given.actor)
+            case routing_pb2.RecordVictimStepRequest():
+                return _record_step(state, given, body, context)
             case routing_pb2.ReleasePartnerRequest():
                 ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
                 return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
@@ -184,14 +187,14 @@ def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[Routing
     for reached in told:
         if reached.percent < 100:
             continue
-        if not reached.leg_id:
+        if reached.deadline == state.tell_by:
             overdue = routing_pb2.TellingOverdue
             untold = sorted(state.audiences - state.told - state.overdue)
             facts += [
                 RoutingFact(telling_overdue=overdue(audience=audience, clock=given.clock))  # type: ignore[arg-type]
                 for audience in untold
             ]
-        elif state.legs[reached.leg_id].state in UNANSWERED:
+        elif reached.leg_id and state.legs[reached.leg_id].state in UNANSWERED:
             facts += _expired(state, reached.leg_id, given.clock, context)
     return facts
 
@@ -276,6 +279,33 @@ def _shield(state: State, body: routing_pb2.ShieldRequest, actor: Actor) -> list
     if not body.lift and any(shield == each for each in state.shields):
         raise Refused(Why.ILLEGAL, "this is hidden already", "hide something else", field="shield")
     return [RoutingFact(shielded=routing_pb2.Shielded(shield=shield, reason=body.reason, lifted=body.lift))]
+
+
+def _record_step(
+    state: State, given: Command, body: routing_pb2.RecordVictimStepRequest, context: Context
+) -> list[RoutingFact]:
+    """By the desk, or by the partner that leads on telling the victim; anybody else learns of no referral."""
+    leads = {leg.partner_id for leg in state.current if leg.offered.lead}
+    foreign = given.actor.role == ROLE_PARTNER and given.actor.id not in leads
+    if state.known.raised is None or state.asked.hidden or foreign:
+        raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
+    number = body.step.subject
+    if number not in victims(state.known):
+        raise Refused(Why.INVALID, "no victim has this number", "a victim's or a business's", field="step.subject")
+    victim = state.victims.get(number, Victim(number))
+    step = body.step.WhichOneof("step")
+    if step == "updated" and victim.update_by is None:
+        right = "record first what happened, with event_happened"
+        raise Refused(Why.ILLEGAL, "nothing waits to be told", right, field="step.updated")
+    if step == "satisfaction_asked" and not state.outcome_known:
+        right = "ask once every leg has ended"
+        raise Refused(Why.ILLEGAL, "it has not come to an end", right, field="step.satisfaction_asked")
+    recorded = routing_pb2.VictimRecorded(step=body.step, safe_times=given.sealed)
+    if step == "event_happened":
+        rules: AreaRules = context.rules
+        recorded.update_by.clock = update_clock(victim)
+        recorded.update_by.at.FromDatetime(rules.deadline(update_clock(victim), context.now))
+    return [RoutingFact(victim_recorded=recorded)]
 
 
 def _legal(state: State) -> list[str]:

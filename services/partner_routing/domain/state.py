@@ -23,6 +23,7 @@ from services.known import NOTHING, Known
 from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
 from services.lifecycle import Leg as Stands
 from services.marks import Running
+from services.partner_routing.domain.victims import Victim, with_step
 from services.shields import same
 
 
@@ -161,6 +162,8 @@ class State:
     """The legs, and the requests that came back, of earlier rounds."""
     came_back: Mapping[str, int] = field(default_factory=dict)
     """Why, as CameBackReason, by leg; or by request where nobody could be offered it."""
+    victims: Mapping[int, Victim] = field(default_factory=dict)
+    """What was done for each victim, by the subject's number."""
     shielded: tuple[Shielded, ...] = ()
     """What the desk hid or showed again, in order."""
     sequence: int = 0
@@ -192,6 +195,8 @@ class State:
     def clocks(self) -> list[Running]:
         """The clocks that run."""
         running = [clock for leg in self.legs.values() for clock in leg.clocks]
+        if not self.asked.hidden:
+            running += [clock for each in self.victims.values() if (clock := each.clock) is not None]
         untold = not (self.closed or self.asked.hidden or self.audiences <= self.told | self.overdue)
         if untold and self.tell_by is not None and self.tell_from is not None:
             running.append(Running(self.tell_by, self.tell_from, self.tell_reached))
@@ -321,12 +326,20 @@ def with_routing(state: State, fact: Any) -> State:
         case "outcome_told":
             not_told = {**state.not_told, body.audience: body.not_told}
             return replace(state, told=state.told | {body.audience}, not_told=not_told)
+        case "victim_recorded":
+            return replace(state, victims=with_step(state.victims, body, at))
         case "shielded":
             return replace(state, shielded=(*state.shielded, body))
         case "telling_overdue":
             return replace(state, overdue=state.overdue | {body.audience})
         case "outcome_known":
             return replace(state, tell_by=body.tell_by, tell_from=at)
+        case "clock_reached" if any(victim.update_by == body.deadline for victim in state.victims.values()):
+            reached = {
+                number: replace(victim, update_reached=body.percent) if victim.update_by == body.deadline else victim
+                for number, victim in state.victims.items()
+            }
+            return replace(state, victims=reached)
         case "clock_reached" if body.leg_id:
             return _with_leg(state, state.legs[body.leg_id].with_reached(body))
         case "clock_reached":

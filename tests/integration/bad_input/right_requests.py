@@ -175,6 +175,18 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
         insight_pb2.GetFigureRequest(figure=insight_pb2.FIGURE_REACH, quarter="2026-Q4"),
     ),
     "Insight/GetOwnService": ("partner", insight_pb2.GetOwnServiceRequest(quarter="2026-Q4")),
+    "Routing/RecordVictimStep": (
+        "triage",
+        routing_pb2.RecordVictimStepRequest(
+            idempotency_key=KEY,
+            referral_id=REFERRAL,
+            step=routing_pb2.VictimStep(
+                subject=1,
+                rights_explained=routing_pb2.RightsExplained(rights=[1, 4]),
+            ),
+            safe_times="after six",
+        ),
+    ),
     "Routing/Shield": (
         "protection",
         routing_pb2.ShieldRequest(

@@ -49,6 +49,7 @@ OPEN_TO: dict[str, set[str]] = {
     "Routing/Recall": DESK,
     "Insight/GetFigure": {"supervisor", "protection", "auditor"},
     "Insight/GetOwnService": {"partner"},
+    "Routing/RecordVictimStep": DESK | {"partner"},
     "Routing/Shield": DESK | {"protection"},
     "Routing/PreviewDisclosure": DESK | {"protection"},
     "Routing/GetJourney": DESK | {"protection", "auditor"},

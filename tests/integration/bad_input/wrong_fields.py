@@ -71,7 +71,7 @@ def _in_list(root: Message, field: FieldDescriptor, rules: Any, path: Path, dept
         yield from _in_message(inner[0], inner[1], (*path, (field.name, 0)), depth + 1)
         return
     if limits.unique:
-        first = 1 if field.enum_type is not None else "x"
+        first = "x" if field.type == field.TYPE_STRING else 1
         yield _with(root, path, field, "twice the same", [first, first])
     for how, value in _values(field, limits.items):
         yield Wrong(how, f"{_dotted(path, field)}[0]", _changed(root, path, field, [value]))
