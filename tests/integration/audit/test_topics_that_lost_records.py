@@ -11,7 +11,6 @@ import pytest
 from kafka import TopicPartition
 
 from services import topics
-from services.audit.log.disk import Disk
 from services.audit.log.leaf import Gap, Leaf, decode
 from services.audit.sequencer import LogAhead
 from services.cli.local import partners
@@ -25,6 +24,7 @@ from tests.integration.audit.support import (
     topic_ids,
     wait_until,
 )
+from tests.unit.audit.log.support import unsynced
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -76,7 +76,7 @@ def test_a_log_that_is_ahead_of_a_topic_stops_and_names_both(
     audit: Stack, broker: Stack, copies: str, tmp_path: Path
 ) -> None:
     """The broker's disk is put back to an older copy, and for the end of the test to the newest one."""
-    place, disk = TopicPartition(copies, 1), Disk(tmp_path / "log")
+    place, disk = TopicPartition(copies, 1), unsynced(tmp_path / "log")
     audit.hold("audit")
     data = audit.home.data / "kafka"
     send_to(broker, place, 3)
