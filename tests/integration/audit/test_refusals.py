@@ -131,7 +131,7 @@ def test_a_configured_witness_cosigns_what_is_served_and_without_it_nothing_is(
         (tmp_path / "witnesses.toml").write_text(f"quorum = 1\n{listed}")
         process = started(audit, said, "services.audit", **own)
         try:
-            wait_until(lambda: cosigned() >= sum(on_the_broker(audit).values()) > 0, what="all is cosigned")
+            wait_until(lambda: cosigned() >= sum(on_the_broker(audit).values()) > 0, 60, what="all is cosigned")
             witness.away = True
             size = cosigned()
             send(broker, everywhere(20, SCHOOL.id))

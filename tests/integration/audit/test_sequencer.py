@@ -174,7 +174,7 @@ def test_kill_9_of_store_or_broker_while_it_reads_is_waited_for_and_skips_nothin
     audit: Stack, broker: Stack, index: Index, killed: str, condition: str
 ) -> None:
     audit.hold("audit")
-    send(broker, everywhere(5_000, SCHOOL.id))
+    send(broker, everywhere(2_000, SCHOOL.id))
     before = index["entries"].count_documents({})
     audit.start(["audit"])
     pid = audit.process("audit")
