@@ -19,7 +19,7 @@ from services.audit.log.proof import verify_receipt
 from services.audit.log.reader import LogReader
 from services.cli.local.home import CHECKOUT
 from tests.integration.cli.conftest import AUDITOR, OFFICER, Referrals
-from tests.integration.cli.test_commands import CONCERN, offered
+from tests.integration.cli.test_commands import CONCERN, happens, offered
 
 OFFERED = "safeguarding.v1.Offered"
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -51,15 +51,17 @@ def test_whoever_raises_gets_a_receipt_that_the_key_alone_verifies(
 def test_who_saw_a_referral_is_told_with_the_basis_and_goes_into_a_file_with_its_checkpoint(
     referrals: Referrals, raised: tuple[str, Path], tmp_path: Path
 ) -> None:
-    found = referrals.well("audit", "search", "--as", AUDITOR, "--reason", "review", "--type", OFFERED)
-    offer = found["entries"][0]
+    asks = ("--as", AUDITOR, "--reason", "review")
+    of_offers = ("audit", "search", *asks, "--type", OFFERED)
+    offer = happens("an offer is in the index", lambda: referrals.well(*of_offers)["entries"])[0]
     saw = referrals.well("audit", "who-saw", offer["referral_id"], "--as", AUDITOR, "--reason", "review")
     assert OFFERED in {entry["type"] for entry in saw["entries"]}
     assert offer["basis"] != "LAWFUL_BASIS_UNSPECIFIED"
     received = referrals.well("audit", "received", offer["partner_id"], "--as", AUDITOR, "--reason", "review")
     assert offer["event_id"] in {entry["event_id"] for entry in received["entries"]}
-    looked = referrals.well("audit", "looked-at", AUDITOR, "--as", AUDITOR, "--reason", "review")
-    assert {entry["actor"]["id"] for entry in looked["entries"]} == {AUDITOR.rpartition("/")[2]}
+    by_auditor = ("audit", "looked-at", AUDITOR, *asks)
+    looked = happens("a look is in the index", lambda: referrals.well(*by_auditor)["entries"])
+    assert {entry["actor"]["id"] for entry in looked} == {AUDITOR.rpartition("/")[2]}
 
     file = tmp_path / "received.csv"
     done = referrals.well(
@@ -68,7 +70,7 @@ def test_who_saw_a_referral_is_told_with_the_basis_and_goes_into_a_file_with_its
 
     with file.open(newline="") as opened:
         rows = list(csv.DictReader(opened))
-    assert done["rows"] == len(rows) == len(received["entries"])
+    assert done["rows"] == len(rows) >= len(received["entries"])
     [row] = [row for row in rows if (row["type"], row["event"]) == (OFFERED, offer["event_id"])]
     key = Verifier.parse((referrals.stack.home.audit / "log.vkey").read_text().strip())
     tree = open_checkpoint(Path(done["checkpoint"]).read_bytes(), key)[0].tree

@@ -11,7 +11,8 @@ import pytest
 from safeguarding.v1 import audit_pb2, intake_pb2
 from safeguarding.v1.access_control_pb2 import Role
 from safeguarding.v1.audit_pb2 import Operation, TimelineEntry
-from safeguarding.v1.common_pb2 import CONCERN_KIND_CHILD_AT_RISK
+from safeguarding.v1.common_pb2 import CONCERN_KIND_CHILD_AT_RISK, SUBJECT_ROLE_CHILD
+from safeguarding.v1.concern_pb2 import Identifiers, Subject
 from tests.integration.bad_input import right_requests as right
 from tests.integration.house import House, Who, happens, new_key
 from tests.integration.privacy.journey import KAFKA_PARTNERS
@@ -35,7 +36,10 @@ class Story:
         self.case.ask("Intake", "Amend", "officer", amend)
         self.case.ask("Intake", "GetReferral", "officer", intake_pb2.GetReferralRequest(**own))
         other = right.concern()
-        other.subjects[0].identifiers.nhs_number = self.case.nhs_number
+        other.ClearField("place")
+        # Nothing but the number is shared: a referral that shares more with others is linked to those first.
+        numbers = Identifiers(nhs_number=self.case.nhs_number)
+        other.subjects[0].CopyFrom(Subject(role=SUBJECT_ROLE_CHILD, identifiers=numbers))
         self.other = house.raise_concern(other, people["volunteer"]).referral_id
         happens(
             "the two are linked", lambda: any(entry.referral_id == self.other for entry in self.found("combination"))
