@@ -19,12 +19,12 @@ SHARED = {
     "integration/kafka_in": "broker",
     "integration/linking": "broker",
     "integration/replies_in": "broker",
+    "e2e": "e2e",
+    "integration/cli": "cli",
     "integration/bad_input": "house",
     "integration/privacy": "house",
-    "integration/cli": "cli",
     "integration/local": "local",
     "integration/audit_log": "audit log",
-    "e2e": "e2e",
 }
 """Which servers the tests of a folder share. Longest first, so that the processes end at about the same time."""
 
