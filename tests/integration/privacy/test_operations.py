@@ -57,7 +57,7 @@ class Story:
             referral_id=self.case.referral_id,
             operation=Operation.Value(f"OPERATION_{operation.upper()}"),
             limit=1_000,
-            reason="section_62",
+            reason="review",
         )
         entries: Sequence[TimelineEntry] = self.case.ask("Audit", "Search", "auditor", request).entries
         return entries
