@@ -193,6 +193,12 @@ class Ledger:
                 return None
             return max(self._reached[self._id_of(key)].values())
 
+    @property
+    def closed_count(self) -> int:
+        """How many referrals are told closed."""
+        with self._changed:
+            return len(self._closed)
+
     def wait_closed(self, seconds: float) -> bool:
         """Wait until every acknowledged referral is told closed; False when they are not in time."""
         with self._changed:

@@ -184,11 +184,14 @@ class World(AbstractContextManager["World"]):
                 self._look(referral_id, submission, LOOK_AGAIN)
 
     def settle(self, seconds: float) -> bool:
-        """Wait until every raiser was told that their referral is closed; False when not in time."""
-        deadline = time.monotonic() + seconds
+        """Wait until every raiser was told that their referral is closed; False after so many seconds in which nobody
+        was told anything new. A slow machine takes its time; what is stuck stays stuck."""
+        deadline, closed = time.monotonic() + seconds, self.ledger.closed_count
         while time.monotonic() < deadline:
             if self.ledger.wait_closed(min(SWEEP_EVERY, max(0.1, deadline - time.monotonic()))):
                 return True
+            if self.ledger.closed_count > closed:
+                deadline, closed = time.monotonic() + seconds, self.ledger.closed_count
             self.sweep()
         return False
 
