@@ -20,6 +20,8 @@ POLL_MS = 500
 ASK_MS = 10_000
 PATIENCE_SECONDS = 30.0
 """The longest silence of a broker that has more to give."""
+LEADERS_KNOW_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Pauses between asking again for partitions that their leader does not know yet."""
 Span = tuple[int, int]
 """Offsets [first, end)."""
 
@@ -60,12 +62,22 @@ def kept(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPar
     return {place: (firsts[place], ends[place]) for place in places}
 
 
+def _kept_soon(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, Span]:
+    """The same from a broker that has just started, whose leaders may need a moment to know their partitions."""
+    for pause in LEADERS_KNOW_SECONDS:
+        try:
+            return kept(consumer, places)
+        except UnknownTopicOrPartitionError:
+            time.sleep(pause)
+    return kept(consumer, places)
+
+
 def records_between(consumer: KafkaConsumer, spans: Mapping[TopicPartition, Span]) -> Iterator[Record]:
     """What the broker still keeps of these offsets, each partition's records in order; of a consumer of one's own.
 
     Raises KafkaError, KafkaTimeoutError too where the broker gives nothing for long.
     """
-    bounds = kept(consumer, list(spans))
+    bounds = _kept_soon(consumer, list(spans))
     wanted = {
         place: (max(first, bounds[place][0]), min(end, bounds[place][1])) for place, (first, end) in spans.items()
     }

@@ -94,7 +94,7 @@ def test_what_the_scenario_raises_needs_no_second_look(concern: Any) -> None:
     assert surely_right(intake_pb2.RaiseConcernRequest(idempotency_key=KEY, concern=concern))
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_concern_that_chance_has_changed_is_never_accepted_against_protovalidate(data: st.DataObject) -> None:
     request = intake_pb2.RaiseConcernRequest(idempotency_key=KEY, concern=data.draw(st.sampled_from(CONCERNS)))
@@ -106,7 +106,7 @@ def test_a_concern_that_chance_has_changed_is_never_accepted_against_protovalida
         assert are_times(request)
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_message_of_ours_that_chance_has_made_is_never_accepted_against_protovalidate(data: st.DataObject) -> None:
     message = data.draw(st.sampled_from(KINDS))()
