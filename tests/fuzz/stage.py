@@ -108,6 +108,9 @@ class Documents:
                 found = [each for each in self._store.documents.values() if partner in each["view"].get("partners", ())]
             case {"view.waiting": True}:
                 found = [each for each in self._store.documents.values() if each["view"].get("waiting")]
+            case {"view.counted.quarter": quarter}:
+                views = [(each["view"]["counted"], each) for each in self._store.documents.values()]
+                found = [each for counted, each in views if counted.get("quarter") == quarter]
             case other:
                 raise Defect(f"no view was known to ask for {sorted(other)}")
         return copy.deepcopy(found)

@@ -26,7 +26,7 @@ from kafka.protocol.consumer import (
     OffsetFetchRequest,
 )
 from kafka.protocol.metadata import FindCoordinatorRequest, MetadataRequest
-from kafka.protocol.producer import InitProducerIdRequest, ProduceRequest
+from kafka.protocol.producer import ProduceRequest
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
 DENIED = frozenset({29, 30, 31, 53})
@@ -156,12 +156,8 @@ class Asker:
         )
 
     def see_users(self) -> bool:
-        """Which users there are."""
+        """Which users there are. Kafka 4.3 gives no answer at all to who may not: ask only as an administrator."""
         return self._may(DescribeUserScramCredentialsRequest(users=None))
-
-    def be_transactional(self, name: str) -> bool:
-        """Write in transactions under this name, which could fence off another writer."""
-        return self._may(InitProducerIdRequest(transactional_id=name, transaction_timeout_ms=1_000, max_version=4))
 
     def _may(self, request: Any) -> bool:
         answer = self._admin._manager.run(self._send, request)
