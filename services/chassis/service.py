@@ -113,7 +113,8 @@ class Service(Generic[S]):
         parked = ParkedRecords(parked_topic(recipe.id).name, recipe.id, recipe.upstreams)
         self._wait_for("store", store.prepare)
         self._wait_for("broker", lambda: parked.restore(connect))
-        self._check_tail(lambda: tail.check(recipe.topic.name, recipe.id, parse, store, connect))
+        read = facts_of(recipe.id, recipe.decider.fact_type)
+        self._check_tail(lambda: tail.check(recipe.topic.name, recipe.id, read, store, connect))
 
         kafka_in: KafkaIn | None = None
         resting = Resting()

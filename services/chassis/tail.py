@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from google.protobuf.message import DecodeError
 from kafka import KafkaConsumer, TopicPartition
 
 from services.chassis import logs
+from services.chassis.engine.reading import Reader, Unreadable
 from services.chassis.engine.store import Store
 
 log = logs.get(__name__)
@@ -21,11 +21,12 @@ class StoreBehind(Exception):
     """The topic holds facts that the store does not; deciding on would fork referrals."""
 
 
-def check(
-    topic: str, service: str, parse: Callable[[bytes], Any], store: Store, connect: Callable[[], KafkaConsumer]
-) -> None:
-    """Raise StoreBehind where any of the last facts on the service's own topic is not in its store."""
-    newest = _newest_sequences(topic, parse, connect)
+def check(topic: str, service: str, read: Reader, store: Store, connect: Callable[[], KafkaConsumer]) -> None:
+    """Raise StoreBehind where any of the last facts on the service's own topic is not in its store.
+
+    `read` is how its readers read the topic: what they would park is no fact.
+    """
+    newest = _newest_sequences(topic, read, connect)
     stored: dict[str, Mapping[str, Any]] = {}
     ids = list(newest)
     for start in range(0, len(ids), 500):
@@ -43,9 +44,7 @@ def check(
         )
 
 
-def _newest_sequences(
-    topic: str, parse: Callable[[bytes], Any], connect: Callable[[], KafkaConsumer]
-) -> dict[str, int]:
+def _newest_sequences(topic: str, read: Reader, connect: Callable[[], KafkaConsumer]) -> dict[str, int]:
     consumer = connect()
     newest: dict[str, int] = {}
     try:
@@ -59,8 +58,8 @@ def _newest_sequences(
             for records in consumer.poll(timeout_ms=1_000).values():
                 for record in records:
                     try:
-                        header = parse(record.value or b"").header
-                    except DecodeError:  # readers park it; it is no fact of ours, and no reason to stay down
+                        header = read(record)[1].header
+                    except Unreadable:  # readers park it; it is no fact of ours, and no reason to stay down
                         log.error("own_record_unreadable", topic=topic, offset=record.offset)
                         continue
                     newest[header.referral_id] = max(newest.get(header.referral_id, 0), header.sequence)

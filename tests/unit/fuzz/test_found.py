@@ -16,10 +16,11 @@ from services import topics
 from services.chassis.areafile import FileRefused
 from services.chassis.areas import load_areas
 from services.chassis.directory import BrokenEntry, Directory
+from services.chassis.engine.reading import facts_of
 from services.chassis.identity import ROLES, Name
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.parked import ParkedRecords
-from services.chassis.tail import check
+from services.chassis.tail import StoreBehind, check
 from tests.fakes.store import MemoryStore
 from tests.fuzz.world import World
 
@@ -111,9 +112,10 @@ def test_what_is_no_parked_record_does_not_keep_a_service_from_starting(value: b
 
 
 class OneRecord:
-    """A consumer of a topic that holds one record without a value."""
+    """A consumer of a topic that holds one record."""
 
-    def __init__(self) -> None:
+    def __init__(self, record: Record) -> None:
+        self._record = record
         self._polled = False
 
     def partitions_for_topic(self, _topic: str) -> set[int]:
@@ -136,14 +138,34 @@ class OneRecord:
 
     def poll(self, timeout_ms: int) -> dict[Any, list[Record]]:
         self._polled = True
-        return {self._partition: [Record(topics.INTAKE.name, 0, 0, 0, b"k", None, ())]}
+        return {self._partition: [self._record]}
 
     def close(self, *, autocommit: bool) -> None:
         """Nothing was opened."""
 
 
-def test_an_own_record_without_a_value_does_not_keep_a_service_from_starting() -> None:
-    check(topics.INTAKE.name, "intake", IntakeFact.FromString, MemoryStore("intake"), OneRecord)
+def on_own_topic(value: bytes | None, key: bytes = b"k") -> None:
+    """What intake does at its start where its own topic ends with this record, of which its store knows nothing."""
+    record = Record(topics.INTAKE.name, 0, 0, 0, key, value, ())
+    check(
+        topics.INTAKE.name, "intake", facts_of("intake", IntakeFact), MemoryStore("intake"), lambda: OneRecord(record)
+    )
+
+
+def test_what_readers_would_park_on_an_own_topic_does_not_keep_a_service_from_starting(world: World) -> None:
+    fact = IntakeFact.FromString(raised(world).value or b"")
+    key = fact.header.referral_id.encode()
+    on_own_topic(None)
+    on_own_topic(fact.SerializeToString(), key=b"another's")
+    fact.ClearField("raised")
+    on_own_topic(fact.SerializeToString(), key)
+
+
+def test_a_fact_on_an_own_topic_that_the_store_lacks_still_does(world: World) -> None:
+    fact = raised(world)
+
+    with pytest.raises(StoreBehind):
+        on_own_topic(fact.value, fact.key or b"")
 
 
 def test_a_file_that_is_nested_too_deep_is_refused(tmp_path: Path) -> None:
