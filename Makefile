@@ -61,16 +61,25 @@ lifecycle-night: ready ## The life-cycle against its model, 100,000 random steps
 agreements-night: ready ## What agreements give, in 1,000,000 random cases, against a naive second implementation
 	@DISCLOSURE_CASES=1000000 $(BIN)/pytest -n0 tests/unit/partner_routing/test_agreements.py --timeout 7200
 
-.PHONY: chaos chaos-night
+.PHONY: chaos chaos-wired chaos-night chaos-three chaos-fair
 REFERRALS ?= 1500
 FAULTS ?= 10
 
 chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, REFERRALS=… FAULTS=…
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS)
 
+chaos-wired: ready ## Also broken links, full disks, injected failures, poison, and a rebuild at the end
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS) --wired
+
 chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults; 200 kills and 1,000 tamperings of the log
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
 	@KILLS=200 TAMPERINGS=1000 $(BIN)/pytest tests/integration/audit/test_kills.py tests/integration/audit_log/test_auditor.py tests/unit/audit/log/test_verify.py
+
+chaos-three: ready ## Three brokers, of which one loses its data again and again; SEED=… REFERRALS=… FAULTS=…
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS) --brokers 3
+
+chaos-fair: ready ## One sender at seven times everyone's load: what the others feel of it
+	@$(BIN)/python -m tests.chaos.fairness
 
 .PHONY: fuzz fuzz-night fuzz-guided
 CASES ?= 100000

@@ -56,8 +56,10 @@ class GivenUp(Exception):
 class Channels:
     """One channel for each identity and service; identities are made when first asked for. Thread-safe."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, address: Callable[[str], str]) -> None:
+        """`address` says where a service is called."""
         self._stack = stack
+        self._address = address
         self._issuer = authority.ensure(stack.home)
         self._open: dict[tuple[str, str, str], grpc.Channel] = {}
         self._lock = threading.Lock()
@@ -69,7 +71,7 @@ class Channels:
             if known is None:
                 if who.role != "partner":  # partners have an entry already, with their key
                     directory.write(self._stack.home, who.role, who.id, {"name": who.id, "kind": who.kind or who.role})
-                known = self._open[service, who.role, who.id] = channel(self._stack.address(service), self.tls(who))
+                known = self._open[service, who.role, who.id] = channel(self._address(service), self.tls(who))
         return known
 
     def tls(self, who: Who) -> TlsFiles:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import time
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,12 +12,23 @@ from typing import TypeVar
 from services.topics import SERVICES
 from tests.chaos.ledger import Submission
 from tests.chaos.load import concerns
-from tests.chaos.schedule import FROZEN_SECONDS, Fault, Kind
+from tests.chaos.schedule import (
+    BROKEN_SECONDS,
+    BROKER,
+    FROZEN_SECONDS,
+    FULL_SECONDS,
+    FURTHER_BROKERS,
+    INJECTED_SECONDS,
+    STORE,
+    Fault,
+    Kind,
+)
 from tests.chaos.world import World
 
 STRIKE_SECONDS = 240.0
 """How long a fault waits for its moment in the load."""
 GIVE_UP_AFTER = 120.0
+POISON_AT_ONCE = 200
 
 T = TypeVar("T")
 
@@ -45,19 +58,43 @@ def strike(world: World, fault: Fault, number: int, run: str) -> Recovery:
     """Wait for the fault's moment, do it, and wait until the stack works again."""
     if not world.ledger.wait_for(fault.after, STRIKE_SECONDS):
         raise TimeoutError(f"{fault}: only {world.ledger.count} were acknowledged in {STRIKE_SECONDS:.0f} s")
-    _do(world, fault)
+    _do(world, fault, number, run)
     began = time.monotonic()
     submission = canary(number, run)
     world.clients.raise_one(submission)
     reached = world.ledger.wait_reached(submission.key, GIVE_UP_AFTER)
-    struck = SERVICES if fault.kind is Kind.ROLL else [fault.target]
-    world.stack.wait_ready(struck, GIVE_UP_AFTER)
+    world.stack.wait_ready(_struck(fault), GIVE_UP_AFTER)
     healthy = time.monotonic()
+    if world.brokers is not None:
+        world.brokers.wait_in_sync()  # the next may be another one, and two at once are more than is promised
     return Recovery(fault, float("inf") if reached is None else max(reached, healthy) - began)
 
 
-def _do(world: World, fault: Fault) -> None:
+def _struck(fault: Fault) -> Sequence[str]:
+    """What must be healthy again."""
+    return [fault.target] if fault.target in (*SERVICES, BROKER, *FURTHER_BROKERS, STORE) else SERVICES
+
+
+def _do(world: World, fault: Fault, number: int, run: str) -> None:
     match fault.kind:
+        case Kind.INJECT:
+            world.wiring.inject(fault.target, zlib.crc32(f"{run}/{number}".encode()), INJECTED_SECONDS)
+            time.sleep(INJECTED_SECONDS)  # the fault itself is this long
+        case Kind.POISON:
+            world.poison.write(POISON_AT_ONCE, random.Random(f"poison {run} {number}"))
+            world.poison.replay()
+        case Kind.DESTROY:
+            if world.brokers is None:
+                raise ValueError("there is one broker only, and nothing would be left")
+            world.brokers.destroy(fault.target)
+        case Kind.FULL:
+            world.wiring.disks.fill(fault.target)
+            try:
+                time.sleep(FULL_SECONDS)  # the fault itself is this long
+            finally:
+                world.wiring.disks.empty(fault.target)
+        case Kind.CUT | Kind.RESET | Kind.DELAY | Kind.SLOW:
+            _break(world, fault)
         case Kind.KILL:
             world.stack.wait_ready([fault.target])  # an earlier fault may have left it starting
             world.stack.kill(fault.target)
@@ -70,6 +107,25 @@ def _do(world: World, fault: Fault) -> None:
         case Kind.ROLL:
             for service in SERVICES:
                 world.stack.restart(service)
+
+
+def _break(world: World, fault: Fault) -> None:
+    proxies = world.wiring.proxies
+    over = time.monotonic() + BROKEN_SECONDS
+    match fault.kind:
+        case Kind.CUT:
+            proxies.cut(fault.target)
+        case Kind.DELAY:
+            proxies.delay(fault.target)
+        case Kind.SLOW:
+            proxies.slow(fault.target)
+    try:
+        while time.monotonic() < over:
+            if fault.kind is Kind.RESET:
+                proxies.reset(fault.target)
+            time.sleep(1)  # the fault itself is this long
+    finally:
+        proxies.heal(fault.target)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

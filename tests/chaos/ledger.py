@@ -67,6 +67,7 @@ class Ledger:
     _answered: dict[str, set[str]] = field(default_factory=dict)
     _newest: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _counts: Counter[str] = field(default_factory=Counter)
+    _refused: Counter[str] = field(default_factory=Counter)
     _said: list[str] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -104,6 +105,10 @@ class Ledger:
             if at < self._newest.get((partner, referral_id), at):
                 self._wrong("out_of_order", f"event {event_id} of referral {referral_id} reached {partner} too late")
             self._newest[partner, referral_id] = at
+            if copy.WhichOneof("content") == "refusal" and (referral_id, partner) not in self._offers:
+                # On a record of its own, since the reply named no leg of the partner's: whoever wrote it counts it.
+                self._refused[partner] += 1
+                return True
             if copy.WhichOneof("content") != "offer":
                 self._said.append(f"{partner} got a {copy.WhichOneof('content')} on referral {referral_id}")
                 return True
@@ -169,6 +174,12 @@ class Ledger:
                 for referral_id, told in self._referrals.items()
                 if told.at < before and referral_id not in self._closed
             ]
+
+    @property
+    def refused(self) -> Counter[str]:
+        """How many notes each partner read that a reply of its was refused."""
+        with self._changed:
+            return Counter(self._refused)
 
     def wait_for(self, count: int, seconds: float) -> bool:
         """Wait until so many are acknowledged; False when they are not in time."""

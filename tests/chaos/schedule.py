@@ -9,8 +9,22 @@ from enum import StrEnum
 from services.topics import SERVICES
 
 BROKER, STORE = "kafka", "mongo"
+LINKS = (
+    *("everybody-kafka", "everybody-partners"),
+    *(f"{service}-mongo" for service in SERVICES),
+    *("triage-intake", "partner-routing-intake"),
+    *("clients-intake", "clients-triage", "clients-partner-routing"),
+)
+"""Every two that talk to each other; all talk to the broker by the address that it tells them."""
 FROZEN_SECONDS = 12.0
 """Longer than the session timeout of our consumers, 10 s."""
+BROKEN_SECONDS = 12.0
+"""How long a link is cut, delayed, slow or reset; as long."""
+INJECTED_SECONDS = 8.0
+FULL_SECONDS = 10.0
+DISKS = (BROKER, STORE, "audit")
+FURTHER_BROKERS = ("kafka-2", "kafka-3")
+"""Where there are three. The first is where clients begin: it is killed as any, but its data are not destroyed."""
 
 
 class Kind(StrEnum):
@@ -20,6 +34,25 @@ class Kind(StrEnum):
     FREEZE = "freeze"
     ROLL = "roll"
     """Every service is restarted, one after the other."""
+    INJECT = "inject"
+    """Each send, store and handler point of a service fails now and then."""
+    POISON = "poison"
+    """Records of every kind that nobody can handle, and a replay of what is parked."""
+    CUT = "cut"
+    """Nothing passes a link."""
+    RESET = "reset"
+    """Every connection of a link is reset, again and again."""
+    DELAY = "delay"
+    """Everything passes a link late."""
+    DESTROY = "destroy"
+    """A broker of three is killed and loses all of its data."""
+    FULL = "full"
+    """The disk of the broker, of the store or of the log."""
+    SLOW = "slow"
+    """Little passes a link at a time."""
+
+
+BROKEN = (Kind.CUT, Kind.RESET, Kind.DELAY, Kind.SLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,34 +67,49 @@ class Fault:
     @property
     def recovery(self) -> float:
         """Seconds within which a concern must reach its partners again, unattended."""
-        return 60.0 if self.target in (BROKER, STORE) else 30.0
+        by_broker = self.target in (BROKER, *FURTHER_BROKERS) or self.target.endswith((BROKER, "partners"))
+        return 60.0 if self.kind is Kind.FULL or by_broker or self.target.endswith(STORE) else 30.0
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target} after {self.after}"
 
 
-def planned(seed: int, referrals: int, count: int) -> list[Fault]:
+def planned(seed: int, referrals: int, count: int, *, wired: bool = False, brokers: int = 1) -> list[Fault]:
     """`count` faults spread over `referrals`, each at a random moment of its share of them.
 
-    One in ten freezes a process and one in fifteen is a rolling restart; all others kill. Every process is killed
-    once before any is killed twice.
+    One in ten freezes a process and one in fifteen is a rolling restart; all others kill. Where the stack is wired for
+    it, one in ten is poison, one in six injected failures, one in six a full disk and one in four a broken link. Every
+    target is struck once before any is struck twice.
     """
     dice = random.Random(f"faults {seed}")
     share = referrals / count if count else 0.0
     freezes, rolls = -(-count // 10) if count > 6 else 0, -(-count // 15) if count > 8 else 0
     kinds = [Kind.FREEZE] * freezes + [Kind.ROLL] * rolls
+    if brokers > 1:
+        kinds = [Kind.DESTROY] * max(1, count // 4) + [BROKEN[number % len(BROKEN)] for number in range(count // 4)]
+    elif wired and count > 3:
+        kinds += [Kind.FULL] * (count // 6) + [Kind.POISON] * -(-count // 10) + [Kind.INJECT] * (count // 6)
+        kinds += [BROKEN[number % len(BROKEN)] for number in range(count // 4)]
     kinds += [Kind.KILL] * (count - len(kinds))
     dice.shuffle(kinds)
-    rounds: dict[Kind, list[str]] = {Kind.KILL: [], Kind.FREEZE: []}
+    rounds: dict[str, list[str]] = {}
     faults = []
     for number, kind in enumerate(kinds):
         after = int((number + 0.2 + 0.6 * dice.random()) * share)
-        faults.append(Fault(after, kind, "services" if kind is Kind.ROLL else _next(rounds[kind], dice)))
+        faults.append(Fault(after, kind, _target(kind, rounds, dice, brokers)))
     return faults
 
 
-def _next(left: list[str], dice: random.Random) -> str:
+def _target(kind: Kind, rounds: dict[str, list[str]], dice: random.Random, brokers: int) -> str:
+    if kind is Kind.ROLL:
+        return "services"
+    if kind is Kind.POISON:
+        return "topics"
+    further = FURTHER_BROKERS if brokers > 1 else ()
+    others = {Kind.INJECT: SERVICES, Kind.FULL: DISKS, Kind.DESTROY: further, **dict.fromkeys(BROKEN, LINKS)}
+    everyone = others.get(kind, (*SERVICES, BROKER, *further, STORE))
+    left = rounds.setdefault("link" if kind in BROKEN else kind, [])
     if not left:
-        left += [*SERVICES, BROKER, STORE]
+        left += everyone
         dice.shuffle(left)
     return left.pop()

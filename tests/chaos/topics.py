@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,11 @@ from pymongo import MongoClient
 
 from safeguarding.v1.audit_pb2 import TimelineEntry
 from safeguarding.v1.intake_pb2 import IntakeFact
+from safeguarding.v1.parked_pb2 import ParkedRecord
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
+from services.chassis.kafka_in.chunk import Position
 from services.cli.local.stack import Stack
 
 FACTS: Mapping[str, type[Message]] = {
@@ -42,12 +44,14 @@ class Facts:
     """Each referral's facts, by writer, in order: `partner-routing:closed`."""
 
 
-def facts(stack: Stack) -> Facts:
-    """Read the three topics from their beginning to their present end."""
+def facts(stack: Stack, but: Collection[Position] = ()) -> Facts:
+    """Read the three topics from their beginning to their present end, but for what is poison."""
     found = Facts()
     seen: dict[tuple[str, str], dict[int, tuple[str, bytes]]] = {}
     events: dict[str, tuple[str, str, int]] = {}
-    for record in _records(stack, list(FACTS)):
+    for record in records(stack, list(FACTS)):
+        if Position(record.topic, record.partition, record.offset) in but:
+            continue
         fact: Any = FACTS[record.topic].FromString(record.value)
         header = fact.header
         place = (record.topic, header.referral_id)
@@ -73,9 +77,18 @@ def facts(stack: Stack) -> Facts:
     return found
 
 
-def parked(stack: Stack) -> int:
-    """How many records the services could not handle; this load has none such."""
-    return len(_records(stack, [topics.parked_topic(service).name for service in topics.SERVICES]))
+def parked(stack: Stack) -> dict[str, set[Position]]:
+    """What each service has parked and not handled since."""
+    found: dict[str, set[Position]] = {}
+    for service in topics.SERVICES:
+        places = found[service] = set()
+        for record in records(stack, [topics.parked_topic(service).name]):
+            said = ParkedRecord.FromString(record.value)
+            if said.HasField("replayed"):
+                places.discard(Position(said.replayed.topic, said.replayed.partition, said.replayed.offset))
+            else:
+                places.add(Position(said.parked.topic, said.parked.partition, said.parked.offset))
+    return found
 
 
 def timeline_holes(stack: Stack, seconds: float) -> list[str]:
@@ -106,7 +119,8 @@ def _ends(stack: Stack) -> dict[tuple[str, int], int]:
         consumer.close(autocommit=False)
 
 
-def _records(stack: Stack, names: list[str]) -> list[Any]:
+def records(stack: Stack, names: list[str]) -> list[Any]:
+    """Every record of these topics, up to their present end, in order within each partition."""
     consumer = KafkaConsumer(
         **stack.kafka_login(), enable_auto_commit=False, auto_offset_reset="earliest", max_poll_records=5_000
     )

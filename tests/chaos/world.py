@@ -17,10 +17,13 @@ from services.chassis.areas import load_areas
 from services.chassis.language import SERVICES
 from services.cli.local import environments, partners
 from services.cli.local.stack import Stack
+from tests.chaos.brokers import ThreeBrokers
 from tests.chaos.clients import Channels, Clients, GivenUp
 from tests.chaos.ledger import Ledger, Submission
 from tests.chaos.load import Gate, Work
 from tests.chaos.players import InboxPartner, KafkaPartner, Table
+from tests.chaos.poison import Poison
+from tests.chaos.wiring import Wiring
 
 RAISERS = 6
 READERS = 3
@@ -34,8 +37,18 @@ SWEEP_AFTER = 15.0
 class World(AbstractContextManager["World"]):
     """Starts the stack and makes identities and partners; everyone plays between `begin` and `end`."""
 
-    def __init__(self, root: Path, *, progress: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        wired: bool = False,
+        brokers: int = 1,
+        progress: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """`wired`: its links can be broken, its disks filled, and its services' points can fail."""
         self.stack = Stack(root)
+        self._wiring = Wiring(self.stack, disks=brokers == 1) if wired or brokers == 3 else None
+        self.brokers = ThreeBrokers(self.stack) if brokers == 3 else None
         self._progress = progress
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -45,16 +58,26 @@ class World(AbstractContextManager["World"]):
         self._due_changed = threading.Condition()
 
     def __enter__(self) -> World:
+        for change in (self._wiring, self.brokers):
+            if change:
+                change.__enter__()
         try:
             self.stack.start(progress=self._progress)
             self._progress("making partners")
             self._partners = _agreed(self.stack)
             partners.add(self.stack, self._partners)
         except BaseException:
-            self.stack.stop()
+            self._stop()
             raise
-        self.channels = Channels(self.stack)
+        self.channels = Channels(self.stack, self._wiring.address if self._wiring else self.stack.address)
         return self
+
+    @property
+    def wiring(self) -> Wiring:
+        """Raises RuntimeError where the world is not wired."""
+        if self._wiring is None:
+            raise RuntimeError("this world is not wired for such faults")
+        return self._wiring
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -62,7 +85,15 @@ class World(AbstractContextManager["World"]):
         if self._threads:
             self.end()
         self.channels.close()
+        self._stop()
+
+    def _stop(self) -> None:
         self.stack.stop()
+        for change in (self.brokers, self._wiring):
+            if change:
+                change.__exit__(None, None, None)
+        if self._wiring:
+            self._wiring.close()
 
     def begin(self) -> None:
         """Open a new ledger, with players that write into it until `end`."""
@@ -71,6 +102,8 @@ class World(AbstractContextManager["World"]):
         self._stopping = threading.Event()
         self.ledger = Ledger(on_answered=self._look_soon)
         self.clients = Clients(self.channels, self.ledger, self._stopping)
+        with_kafka = [partner.id for partner in self._partners if partner.kafka]
+        self.poison = Poison(self.stack, self.channels, self.clients, with_kafka)
         table = Table(self.stack, self.ledger, self.channels, self._stopping)
         for partner in self._partners:
             player = KafkaPartner(table, partner.id) if partner.kafka else InboxPartner(table, partner.id)

@@ -37,10 +37,25 @@ def test_every_process_is_killed_before_any_is_killed_twice() -> None:
     assert max(Counter(killed).values()) - min(Counter(killed).values()) <= 1
 
 
-def test_a_run_has_kills_freezes_and_rolling_restarts() -> None:
+def test_a_run_has_faults_of_every_kind() -> None:
+    kinds = Counter(fault.kind for fault in schedule.planned(5, 2_000, 30, wired=True))
+
+    assert kinds == {
+        **{Kind.KILL: 5, Kind.FULL: 5, Kind.FREEZE: 3, Kind.ROLL: 2, Kind.POISON: 3, Kind.INJECT: 5},
+        **{Kind.CUT: 2, Kind.RESET: 2, Kind.DELAY: 2, Kind.SLOW: 1},
+    }
+
+
+def test_a_run_that_is_not_wired_kills_freezes_and_restarts() -> None:
     kinds = Counter(fault.kind for fault in schedule.planned(5, 2_000, 30))
 
     assert kinds == {Kind.KILL: 25, Kind.FREEZE: 3, Kind.ROLL: 2}
+
+
+def test_no_link_is_broken_twice_before_each_was_broken_once() -> None:
+    links = [fault.target for fault in schedule.planned(5, 9_000, 60, wired=True) if fault.kind in schedule.BROKEN]
+
+    assert set(links[: len(schedule.LINKS)]) == set(schedule.LINKS)
 
 
 def test_a_service_has_half_a_minute_to_recover_and_the_broker_a_minute() -> None:

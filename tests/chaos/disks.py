@@ -1,0 +1,59 @@
+"""Small disks for the broker, the store and the log, so that they can be full; where this user may mount none, none."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from pathlib import Path
+
+from services.cli.local.home import Home
+
+SIZE = "1g"
+"""More than a run writes; what is full is filled by us."""
+CHUNK = 1 << 20
+FILLER = "filler"
+
+
+class Disks:
+    """One tmpfs each under the stack's home, mounted while the world stands."""
+
+    def __init__(self, home: Home) -> None:
+        self._folders = {"kafka": home.data / "kafka-disk", "mongo": home.data / "mongo", "audit": home.audit / "log"}
+        self._mounted: list[Path] = []
+
+    def mount(self) -> bool:
+        """Mount all; False where that is not allowed, with none mounted."""
+        for folder in self._folders.values():
+            folder.mkdir(parents=True, exist_ok=True)
+            command = ["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=0700", "tmpfs", str(folder)]
+            if subprocess.run(command, capture_output=True, check=False).returncode:
+                self.unmount()
+                return False
+            self._mounted.append(folder)
+        return True
+
+    def folder(self, name: str) -> Path:
+        """Where the disk of this name is."""
+        return self._folders[name]
+
+    def fill(self, name: str) -> None:
+        """Leave not a byte."""
+        with (self._folders[name] / FILLER).open("ab") as filler:
+            size = CHUNK
+            while size:
+                try:
+                    os.posix_fallocate(filler.fileno(), filler.seek(0, os.SEEK_END), size)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    size //= 2
+
+    def empty(self, name: str) -> None:
+        """Give the space back."""
+        (self._folders[name] / FILLER).unlink(missing_ok=True)
+
+    def unmount(self) -> None:
+        """After the stack is stopped."""
+        while self._mounted:
+            subprocess.run(["umount", "-l", str(self._mounted.pop())], capture_output=True, check=False)
