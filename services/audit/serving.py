@@ -4,45 +4,27 @@ from __future__ import annotations
 
 import threading
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 from services.audit.log import tiles
 from services.audit.log.reader import LogBroken
 from services.audit.published import Published
 from services.chassis import logs
 from services.chassis.engine.away import Away
+from services.chassis.listening import Handler, Listening, place_of
 
 log = logs.get(__name__)
 
-PATIENCE_SECONDS = 5
-"""A client that sends nothing holds its thread no longer than this."""
 MOST_AT_ONCE = 64
 FOR_EVER = "public, max-age=31536000, immutable"
 NOT_KEPT = "no-cache"
 
 
-class LogServer:
+class LogServer(Listening):
     """Serves in threads of its own from `start` to `stop`. Raises OSError where the port is taken."""
 
     def __init__(self, address: str, published: Published) -> None:
-        host, _, port = address.rpartition(":")
-        self._server = _Server((host.strip("[]"), int(port)), published)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="log-http", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """The port that it listens on."""
-        return int(self._server.server_address[1])
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Answer no more. To be called after `start`."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_Server(place_of(address), published), "log-http")
 
 
 class _Server(ThreadingHTTPServer):
@@ -54,13 +36,10 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server: _Server
-    timeout = PATIENCE_SECONDS
-    server_version = "referrals"
-    sys_version = ""
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         if not self.server.places.acquire(blocking=False):
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"too many ask at once", NOT_KEPT)
             return
@@ -88,12 +67,4 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, "application/octet-stream", body, FOR_EVER)
 
     def _answer(self, status: HTTPStatus, content_type: str, body: bytes, cache: str) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Cache-Control", cache)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: whoever reads public files is nobody's business."""
+        self.answer(status, content_type, body, {"Cache-Control": cache})
