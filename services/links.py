@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from safeguarding.v1.triage_pb2 import (
     TriageFact,
 )
 from services.chassis.deciding import Refused, Why
+from services.frozen import replace
 
 
 @dataclass(frozen=True, slots=True)

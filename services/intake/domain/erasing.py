@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from safeguarding.v1 import intake_pb2
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import ErasureRequested, IntakeFact
 from services.chassis.deciding import Command, Refused, Why
+from services.frozen import replace
 from services.known import NARRATIVE_KEY, Known
 
 COMMANDS = (intake_pb2.RequestErasureRequest, intake_pb2.DecideErasureRequest, intake_pb2.SetHoldRequest)

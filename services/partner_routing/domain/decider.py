@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -17,6 +16,7 @@ from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT as UNSA
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
+from services.frozen import replace
 from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from safeguarding.v1.intake_pb2 import ReferralState
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
 from safeguarding.v1.routing_pb2 import LegState, Offered, Shielded
 from safeguarding.v1.triage_pb2 import SAMENESS_PERSON, FiredRule, RequestedLeg
+from services.frozen import replace
 from services.known import NOTHING, Known
 from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
 from services.lifecycle import Leg as Stands

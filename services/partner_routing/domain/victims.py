@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from safeguarding.v1 import routing_pb2
 from safeguarding.v1.common_pb2 import SUBJECT_ROLE_BUSINESS, SUBJECT_ROLE_VICTIM, Deadline
+from services.frozen import replace
 from services.known import Known
 from services.marks import Running
 
