@@ -60,14 +60,18 @@ class KafkaPartner:
 
     def run(self) -> None:
         """Play until told to stop; a broker that is away is waited for."""
-        consumer = self._connected()
-        pulse = Pulse(consumer) if consumer else None
-        while consumer is not None and pulse is not None and not self._table.stopping.is_set():
-            if pulse.missing():
+        while (consumer := self._connected()) is not None:
+            try:
+                self._read(consumer)
+            finally:
                 consumer.close(autocommit=False, timeout_ms=1_000)
-                consumer = self._connected()
-                pulse = Pulse(consumer) if consumer else None
-                continue
+        if self._producer is not None:
+            self._producer.close(timeout=1)
+
+    def _read(self, consumer: KafkaConsumer) -> None:
+        """Until told to stop, or until the consumer must be replaced."""
+        pulse = Pulse(consumer)
+        while not self._table.stopping.is_set() and not pulse.missing():
             try:
                 batches = consumer.poll(timeout_ms=POLL_MS)
                 if batches:
@@ -76,10 +80,6 @@ class KafkaPartner:
                     consumer.commit(timeout_ms=5_000)
             except KafkaError:  # away, or the commit was late: what was not committed is read again
                 self._table.stopping.wait(AGAIN)
-        if consumer is not None:
-            consumer.close(autocommit=False, timeout_ms=1_000)
-        if self._producer is not None:
-            self._producer.close(timeout=1)
 
     def _connected(self) -> KafkaConsumer | None:
         while not self._table.stopping.is_set():
