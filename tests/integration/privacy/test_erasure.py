@@ -125,6 +125,12 @@ def erased(case: Case) -> Case:
     assert case.review().subjects[0].identity.given_names == ERASED, "nothing is destroyed by one person"
     case.decide("second")
     happens("every partner that holds something is told", lambda: case.steps().count("erasure_told") >= 2)
+    said = case.document()["facts"]["intake"]
+
+    def heard() -> bool:
+        return bool(case.house.documents("triage").find_one({"_id": case.referral_id})["facts"]["intake"] == said)
+
+    happens("triage, which reads on its own, has heard of it", heard)
     return case
 
 
