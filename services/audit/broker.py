@@ -82,6 +82,7 @@ def records_between(consumer: KafkaConsumer, spans: Mapping[TopicPartition, Span
         place: (max(first, bounds[place][0]), min(end, bounds[place][1])) for place, (first, end) in spans.items()
     }
     left = {place for place, (first, end) in wanted.items() if first < end}
+    consumer.assign([])  # else a partition that was read before, and paused when it was done, would stay paused
     consumer.assign(sorted(left))
     for place in left:
         consumer.seek(place, wanted[place][0])
