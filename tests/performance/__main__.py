@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.performance import calling, hops, log_rows, safeties, triaging
+from tests.performance import calling, hops, latency, log_rows, overload, rebuilding, safeties, triaging
 from tests.performance.ground import Ground
 from tests.performance.report import show, write
 from tests.performance.result import QUICK_SHARE, Contest, Found
@@ -25,6 +25,11 @@ class Size:
         self.triage = 2_000 if quick else 20_000
         self.calls = 2_000 if quick else 20_000
         self.stream = 5_000 if quick else 50_000
+        self.latency = (40.0, 10.0) if quick else (200.0, 60.0)
+        self.overload = 8.0 if quick else 30.0
+        self.rebuilt = 4_000 if quick else 20_000
+        self.stored = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+        self.grown = 2_000 if quick else 5_000
         self.log = 60_000 if quick else 300_000
         self.log_many = 100_000 if quick else 1_000_000
         self.log_sequenced = 20_000 if quick else 100_000
@@ -34,9 +39,14 @@ class Size:
 
 ROWS: dict[str, Make] = {
     "1": lambda ground, size: hops.stock(ground, size.hop),
+    "2": lambda ground, size: hops.peers(ground, size.hop),
     "3": lambda ground, size: triaging.beside_usual(ground, size.triage),
     "4": lambda ground, size: calling.unary(ground, size.calls),
     "5": lambda ground, size: calling.stream(ground, size.stream),
+    "6": lambda ground, size: latency.to_partner(ground, *size.latency),
+    "7": lambda ground, size: overload.at_twice_capacity(ground, size.overload),
+    "9": lambda ground, size: triaging.grown(ground, size.stored, size.grown),
+    "10": lambda ground, size: rebuilding.beside_drain(ground, size.rebuilt),
     "8": lambda ground, size: safeties.on_the_hop(ground, size.hop),
     "8.sealing": lambda ground, size: safeties.sealing(ground, size.stream),
     "11": lambda ground, size: log_rows.saturated(size.log),
