@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from tests.logged import warnings_since
 
 SHARED = {
     "integration/faults": "faults",
@@ -71,9 +74,16 @@ def _failed_if_skipped(report: Report) -> Report:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that skips itself."""
-    return _failed_if_skipped((yield))
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that skips itself, and show what services complained of while a test failed."""
+    report = _failed_if_skipped((yield))
+    homes: pytest.TempPathFactory | None = getattr(item.config, "_tmp_path_factory", None)
+    if report.failed and homes is not None:
+        began = datetime.fromtimestamp(call.start, UTC)
+        report.sections += [(f"warnings in {log}", text) for log, text in warnings_since(homes.getbasetemp(), began)]
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
