@@ -41,10 +41,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(servers_of(item.nodeid) or "", len(order)))
 
 
-def pytest_collection_finish() -> None:
-    """Keep what stays to the end, a quarter of a million objects, out of every later collection of garbage."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what stays to the end, a quarter of a million objects, out of every collection of garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 class ByServers(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
