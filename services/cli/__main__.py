@@ -19,6 +19,7 @@ MODULES = (
     "services.cli.person",
     "services.cli.raising",
     "services.cli.desk",
+    "services.cli.link",
     "services.cli.disclosure",
     "services.cli.insight",
     "services.cli.victim",
