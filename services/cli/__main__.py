@@ -17,6 +17,7 @@ MODULES = (
     "services.cli.local.commands",
     "services.cli.local.doctor",
     "services.cli.person",
+    "services.cli.watch",
     "services.cli.raising",
     "services.cli.desk",
     "services.cli.link",
