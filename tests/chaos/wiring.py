@@ -55,7 +55,7 @@ class Wiring(AbstractContextManager["Wiring"]):
             self._to[name] = self.proxies.add(f"everybody-{name}", self._ports[name])
         for service in SERVICES:
             self._to[f"{service}>mongo"] = self.proxies.add(f"{service}-mongo", self._ports["mongo"])
-        for service in ("triage", "partner-routing"):
+        for service in ("triage", "partner-routing", "audit"):
             self._to[f"{service}>intake"] = self.proxies.add(f"{service}-intake", self._ports["intake"])
         for service in CALLED:
             self._to[f"clients>{service}"] = self.proxies.add(f"clients-{service}", self._ports[service])

@@ -13,9 +13,9 @@ from tests.performance.work import raised_facts
 
 DATABASE = "rebuild_bench"
 WHY = (
-    "the drain takes 11 to 15 µs a record. The rebuild's own work takes some 55 more: parsing and field rules 9, spooling"
-    " on disk and looking for forks and gaps 9, folding the facts to the state and its view 18, writing the documents and"
-    " what a process does once (logins, parked records) the rest."
+    "the drain takes 11 to 15 µs a record. The rebuild's own work takes some 55 more: parsing and field rules 9,"
+    " spooling on disk and looking for forks and gaps 9, folding the facts to the state and its view 18, writing the"
+    " documents and what a process does once (logins, parked records) the rest."
 )
 
 
