@@ -1,13 +1,14 @@
 """How many calls may be under way at once, so that who is let in is answered soon and who is not hears when to return.
 
 A call that waits behind a hundred others is answered late, and so are all that come after it: once more comes than can
-be done, only what is refused at once keeps the rest quick.
+be done, only what is refused at once keeps the rest quick. Who sends most is refused first.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -16,7 +17,8 @@ from services.chassis import logs
 from services.chassis.engine.away import Busy
 
 MOST: Final = 96
-"""Calls under way, however quickly they are answered; and for a moment, when many come at once."""
+"""Calls under way, however quickly they are answered; for a moment, when many come at once; and with those of whoever
+has less under way than their share, whom another's flood must not keep out."""
 MOST_URGENT: Final = 120
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
@@ -40,25 +42,32 @@ class Admission:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._under_way = 0
+        self._by_sender: Counter[str] = Counter()
         self._rate = 0.0
         self._answered = self._refused = 0
         self._window_ends = self._calm_at = monotonic()
 
     @contextmanager
-    def entered(self, *, urgent: bool) -> Iterator[None]:
+    def entered(self, sender: str, *, urgent: bool) -> Iterator[None]:
         """Be under way as long as the block lasts. Raises Busy, with a time to return, where there is no room."""
         with self._lock:
             now = self._monotonic()
             self._look(now)
-            if self._under_way >= (MOST_URGENT if urgent else self._room(now)):
+            room, own = self._room(now), self._by_sender[sender]
+            share = room / (len(self._by_sender) + (not own))
+            if self._under_way >= (MOST_URGENT if urgent else MOST if own < share else room):
                 self._refused += 1
                 raise Busy(self._return_after())
             self._under_way += 1
+            self._by_sender[sender] += 1
         try:
             yield
         finally:
             with self._lock:
                 self._under_way -= 1
+                self._by_sender[sender] -= 1
+                if not self._by_sender[sender]:
+                    del self._by_sender[sender]
                 self._answered += 1
 
     def _room(self, now: float) -> float:

@@ -184,7 +184,8 @@ class CallInterceptor(grpc.ServerInterceptor):
         else:
             request = _parsed(method, request)
             # Our own services are never kept waiting: what they ask for is part of what was let in already.
-            room = self._room.entered(urgent=identity.role == ROLE_SERVICE or self._urgent(request))
+            sender = f"{identity.role_name}/{identity.id}"
+            room = self._room.entered(sender, urgent=identity.role == ROLE_SERVICE or self._urgent(request))
         with room:
             if not isinstance(request, Iterator):
                 _check(method, request)

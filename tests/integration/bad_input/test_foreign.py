@@ -39,7 +39,7 @@ SEE_THIS_RECEIPT = {"auditor", "protection", "triage", "supervisor"}
 NAME_NO_OBJECT = {
     *("Intake/RaiseConcern", "Intake/RaiseConcerns", "Triage/ListWork", "PartnerInbox/List", "Audit/Search"),
     *("Audit/GetConsistency", "Audit/GetEntries", "ParkedRecords/ListParked", "ParkedRecords/ReplayParked"),
-    *("Keys/Open", "Routing/ReleasePartner", "Insight/GetFigure", "Insight/GetOwnService"),
+    *("Keys/Open", "Watched/FindWatched", "Routing/ReleasePartner", "Insight/GetFigure", "Insight/GetOwnService"),
 }
 OF_EVERYBODY = sorted(set(RIGHT) - set(OF_RAISERS) - set(OF_PARTNERS) - {RECEIPTS} - NAME_NO_OBJECT)
 """Whoever has the role may name any referral."""

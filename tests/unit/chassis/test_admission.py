@@ -30,11 +30,11 @@ def room(clock: Clock) -> Admission:
     return Admission(clock)
 
 
-def enter(room: Admission, most: int, *, urgent: bool = False) -> ExitStack:
-    """So many calls under way, until the stack closes; fewer where they are refused."""
+def enter(room: Admission, count: int, sender: str = "officer/one", *, urgent: bool = False) -> ExitStack:
+    """So many calls under way, until the stack closes. Raises Busy."""
     under_way = ExitStack()
-    for _ in range(most):
-        under_way.enter_context(room.entered(urgent=urgent))
+    for _ in range(count):
+        under_way.enter_context(room.entered(sender, urgent=urgent))
     return under_way
 
 
@@ -81,7 +81,23 @@ def test_what_cannot_wait_is_let_in_where_all_else_is_refused(room: Admission, c
             enter(room, 1, urgent=True)
 
 
+def test_a_flood_of_one_sender_keeps_no_other_out(room: Admission, clock: Clock) -> None:
+    with standing(room, clock, rate=48, queue=LEAST):
+        with pytest.raises(Busy):
+            enter(room, 1)
+
+        with enter(room, MOST - LEAST - 1, "officer/other"):
+            enter(room, 1, "officer/another").close()
+
+
+def test_of_two_who_flood_each_has_half(room: Admission, clock: Clock) -> None:
+    half = LEAST // 2
+
+    with standing(room, clock, rate=48, queue=LEAST), enter(room, half, "officer/other"), pytest.raises(Busy):
+        enter(room, 1, "officer/other")
+
+
 def test_room_is_given_back_by_a_call_that_fails(room: Admission) -> None:
     for _ in range(2 * MOST):
-        with pytest.raises(RuntimeError), room.entered(urgent=False):
+        with pytest.raises(RuntimeError), room.entered("officer/one", urgent=False):
             raise RuntimeError("a bug")
