@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from safeguarding.v1.intake_pb2 import IntakeFact
-from tests.performance import streams
+from tests.performance import quix, streams
 from tests.performance.ground import Ground
 from tests.performance.hop import Hop, What
 from tests.performance.result import Claim, Contest, Sample
@@ -57,12 +57,14 @@ def peers(ground: Ground, events: int) -> Contest:
             "aiokafka loop": lambda: hop.run("hop_aiokafka"),
             "confluent-kafka loop": lambda: hop.run("hop_confluent"),
             "sentry-arroyo": lambda: hop.run("hop_arroyo"),
+            "quixstreams": lambda: hop.run("hop_quix", command=quix.command()),
             "kafka streams": lambda: _streams(hop),
         },
         [
             Claim("2.aiokafka", "one hop: engine to bare aiokafka loop", "engine", "aiokafka loop", 0.8),
             Claim("2.confluent", "one hop: engine to bare confluent-kafka loop", "engine", "confluent-kafka loop", 0.5),
             Claim("2.arroyo", "one hop: engine to sentry-arroyo", "engine", "sentry-arroyo", 1.8),
+            Claim("2.quix", "one hop: engine to quixstreams", "engine", "quixstreams", 1.0),
             Claim("2.streams", "one hop: engine to Kafka Streams", "engine", "kafka streams", 0.35),
             Claim(
                 "2.streams.memory",
