@@ -29,6 +29,8 @@ public final class LocalMongo extends H2Backend {
             Set.of("insert", "update", "delete", "findAndModify", "findandmodify", "createIndexes",
                     "dropIndexes", "create", "drop", "dropDatabase", "renameCollection");
 
+    /** The exit status of a process that its supervisor must start anew. */
+    private static final int UNMENDABLE = 70;
     private static final long TIDY_EVERY = 1_000_000_000L;
     private static final int FILL_PERCENT = 50;
     private static final int TIDY_BYTES = 4 << 20;
@@ -115,12 +117,25 @@ public final class LocalMongo extends H2Backend {
         try {
             if (committed < mine) {
                 long all = written.get();
-                commit();
+                committing();
                 committed = all;
-                tidy();
             }
         } finally {
             whole.writeLock().unlock();
+        }
+    }
+
+    /**
+     * Commit, or end. After a failed commit, as on a full disk, H2's store is closed for good, and what it holds in
+     * memory is more than what is on disk: only a new process can go on, from the last commit.
+     */
+    private void committing() {
+        try {
+            commit();
+            tidy();
+        } catch (RuntimeException failed) {
+            System.err.println("cannot commit, so this ends: " + failed.getClass().getSimpleName());
+            Runtime.getRuntime().halt(UNMENDABLE);
         }
     }
 
