@@ -17,6 +17,7 @@ MODULES = (
     "services.cli.person",
     "services.cli.watch",
     "services.cli.raising",
+    "services.cli.equality",
     "services.cli.desk",
     "services.cli.disclosure",
     "services.cli.insight",

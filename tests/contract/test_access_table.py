@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from safeguarding.v1 import audit_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.access_pb2 import AccessKind
 
 LOOKS = {
@@ -19,6 +19,7 @@ LOOKS = {
     "Routing/ReadOutcome": AccessKind.ACCESS_KIND_VIEWED,
     "Insight/GetFigure": AccessKind.ACCESS_KIND_SEARCHED,
     "Insight/GetOwnService": AccessKind.ACCESS_KIND_SEARCHED,
+    "Equality/GetEqualityFigure": AccessKind.ACCESS_KIND_SEARCHED,
     "Routing/PreviewDisclosure": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/GetJourney": AccessKind.ACCESS_KIND_VIEWED,
     "PartnerInbox/List": AccessKind.ACCESS_KIND_SEARCHED,
@@ -41,6 +42,8 @@ LOOKS_AT_NOTHING = {
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",
     "PartnerInbox/AskRaiser",
+    # Of it nothing tells: no fact, and no look. Its answer says only whether answers are kept.
+    "Equality/AnswerEquality",
     # Operators see positions and classes of errors, never content.
     "ParkedRecords/ListParked", "ParkedRecords/ReplayParked",
     # Which referrals are about staff, as pseudonyms, to audit alone, which flags looks by it.
@@ -51,7 +54,7 @@ LOOKS_AT_NOTHING = {
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for file in (audit_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2):
+    for file in (audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2):
         for service in descriptor_pool.Default().FindFileByName(file.DESCRIPTOR.name).services_by_name.values():
             yield from service.methods
 
