@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def list_(who: As, limit: Annotated[int, typer.Option(min=1, max=500)] = 50, *, as_json: Json = False) -> None:
     """What waits for the desk, the most urgent first."""
     with Calls(who) as calls:
-        found = calls.ask(_triage(calls).ListWork, triage.ListWorkRequest(limit=limit))
+        found = calls.ask(triage_desk(calls).ListWork, triage.ListWorkRequest(limit=limit))
     if as_json:
         showing.print_json(found)
         return
@@ -45,7 +45,7 @@ def list_(who: As, limit: Annotated[int, typer.Option(min=1, max=500)] = 50, *, 
 def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = False) -> None:
     """One referral with the rules that fired and what was written. Leaves an access record."""
     with Calls(who) as calls:
-        found = _assessment(calls, referral, look)
+        found = assessment(calls, referral, look)
     if as_json:
         showing.print_json(found)
         return
@@ -72,10 +72,10 @@ def grade(
     """Set the grade by judgement, with the reason."""
     number = enum(Grade.DESCRIPTOR, grade, "grade")
     with Calls(who) as calls:
-        command = _command(calls, referral, seen, key)
+        command = desk_command(calls, referral, seen, key)
         reason = words(file, "Why this grade? An empty line ends it.")
         request = triage.OverrideGradeRequest(command=command, grade=number, reason=reason)
-        _do(calls, _triage(calls).OverrideGrade, request, f"grade {referral} {grade}", who, as_json=as_json)
+        do(calls, triage_desk(calls).OverrideGrade, request, f"desk grade {referral} {grade}", who, as_json=as_json)
 
 
 @desk.command()
@@ -84,10 +84,10 @@ def ask(
 ) -> None:
     """Ask the raiser a question."""
     with Calls(who) as calls:
-        command = _command(calls, referral, seen, key)
+        command = desk_command(calls, referral, seen, key)
         question = words(file, "What do you want to know? An empty line ends it.")
         request = triage.RequestInformationRequest(command=command, question=question)
-        _do(calls, _triage(calls).RequestInformation, request, f"ask {referral}", who, as_json=as_json)
+        do(calls, triage_desk(calls).RequestInformation, request, f"desk ask {referral}", who, as_json=as_json)
 
 
 @desk.command()
@@ -103,9 +103,9 @@ def route(
     """Decide who must know, by judgement."""
     legs = [_leg(text) for text in leg]
     with Calls(who) as calls:
-        request = triage.RouteRequest(command=_command(calls, referral, seen, key), legs=legs)
+        request = triage.RouteRequest(command=desk_command(calls, referral, seen, key), legs=legs)
         said = " ".join(f"--leg {text}" for text in leg)
-        _do(calls, _triage(calls).Route, request, f"route {referral} {said}", who, as_json=as_json)
+        do(calls, triage_desk(calls).Route, request, f"desk route {referral} {said}", who, as_json=as_json)
 
 
 @desk.command(name="no-action")
@@ -122,10 +122,11 @@ def no_action(
     """Take no further action. A RED referral needs a supervisor. --file adds a note."""
     number = enum(triage.NoFurtherActionReason.DESCRIPTOR, reason, "reason")
     with Calls(who) as calls:
-        command = _command(calls, referral, seen, key)
+        command = desk_command(calls, referral, seen, key)
         note = words(file, "") if file else ""
         request = triage.TakeNoFurtherActionRequest(command=command, reason=number, note=note)
-        _do(calls, _triage(calls).TakeNoFurtherAction, request, f"no-action {referral} {reason}", who, as_json=as_json)
+        said = f"desk no-action {referral} {reason}"
+        do(calls, triage_desk(calls).TakeNoFurtherAction, request, said, who, as_json=as_json)
 
 
 @desk.command()
@@ -134,9 +135,9 @@ def reopen(
 ) -> None:
     """Open a referral again, with a note. Only a supervisor."""
     with Calls(who) as calls:
-        command = _command(calls, referral, seen, key)
+        command = desk_command(calls, referral, seen, key)
         request = triage.ReopenRequest(command=command, note=words(file, "Why again? An empty line ends it."))
-        _do(calls, _triage(calls).Reopen, request, f"reopen {referral}", who, as_json=as_json)
+        do(calls, triage_desk(calls).Reopen, request, f"desk reopen {referral}", who, as_json=as_json)
 
 
 @desk.command(name="entered-in-error")
@@ -145,9 +146,9 @@ def entered_in_error(
 ) -> None:
     """Keep and hide a referral that should never have been; open legs are recalled. Only a supervisor."""
     with Calls(who) as calls:
-        command = _command(calls, referral, seen, key)
+        command = desk_command(calls, referral, seen, key)
         request = triage.EnterInErrorRequest(command=command, note=words(file, "What is wrong? An empty line ends it."))
-        _do(calls, _triage(calls).EnterInError, request, f"entered-in-error {referral}", who, as_json=as_json)
+        do(calls, triage_desk(calls).EnterInError, request, f"desk entered-in-error {referral}", who, as_json=as_json)
 
 
 @desk.command()
@@ -194,25 +195,28 @@ def told_reply(whom: str, not_told: str) -> ToldReply:
     return ToldReply(audience=enum(Audience.DESCRIPTOR, whom, "whom"), not_told=why_not)
 
 
-def _triage(calls: Calls) -> TriageStub:
+def triage_desk(calls: Calls) -> TriageStub:
+    """The desk's RPCs."""
     return calls.stub(TriageStub, "triage")
 
 
-def _assessment(calls: Calls, referral: str, reason: str) -> triage.GetAssessmentResponse:
+def assessment(calls: Calls, referral: str, reason: str) -> triage.GetAssessmentResponse:
+    """One referral as the desk needs it; the look is recorded with its reason."""
     request = triage.GetAssessmentRequest(referral_id=referral, reason=reason)
-    found: triage.GetAssessmentResponse = calls.ask(_triage(calls).GetAssessment, request)
+    found: triage.GetAssessmentResponse = calls.ask(triage_desk(calls).GetAssessment, request)
     return found
 
 
-def _command(calls: Calls, referral: str, seen: int, key: str) -> triage.DeskCommand:
+def desk_command(calls: Calls, referral: str, seen: int, key: str) -> triage.DeskCommand:
     """Names what was seen: given, or as it is now."""
-    sequence = seen or _assessment(calls, referral, "triage").item.sequence
+    sequence = seen or assessment(calls, referral, "triage").item.sequence
     return triage.DeskCommand(idempotency_key=key or new_key(), referral_id=referral, seen_sequence=sequence)
 
 
-def _do(calls: Calls, rpc: Rpc, request: Any, said: str, who: str, *, as_json: bool) -> None:
+def do(calls: Calls, rpc: Rpc, request: Any, said: str, who: str, *, as_json: bool) -> None:
+    """Give a command of the desk and show what it recorded; `said` is how the person put it."""
     repeat = f"--key {request.command.idempotency_key} --seen {request.command.seen_sequence}"
-    found = calls.tell(rpc, request, f"referrals desk {said} --as {who} {repeat}")
+    found = calls.tell(rpc, request, f"referrals {said} --as {who} {repeat}")
     if as_json:
         showing.print_json(found)
     else:

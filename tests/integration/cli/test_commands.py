@@ -145,6 +145,38 @@ def test_the_desk_looks_asks_and_the_raiser_answers(referrals: Referrals) -> Non
     assert graded["sequence"] > shown["item"]["sequence"]
 
 
+def test_the_desk_lists_confirms_and_rejects_the_links_of_a_referral(referrals: Referrals) -> None:
+    person = {"role": "suspect", "identifiers": {"nhs_number": "9434765919"}}
+    same = {**CONCERN, "kinds": ["anti_social_behaviour"], "area": "bristol", "subjects": [person]}
+    ids = []
+    for _ in range(2):
+        found = referrals.well("raise", "--as", OFFICER, "--file", "-", given=json.dumps(same))
+        ids.append(str(found["referral_id"]))
+        happens(
+            "triage has graded it",
+            lambda: referrals.well("journey", ids[-1], "--as", DESK)["grade"] != "GRADE_UNSPECIFIED",
+        )
+    earlier, later = ids
+
+    of_it = referrals.well("link", "list", later, "--as", DESK)
+    confirmed = referrals.well("link", "confirm", later, earlier, "--as", DESK)
+    rejected = referrals.well("link", "reject", later, earlier, "--as", DESK)
+    again = referrals("link", "reject", later, earlier, "--as", DESK)
+    nowhere = referrals("link", "confirm", later, later, "--as", DESK)
+    shown = referrals("link", "list", later, "--as", DESK)
+
+    [link] = of_it["links"]
+    assert (link["linked"]["other_referral_id"], link["judgement"]) == (earlier, "LINK_JUDGEMENT_UNSPECIFIED")
+    assert link["linked"]["same"] == ["SAMENESS_PERSON"]
+    assert of_it["sequence"] < confirmed["sequence"] < rejected["sequence"]
+    assert (again.status, again.failed and again.failed.code) == (4, "FAILED_PRECONDITION")
+    assert again.failed is not None
+    assert "ConfirmLink" in again.failed.legal
+    assert (nowhere.status, nowhere.failed and nowhere.failed.code) == (4, "NOT_FOUND")
+    assert earlier in shown.out
+    assert "rejected" in shown.out
+
+
 def test_tail_shows_facts_decoded_and_nothing_personal(referrals: Referrals) -> None:
     referral = raised(referrals)
     offered(referrals, referral)
