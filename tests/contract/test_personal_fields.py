@@ -11,6 +11,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from safeguarding.v1 import (
     access_pb2,
     audit_pb2,
+    equality_pb2,
     insight_pb2,
     intake_pb2,
     parked_pb2,
@@ -23,7 +24,17 @@ from tests.integration.bad_input.wrong_fields import rules_of
 FILES = sorted(
     {
         file.DESCRIPTOR.name
-        for file in (access_pb2, audit_pb2, insight_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2)
+        for file in (
+            access_pb2,
+            audit_pb2,
+            equality_pb2,
+            insight_pb2,
+            intake_pb2,
+            parked_pb2,
+            partner_pb2,
+            routing_pb2,
+            triage_pb2,
+        )
     }
     | {"safeguarding/v1/common.proto", "safeguarding/v1/concern.proto"}
 )
