@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from safeguarding.v1 import audit_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import audit_pb2, insight_pb2, intake_pb2, parked_pb2, procedure_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.access_pb2 import AccessKind
 
 LOOKS = {
@@ -20,6 +20,7 @@ LOOKS = {
     "Insight/GetFigure": AccessKind.ACCESS_KIND_SEARCHED,
     "Insight/GetOwnService": AccessKind.ACCESS_KIND_SEARCHED,
     "Routing/PreviewDisclosure": AccessKind.ACCESS_KIND_VIEWED,
+    "Procedures/ReadConferences": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/GetJourney": AccessKind.ACCESS_KIND_VIEWED,
     "PartnerInbox/List": AccessKind.ACCESS_KIND_SEARCHED,
     "PartnerInbox/OpenCopy": AccessKind.ACCESS_KIND_DISCLOSED,
@@ -41,6 +42,7 @@ LOOKS_AT_NOTHING = {
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",
     "PartnerInbox/AskRaiser",
+    "Procedures/RecordStage", "Procedures/CallConference", "Procedures/RecordConference", "Procedures/CompleteDecision",
     # Operators see positions and classes of errors, never content.
     "ParkedRecords/ListParked", "ParkedRecords/ReplayParked",
     # Hashes, which are public.
@@ -49,7 +51,7 @@ LOOKS_AT_NOTHING = {
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for file in (audit_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2):
+    for file in (audit_pb2, insight_pb2, intake_pb2, parked_pb2, procedure_pb2, routing_pb2, triage_pb2):
         for service in descriptor_pool.Default().FindFileByName(file.DESCRIPTOR.name).services_by_name.values():
             yield from service.methods
 

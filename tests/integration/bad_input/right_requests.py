@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from safeguarding.v1 import (
     access_pb2,
@@ -15,6 +16,7 @@ from safeguarding.v1 import (
     intake_pb2,
     parked_pb2,
     partner_pb2,
+    procedure_pb2,
     routing_pb2,
 )
 from safeguarding.v1 import triage_pb2 as triage
@@ -89,6 +91,13 @@ def inbox() -> routing_pb2.InboxCommand:
 def told() -> partner_pb2.ToldReply:
     """Whom, and why not."""
     return partner_pb2.ToldReply(audience=partner_pb2.AUDIENCE_RAISER, not_told=partner_pb2.NOT_TOLD_REASON_UNREACHABLE)
+
+
+def decision() -> procedure_pb2.ConferenceDecision:
+    """What is to be done, by whom and by when."""
+    return procedure_pb2.ConferenceDecision(
+        action="visit_weekly", owner_leg_id=LEG, by=Timestamp(seconds=2_000_000_000)
+    )
 
 
 _OWN = {"idempotency_key": KEY, "referral_id": REFERRAL}
@@ -187,6 +196,42 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
             safe_times="after six",
         ),
     ),
+    "Procedures/RecordStage": (
+        "triage",
+        procedure_pb2.RecordStageRequest(
+            **_OWN,
+            stage=procedure_pb2.STAGE_STRATEGY_DISCUSSION,
+            leg_id=LEG,
+            happened_at=Timestamp(seconds=1_900_000_000),
+        ),
+    ),
+    "Procedures/CallConference": (
+        "triage",
+        procedure_pb2.CallConferenceRequest(
+            **_OWN,
+            stage=procedure_pb2.STAGE_INITIAL_CONFERENCE,
+            at=Timestamp(seconds=2_000_000_000),
+            leg_ids=[LEG],
+            agenda=[procedure_pb2.AgendaItem(topic="safety_plan")],
+        ),
+    ),
+    "Procedures/RecordConference": (
+        "triage",
+        procedure_pb2.RecordConferenceRequest(
+            **_OWN,
+            conference_id=OTHER,
+            held_at=Timestamp(seconds=1_900_000_000),
+            attended_leg_ids=[LEG],
+            decisions=[decision()],
+            minutes="what was said",
+            leg_id=LEG,
+        ),
+    ),
+    "Procedures/CompleteDecision": (
+        "triage",
+        procedure_pb2.CompleteDecisionRequest(**_OWN, conference_id=OTHER, number=1),
+    ),
+    "Procedures/ReadConferences": ("triage", procedure_pb2.ReadConferencesRequest(referral_id=REFERRAL)),
     "Routing/Shield": (
         "protection",
         routing_pb2.ShieldRequest(
