@@ -15,8 +15,10 @@ from services.audit.sequencer import Sequencer
 from services.audit.serving import LogServer
 from services.audit.settings import Settings
 from services.audit.views import Views
+from services.audit.watching import Watcher, asking
 from services.chassis import logs, starting
 from services.chassis.access import Access
+from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import build_server
 from services.chassis.health import Health
 from services.chassis.http import HttpServer
@@ -50,12 +52,17 @@ def main() -> None:
     )
     published = Published(settings.log, settings.signer.verifier)
     files = LogServer(settings.log_address, published)
-    api = AuditApi(Views(database), access, published)
+    views = Views(database)
+    api = AuditApi(views, access, published)
+    tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_authority)
+    intake = channel(settings.intake_address, tls)
+    watcher = Watcher(index, views, asking(intake), access)
     server = build_server(settings, [(audit_pb2_grpc.add_AuditServicer_to_server, api)], health)
 
     http.start()
     files.start()
     sequencer.start()
+    watcher.start()
     server.start()
     log.info("service_ready")
     ended.wait()
@@ -63,9 +70,11 @@ def main() -> None:
     log.info("service_stopping")
     health.stop()
     stopped = server.stop(STOP_SECONDS)
+    watcher.stop(STOP_SECONDS)
     sequencer.stop(STOP_SECONDS)
     stopped.wait(STOP_SECONDS)
     publisher.close()
+    intake.close()
     mongo.close()
     files.stop()
     http.stop()

@@ -82,6 +82,7 @@ def records_between(consumer: KafkaConsumer, spans: Mapping[TopicPartition, Span
         place: (max(first, bounds[place][0]), min(end, bounds[place][1])) for place, (first, end) in spans.items()
     }
     left = {place for place, (first, end) in wanted.items() if first < end}
+    consumer.assign([])  # nothing of an earlier span counts
     consumer.assign(sorted(left))
     for place in left:
         consumer.seek(place, wanted[place][0])
@@ -93,6 +94,8 @@ def records_between(consumer: KafkaConsumer, spans: Mapping[TopicPartition, Span
         done = {place for place in left if consumer.position(place) >= wanted[place][1]}
         if done:
             left -= done
-            consumer.pause(*done)
+            # Not paused: kafka-python (3.0.12) keeps a partition paused over `assign`, and one that was paused with
+            # fetched records in hand it may never fetch again.
+            consumer.assign(sorted(left))
         if time.monotonic() - heard > PATIENCE_SECONDS:
             raise KafkaTimeoutError(f"nothing came for {PATIENCE_SECONDS:.0f} s")

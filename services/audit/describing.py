@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError, Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR, ROLE_PARTNER, ROLE_SERVICE
-from safeguarding.v1.access_pb2 import AccessFact, AccessKind
+from safeguarding.v1.access_pb2 import ACCESS_KIND_FLAGGED, AccessFact, AccessKind, Anomaly
 from safeguarding.v1.audit_pb2 import TimelineEntry
 from safeguarding.v1.common_pb2 import Actor, FactHeader, FieldGroup, LawfulBasis
 from safeguarding.v1.intake_pb2 import IntakeFact
@@ -119,6 +119,11 @@ def _access(said: TimelineEntry, record: Record, _: Place) -> tuple[str, ...]:
     said.groups.extend(_groups(fact.groups))
     if fact.kind in AccessKind.values():
         said.look = fact.kind
+    if fact.kind == ACCESS_KIND_FLAGGED and fact.anomaly in Anomaly.values():
+        said.anomaly = fact.anomaly
+        said.cause_id = _event_id(fact.header.cause_id)
+        if _actor_id(fact.looker.id):
+            said.looker.CopyFrom(Actor(role=fact.looker.role, id=fact.looker.id))
     if fact.header.referral_id == fact.header.cause_id:  # about a search, which is no referral
         said.referral_id = ""
     if said.actor.role == ROLE_PARTNER:

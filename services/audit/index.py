@@ -24,8 +24,9 @@ in each entry would need an index that the local store does not have."""
 EVENTS = "events"
 """One document an event: `_id` is `event_key`, `entry` the first entry of that id; later ones are repeats."""
 LOG = "log"
-"""What is known of the log: `covered`, up to where this index holds it; `signed`, the tree that was signed last."""
-COVERED, SIGNED = "covered", "signed"
+"""What is known of the log: `covered`, up to where this index holds it; `signed`, the tree that was signed last;
+`watched`, up to where looks were judged."""
+COVERED, SIGNED, WATCHED = "covered", "signed", "watched"
 FORM = 3
 """Which fields the documents have: an index of another form is made again from the log and the topics."""
 DUPLICATE_KEY = 11000
@@ -70,8 +71,27 @@ class Index:
         with _answering():
             # What says how far it came goes first: a half-cleared index must not count as whole.
             self._log.delete_one({"_id": COVERED})
+            self._log.delete_one({"_id": WATCHED})
             for collection in (self._entries, self._referrals, self._events):
                 collection.delete_many({})
+
+    def covered_now(self) -> int:
+        """How many entries of the log it holds; changes nothing."""
+        return self._size(COVERED)
+
+    def watched(self) -> int:
+        """How many entries of the log were looked through for looks without a task."""
+        return self._size(WATCHED)
+
+    def remember_watched(self, size: int) -> None:
+        """Note that so many were."""
+        with _answering():
+            self._log.update_one({"_id": WATCHED}, {"$set": {"size": size}}, upsert=True)
+
+    def _size(self, what: str) -> int:
+        with _answering():
+            found = self._log.find_one({"_id": what})
+        return int(found["size"]) if found else 0
 
     def ping(self) -> None:
         """See that the store answers."""
@@ -150,13 +170,15 @@ def _by_referral(placed: Iterable[Placed]) -> dict[str, list[int]]:
 
 def _document(place: int, entry: Entry) -> dict[str, Any]:
     timeline = entry.timeline
+    # A flagged look is found by whoever looked, not by us who flagged it.
+    actor = timeline.looker if timeline.anomaly else timeline.actor
     return {
         "_id": place,
         "at": entry.at,
         "topic": timeline.topic,
         "type": timeline.type,
-        "actor": timeline.actor.id,
-        "role": timeline.actor.role,
+        "actor": actor.id,
+        "role": actor.role,
         "partner": timeline.partner_id,
         "look": timeline.look,
         "operation": timeline.operation,

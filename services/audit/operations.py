@@ -11,7 +11,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from safeguarding.v1.access_pb2 import ACCESS_KIND_DISCLOSED, AccessFact
+from safeguarding.v1.access_pb2 import ACCESS_KIND_DISCLOSED, ACCESS_KIND_FLAGGED, AccessFact
 from safeguarding.v1.audit_pb2 import (
     OPERATION_ALTERATION,
     OPERATION_COLLECTION,
@@ -57,6 +57,8 @@ _BY_NAME = {kind.DESCRIPTOR.full_name: operation for kind, operation in OF_TYPE.
 
 def operation_of(type_name: str, look: int) -> Operation.ValueType:
     """The operation that a record tells of; unspecified where it is none, such as a grade."""
+    if look == ACCESS_KIND_FLAGGED:
+        return OPERATION_UNSPECIFIED
     if type_name == AccessFact.DESCRIPTOR.full_name:
         return OPERATION_DISCLOSURE if look == ACCESS_KIND_DISCLOSED else OPERATION_CONSULTATION
     return _BY_NAME.get(type_name, OPERATION_UNSPECIFIED)

@@ -40,6 +40,8 @@ class Settings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_", frozen=True, hide_input_in_errors=True)
 
+    intake_address: Address
+    """Where intake says whose record a referral is, so that a look without a task is flagged."""
     log: Path
     """The folder of the transparency log; made where it is missing."""
     log_key: Annotated[ExistingFile, AfterValidator(_signing_key)]

@@ -9,8 +9,15 @@ from typing import Any
 from pymongo import ASCENDING
 from pymongo.database import Database
 
-from safeguarding.v1.access_pb2 import AccessFact
-from safeguarding.v1.audit_pb2 import SIGHT_ANY, SIGHT_DISCLOSURE, SIGHT_LOOK, SearchRequest, TimelineEntry
+from safeguarding.v1.access_pb2 import ACCESS_KIND_FLAGGED, AccessFact
+from safeguarding.v1.audit_pb2 import (
+    SIGHT_ANY,
+    SIGHT_DISCLOSURE,
+    SIGHT_FLAGGED,
+    SIGHT_LOOK,
+    SearchRequest,
+    TimelineEntry,
+)
 from services.audit.index import COVERED, ENTRIES, EVENTS, LOG, REFERRALS
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.store import answering
@@ -27,12 +34,13 @@ _BY = (
     ("operation", "operation"),
 )
 """Fields of a search, and where documents have them."""
-_LOOKED: Mapping[str, Any] = {"type": AccessFact.DESCRIPTOR.full_name}
+_LOOKED: Mapping[str, Any] = {"type": AccessFact.DESCRIPTOR.full_name, "look": {"$ne": ACCESS_KIND_FLAGGED}}
 _DISCLOSED: Mapping[str, Any] = {"disclosed": True}
 _SIGHTS: Mapping[int, Mapping[str, Any]] = {
     SIGHT_LOOK: _LOOKED,
     SIGHT_DISCLOSURE: _DISCLOSED,
     SIGHT_ANY: {"$or": [_LOOKED, _DISCLOSED]},
+    SIGHT_FLAGGED: {"look": ACCESS_KIND_FLAGGED},
 }
 
 Stored = Mapping[str, Any]
@@ -62,6 +70,12 @@ class Views:
     def timeline(self, referral_id: str) -> list[TimelineEntry]:
         """Every record about the referral, and every look at it, oldest first; empty where there is none."""
         return [_entry(found) for found in self._under(referral_id, {})]
+
+    def looks(self, places: Sequence[int]) -> list[TimelineEntry]:
+        """The access facts among the entries at these places of the log, in its order."""
+        with answering():
+            found = list(self._entries.find({"$and": [{"_id": {"$in": list(places)}}, _LOOKED]}, _FIELDS))
+        return [_entry(document) for document in sorted(found, key=lambda document: document["_id"])]
 
     def first(self, event_key: str) -> TimelineEntry | None:
         """The first entry of an event (see `index.event_key`)."""

@@ -67,12 +67,15 @@ class Access:
             leg_id=leg_id,
         )
         fact.header.occurred_at.FromDatetime(self._clock())
-        within = seconds_to_answer(at_most=ACKNOWLEDGED_WITHIN) if timeout is None else timeout
+        self.send(fact, seconds_to_answer(at_most=ACKNOWLEDGED_WITHIN) if timeout is None else timeout)
+        return fact.header.event_id
+
+    def send(self, fact: AccessFact, within: float) -> None:
+        """Return once the broker holds the fact. Raises Unavailable where it does not say so in so many seconds."""
         try:
             self._send([self._record_of(fact)], within)
         except (Away, TimeoutError) as error:
             raise Unavailable("broker") from error
-        return fact.header.event_id
 
     def _record_of(self, fact: AccessFact) -> OutRecord:
         header = fact.header

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal
@@ -264,8 +265,7 @@ def load_calendar(area: Path, on: date | None = None) -> Calendar:
         wrong = f"the last term ended on {school.term[-1].last}"
         right = 'the next terms, such as [[term]] with name = "autumn", first and last'
         raise refuse(path, ("term", len(school.term) - 1, "last"), wrong, right)
-    known = BankHolidays(use_cached_holidays=True)
-    holidays = frozenset(found["date"] for found in known.get_holidays(division=known.ENGLAND_AND_WALES))
+    holidays = _bank_holidays()
     closed = {day for span in school.closed for day in span.days()} | holidays
     days = {day for term in school.term for day in term.days() if day.weekday() < 5}
     return Calendar(
@@ -275,3 +275,10 @@ def load_calendar(area: Path, on: date | None = None) -> Calendar:
         school_days_until=school.term[-1].last,
         school_opens=school.opens,
     )
+
+
+@cache
+def _bank_holidays() -> frozenset[date]:
+    """Read once: they come with the package, and cannot change while we run."""
+    known = BankHolidays(use_cached_holidays=True)
+    return frozenset(found["date"] for found in known.get_holidays(division=known.ENGLAND_AND_WALES))

@@ -3,6 +3,8 @@
 import importlib
 import json
 import sys
+from collections.abc import Callable
+from functools import cache
 
 import typer
 from rich.console import Console
@@ -15,6 +17,7 @@ MODULES = (
     "services.cli.local.commands",
     "services.cli.local.doctor",
     "services.cli.person",
+    "services.cli.watch",
     "services.cli.raising",
     "services.cli.desk",
     "services.cli.link",
@@ -35,8 +38,9 @@ MODULES = (
 EXITS = "Exit status: 0 done, 1 our fault or unavailable, 2 usage, 3 the stack is not up, 4 refused."
 
 
+@cache
 def build() -> typer.Typer:
-    """The application with every command."""
+    """The application with every command. Made once: a second time would add to the modules' own groups again."""
     app = typer.Typer(
         name="referrals",
         help=f"Safeguarding referrals between partners.\n\n{EXITS}",
@@ -48,10 +52,16 @@ def build() -> typer.Typer:
     return app
 
 
+@cache
+def commands() -> Callable[[], object]:
+    """What reads the command line and runs."""
+    return typer.main.get_command(build())
+
+
 def main() -> None:
     """Run; what the person can mend is said on standard error, as JSON where they asked for it (see exits.py)."""
     try:
-        build()()
+        commands()()
     except Failed as failed:
         _say(failed)
         sys.exit(int(failed.status))

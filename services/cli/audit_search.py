@@ -1,4 +1,4 @@
-"""`referrals audit search | who-saw | looked-at | received`: who saw what, and into a file with its checkpoint."""
+"""`referrals audit search | who-saw | looked-at | received | anomalies`: who saw what; into a file too."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def register(sub: typer.Typer) -> None:
     sub.command(name="who-saw")(who_saw)
     sub.command(name="looked-at")(looked_at)
     sub.command()(received)
+    sub.command()(anomalies)
 
 
 def search(
@@ -147,6 +148,27 @@ def received(
     _answer(who, request, file, as_json=as_json)
 
 
+def anomalies(
+    who: As,
+    reason: Reason,
+    by: Annotated[str, typer.Option(metavar="ROLE/ID", help="Who looked.")] = "",
+    since: When = None,
+    until: When = None,
+    file: Into = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Looks at one's own, a colleague's or a well-known person's record by someone who had no task on it.
+
+    Leaves an access record.
+    """
+    request = audit.SearchRequest(sight=audit.SIGHT_FLAGGED, limit=A_PAGE, reason=reason)
+    if by:
+        _by(request, by)
+    _during(request, since, until)
+    _answer(who, request, file, as_json=as_json)
+
+
 def show(entries: Sequence[audit.TimelineEntry], *, as_json: bool, document: Any) -> None:
     """Entries as a table, or the whole answer."""
     if as_json:
@@ -218,6 +240,8 @@ def _row(entry: audit.TimelineEntry) -> tuple[str, ...]:
     where = f"{entry.topic} {entry.partition}:{entry.offset}"
     kind = entry.type.rpartition(".")[2]
     what = f"{kind}: {showing.word(entry, 'look')}" if entry.look else kind
+    if entry.anomaly:
+        what = f"{showing.word(entry, 'anomaly')} by {entry.method}"
     return when, what, entry.referral_id, _actor(entry), entry.partner_id, basis, groups, where
 
 
@@ -248,4 +272,6 @@ def _fields(entry: audit.TimelineEntry) -> tuple[Any, ...]:
 
 
 def _actor(entry: audit.TimelineEntry) -> str:
-    return f"{showing.enum_word(Role.DESCRIPTOR, entry.actor.role)}/{entry.actor.id}" if entry.actor.id else ""
+    """Who did it; of a flagged look, who looked."""
+    who = entry.looker if entry.anomaly else entry.actor
+    return f"{showing.enum_word(Role.DESCRIPTOR, who.role)}/{who.id}" if who.id else ""

@@ -3,33 +3,41 @@
 from safeguarding.v1 import intake_pb2_grpc
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
-from services.chassis.areas import load_areas
 from services.chassis.grpc_server import Servicer
 from services.chassis.sealing import KeyWrapper
 from services.chassis.service import Parts, Recipe, Service
 from services.chassis.starting import area_files, begin
 from services.intake.api import IntakeApi, KeysApi
+from services.intake.area import load_area
 from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
 from services.intake.linking import Linker
 from services.intake.protection import ProtectionApi
 from services.intake.settings import Settings
+from services.intake.views import Referrals
+from services.intake.watched import WatchedApi, watch_of
 
 
 def main() -> None:
     """Run intake until it is told to stop."""
     settings = begin(INTAKE, Settings)
     wrapper = KeyWrapper(bytes.fromhex(settings.key_encryption_key.get_secret_value()))
-    linker = Linker(bytes.fromhex(settings.linking_key.get_secret_value()))
-    areas = area_files(INTAKE, settings.area, load_areas)
+    linking_key = bytes.fromhex(settings.linking_key.get_secret_value())
+    linker = Linker(linking_key)
+    area = area_files(INTAKE, settings.area, load_area)
+    watch = watch_of(linking_key, settings.directory, lambda: area.now().well_known)
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
         return [
             (
                 intake_pb2_grpc.add_IntakeServicer_to_server,
-                IntakeApi(parts, wrapper, linker, lambda: areas.now().codes),
+                IntakeApi(parts, wrapper, linker, lambda: area.now().codes),
             ),
             (intake_pb2_grpc.add_KeysServicer_to_server, KeysApi(parts, wrapper)),
             (intake_pb2_grpc.add_ProtectionServicer_to_server, ProtectionApi(parts, wrapper, linker)),
+            (
+                intake_pb2_grpc.add_WatchedServicer_to_server,
+                WatchedApi(Referrals(parts.collection), wrapper, watch),
+            ),
         ]
 
     recipe = Recipe(

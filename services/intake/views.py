@@ -27,6 +27,14 @@ class Referrals:
         document = fold(self._decider, stored[0])
         return document, _undestroyed(stored[0], document.state.known.erased)
 
+    def find_all(self, referral_ids: Sequence[str]) -> dict[str, tuple[Document[State], Mapping[str, bytes]]]:
+        """As `find`, of many referrals in one read; absent for those that do not exist."""
+        found: dict[str, tuple[Document[State], Mapping[str, bytes]]] = {}
+        for stored in self._find({"_id": {"$in": list(referral_ids)}}, None):
+            document = fold(self._decider, stored)
+            found[document.id] = document, _undestroyed(stored, document.state.known.erased)
+        return found
+
     def keys(self, referral_ids: Sequence[str]) -> dict[str, Mapping[str, bytes]]:
         """Wrapped keys of many referrals, in one read; absent for those that do not exist."""
         found = self._find({"_id": {"$in": list(referral_ids)}}, {"keys": 1, "view.erased": 1})

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ TOPIC = re.compile(r"(referrals|partner)\.\S+\.v\d+")
 
 def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def _imports(tree: ast.AST, package: str) -> Iterator[str]:
@@ -68,7 +74,7 @@ def test_nobody_imports_what_the_contracts_forbid() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=_name)
 def test_first_line_of_a_file_says_its_one_reason(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = _tree(path)
 
     assert ast.get_docstring(tree), "the file has no docstring"
     assert tree.body[0].lineno == 1
@@ -86,7 +92,7 @@ def test_a_decider_imports_only_the_language_and_its_protocol(module: str) -> No
     found = {
         f"{_name(path)} imports {imported}"
         for path in files
-        for imported in _imports(ast.parse(path.read_text()), ".".join(path.relative_to(ROOT).parent.parts))
+        for imported in _imports(_tree(path), ".".join(path.relative_to(ROOT).parent.parts))
         if not _is_within(imported, PURE | {f"services.{module}"})
     }
 
@@ -98,7 +104,7 @@ def test_a_topic_is_named_in_topics_py_alone() -> None:
         f"{_name(path)}: {text}"
         for path in FILES
         if path != ROOT / "services" / "topics.py"
-        for text in _texts(ast.parse(path.read_text()))
+        for text in _texts(_tree(path))
         if TOPIC.fullmatch(text)
     }
 

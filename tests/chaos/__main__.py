@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos import load, rebuilding, schedule, topics
+from tests.chaos import clocks, load, rebuilding, schedule, topics
 from tests.chaos.faults import Recovery, percentile, strike
 from tests.chaos.load import Gate
 from tests.chaos.schedule import Kind
@@ -30,15 +30,28 @@ def main() -> int:
     """Run as the command line says."""
     wanted = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack and the disks are taken away
-    faults = schedule.planned(wanted.seed, wanted.referrals, wanted.faults, wired=wanted.wired, brokers=wanted.brokers)
+    faults = schedule.planned(
+        wanted.seed,
+        wanted.referrals,
+        wanted.faults,
+        wired=wanted.wired,
+        brokers=wanted.brokers,
+        clocks=wanted.clocks,
+    )
     say(f"chaos: seed {wanted.seed}, {wanted.referrals} referrals, {wanted.faults} faults")
     for fault in faults:
         say(f"  planned: {fault}")
     if wanted.plan:
         return 0
+    if wanted.clocks:
+        try:
+            clocks.library()
+        except clocks.NoLibrary as missing:
+            say(f"chaos: {missing}")
+            return 1
     with (
         tempfile.TemporaryDirectory(prefix="chaos-") as folder,
-        World(Path(folder), wired=wanted.wired, brokers=wanted.brokers, progress=say) as world,
+        World(Path(folder), wired=wanted.wired, brokers=wanted.brokers, clocks=wanted.clocks, progress=say) as world,
     ):
         return _run(world, wanted, faults)
 
@@ -125,6 +138,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--faults", type=int, default=10)
     parser.add_argument("--wired", action="store_true", help="also broken links, full disks, injected failures, poison")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: every topic on all, two for a write")
+    parser.add_argument("--clocks", action="store_true", help="services' clocks a day ahead and behind (libfaketime)")
     parser.add_argument("--plan", action="store_true", help="print the schedule and end")
     wanted = parser.parse_args()
     if wanted.seed is None:

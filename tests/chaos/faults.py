@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from services.topics import SERVICES
+from tests.chaos.clocks import DAY, NOTICED_SECONDS
 from tests.chaos.ledger import Submission
 from tests.chaos.load import concerns
 from tests.chaos.schedule import (
@@ -20,6 +21,7 @@ from tests.chaos.schedule import (
     FURTHER_BROKERS,
     INJECTED_SECONDS,
     STORE,
+    WRONG_CLOCK_SECONDS,
     Fault,
     Kind,
 )
@@ -93,6 +95,13 @@ def _do(world: World, fault: Fault, number: int, run: str) -> None:
                 time.sleep(FULL_SECONDS)  # the fault itself is this long
             finally:
                 world.wiring.disks.empty(fault.target)
+        case Kind.AHEAD | Kind.BEHIND:
+            world.wiring.clocks.set(fault.target, DAY if fault.kind is Kind.AHEAD else -DAY)
+            try:
+                time.sleep(WRONG_CLOCK_SECONDS)  # the fault itself is this long
+            finally:
+                world.wiring.clocks.set(fault.target, 0)
+            time.sleep(NOTICED_SECONDS)  # until then its clock is still wrong
         case Kind.CUT | Kind.RESET | Kind.DELAY | Kind.SLOW:
             _break(world, fault)
         case Kind.KILL:

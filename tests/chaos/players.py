@@ -18,13 +18,13 @@ from safeguarding.v1.concern_pb2 import Narrative
 from safeguarding.v1.partner_pb2 import OUTCOME_SUPPORTED, Copy, PartnerRecord, Reply
 from safeguarding.v1.routing_pb2 import LegState
 from services.chassis.kafka_settings import HEARTBEAT_INTERVAL_MS, SESSION_TIMEOUT_MS
-from services.chassis.pulse import Pulse
 from services.chassis.sealing import copy_info, open_with, reply_info, seal_to
 from services.cli.local import home as files
 from services.cli.local import partners
 from services.cli.local.stack import Stack
 from tests.chaos.clients import CALL_SECONDS, REPEAT, Channels, Who
 from tests.chaos.ledger import Ledger
+from tests.chaos.pulse import Pulse
 
 POLL_MS = 300
 LOOK_EVERY = 2.0

@@ -22,6 +22,7 @@ BROKEN_SECONDS = 12.0
 """How long a link is cut, delayed, slow or reset; as long."""
 INJECTED_SECONDS = 8.0
 FULL_SECONDS = 10.0
+WRONG_CLOCK_SECONDS = 12.0
 DISKS = (BROKER, STORE, "audit")
 FURTHER_BROKERS = ("kafka-2", "kafka-3")
 """Where there are three. The first is where clients begin: it is killed as any, but its data are not destroyed."""
@@ -50,9 +51,14 @@ class Kind(StrEnum):
     """The disk of the broker, of the store or of the log."""
     SLOW = "slow"
     """Little passes a link at a time."""
+    AHEAD = "ahead"
+    """The clock of a service is a day ahead."""
+    BEHIND = "behind"
+    """It is a day behind."""
 
 
 BROKEN = (Kind.CUT, Kind.RESET, Kind.DELAY, Kind.SLOW)
+CLOCKS = (Kind.AHEAD, Kind.BEHIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +74,29 @@ class Fault:
     def recovery(self) -> float:
         """Seconds within which a concern must reach its partners again, unattended."""
         by_broker = self.target in (BROKER, *FURTHER_BROKERS) or self.target.endswith((BROKER, "partners"))
-        return 60.0 if self.kind is Kind.FULL or by_broker or self.target.endswith(STORE) else 30.0
+        a_minute = self.kind in (Kind.FULL, *CLOCKS) or by_broker or self.target.endswith(STORE)
+        return 60.0 if a_minute else 30.0
 
     def __str__(self) -> str:
         return f"{self.kind} {self.target} after {self.after}"
 
 
-def planned(seed: int, referrals: int, count: int, *, wired: bool = False, brokers: int = 1) -> list[Fault]:
+def planned(
+    seed: int, referrals: int, count: int, *, wired: bool = False, brokers: int = 1, clocks: bool = False
+) -> list[Fault]:
     """`count` faults spread over `referrals`, each at a random moment of its share of them.
 
     One in ten freezes a process and one in fifteen is a rolling restart; all others kill. Where the stack is wired for
-    it, one in ten is poison, one in six injected failures, one in six a full disk and one in four a broken link. Every
-    target is struck once before any is struck twice.
+    it, one in ten is poison, one in six injected failures, one in six a full disk and one in four a broken link. Where
+    clocks can be set, all do that, in turn ahead and behind. Every target is struck once before any is struck twice.
     """
     dice = random.Random(f"faults {seed}")
     share = referrals / count if count else 0.0
     freezes, rolls = -(-count // 10) if count > 6 else 0, -(-count // 15) if count > 8 else 0
     kinds = [Kind.FREEZE] * freezes + [Kind.ROLL] * rolls
-    if brokers > 1:
+    if clocks:
+        kinds = [CLOCKS[number % len(CLOCKS)] for number in range(count)]
+    elif brokers > 1:
         kinds = [Kind.DESTROY] * max(1, count // 4) + [BROKEN[number % len(BROKEN)] for number in range(count // 4)]
     elif wired and count > 3:
         kinds += [Kind.FULL] * (count // 6) + [Kind.POISON] * -(-count // 10) + [Kind.INJECT] * (count // 6)
@@ -106,7 +117,13 @@ def _target(kind: Kind, rounds: dict[str, list[str]], dice: random.Random, broke
     if kind is Kind.POISON:
         return "topics"
     further = FURTHER_BROKERS if brokers > 1 else ()
-    others = {Kind.INJECT: SERVICES, Kind.FULL: DISKS, Kind.DESTROY: further, **dict.fromkeys(BROKEN, LINKS)}
+    others = {
+        Kind.INJECT: SERVICES,
+        Kind.FULL: DISKS,
+        Kind.DESTROY: further,
+        **dict.fromkeys(BROKEN, LINKS),
+        **dict.fromkeys(CLOCKS, SERVICES),
+    }
     everyone = others.get(kind, (*SERVICES, BROKER, *further, STORE))
     left = rounds.setdefault("link" if kind in BROKEN else kind, [])
     if not left:

@@ -10,9 +10,8 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +21,7 @@ from services.cli.local.home import Home
 from services.cli.local.plan import Entry
 from services.cli.local.stack import Stack
 from services.topics import SERVICES
+from tests.chaos.clocks import Clocks
 from tests.chaos.disks import Disks
 from tests.chaos.injected import FOLDER
 from tests.chaos.proxy import Proxies
@@ -34,11 +34,13 @@ SHARE = 0.25
 class Wiring(AbstractContextManager["Wiring"]):
     """In force while the block lasts; services that start within it are wired."""
 
-    def __init__(self, stack: Stack, *, disks: bool = True) -> None:
-        """`disks`: put the broker's, the store's and the log's folders on small disks, where that is allowed."""
+    def __init__(self, stack: Stack, *, disks: bool = True, clocks: bool = False) -> None:
+        """`disks`: put the broker's, the store's and the log's folders on small disks, where that is allowed;
+        `clocks`: let the services' clocks be set. Raises NoLibrary."""
         self._stack = stack
         self._wants_disks = disks
         self._folder = stack.home.root / "injected"
+        self._clocks = Clocks(self._folder) if clocks else None
         self._exit = ExitStack()
         self._ports = stack.access().ports
         self.proxies = Proxies()
@@ -53,7 +55,7 @@ class Wiring(AbstractContextManager["Wiring"]):
             self._to[name] = self.proxies.add(f"everybody-{name}", self._ports[name])
         for service in SERVICES:
             self._to[f"{service}>mongo"] = self.proxies.add(f"{service}-mongo", self._ports["mongo"])
-        for service in ("triage", "partner-routing"):
+        for service in ("triage", "partner-routing", "audit"):
             self._to[f"{service}>intake"] = self.proxies.add(f"{service}-intake", self._ports["intake"])
         for service in CALLED:
             self._to[f"clients>{service}"] = self.proxies.add(f"clients-{service}", self._ports[service])
@@ -75,6 +77,13 @@ class Wiring(AbstractContextManager["Wiring"]):
         """End the links and take the disks away; after the stack is stopped."""
         self.proxies.close()
         self.disks.unmount()
+
+    @property
+    def clocks(self) -> Clocks:
+        """Raises RuntimeError where they cannot be set."""
+        if self._clocks is None:
+            raise RuntimeError("the clocks of these services cannot be set")
+        return self._clocks
 
     @property
     def links(self) -> list[str]:
@@ -104,7 +113,8 @@ class Wiring(AbstractContextManager["Wiring"]):
             return entry
         command = [sys.executable, "-m", "tests.chaos.injected", entry.name]
         kept = {field.name: getattr(entry, field.name) for field in dataclasses.fields(entry)}
-        return Injected(**{**kept, "command": lambda home, ports: command}, folder=self._folder)
+        environment = {FOLDER: str(self._folder)} | (self._clocks.environment(entry.name) if self._clocks else {})
+        return Injected(**{**kept, "command": lambda home, ports: command}, environment=environment)
 
     def _broker(self, real: Callable[..., None]) -> Callable[..., None]:
         def written(home: Home, ports: dict[str, int], secrets: Any) -> None:
@@ -135,10 +145,10 @@ class Wiring(AbstractContextManager["Wiring"]):
 
 @dataclasses.dataclass(frozen=True)
 class Injected(Entry):
-    """An entry of the plan that knows where its orders to fail lie."""
+    """An entry of the plan that knows where its orders to fail lie, and what its clock is to be."""
 
-    folder: Path = Path()
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def wanted(self, home: Home, ports: dict[str, int]) -> dict[str, Any]:
         """See Entry."""
-        return super().wanted(home, ports) | {"environment": {FOLDER: str(self.folder)}}
+        return super().wanted(home, ports) | {"environment": dict(self.environment)}

@@ -43,11 +43,14 @@ class World(AbstractContextManager["World"]):
         *,
         wired: bool = False,
         brokers: int = 1,
+        clocks: bool = False,
         progress: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`wired`: its links can be broken, its disks filled, and its services' points can fail."""
+        """`wired`: its links can be broken, its disks filled, and its services' points can fail; `clocks`: they can
+        also be set. Raises NoLibrary."""
         self.stack = Stack(root)
-        self._wiring = Wiring(self.stack, disks=brokers == 1) if wired or brokers == 3 else None
+        is_wired = wired or clocks or brokers == 3
+        self._wiring = Wiring(self.stack, disks=brokers == 1 and not clocks, clocks=clocks) if is_wired else None
         self.brokers = ThreeBrokers(self.stack) if brokers == 3 else None
         self._progress = progress
         self._stopping = threading.Event()

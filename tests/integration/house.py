@@ -45,6 +45,7 @@ UNSIGNED = "fenwick-housing"
 STUBS: dict[str, tuple[Any, str]] = {
     "Intake": (intake_pb2_grpc.IntakeStub, "intake"),
     "Keys": (intake_pb2_grpc.KeysStub, "intake"),
+    "Watched": (intake_pb2_grpc.WatchedStub, "intake"),
     "Protection": (intake_pb2_grpc.ProtectionStub, "intake"),
     "Triage": (triage_pb2_grpc.TriageStub, "triage"),
     "Routing": (routing_pb2_grpc.RoutingStub, "partner-routing"),

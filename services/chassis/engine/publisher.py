@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from services.chassis.engine.away import Away
+from services.chassis.loops import cancel_others
 from services.chassis.partitions import partition_of
 from services.chassis.records import OutRecord
 
@@ -124,11 +125,11 @@ class _Session:
     async def _until_ended(self) -> None:
         await self._ended.wait()
         # The tasks first: a sender that still ran would connect again and send what a newer producer sends.
-        await _cancel_all()
+        await cancel_others(END_SECONDS)
         if self._producer is not None:
             with suppress(KafkaError, OSError):  # its connections were cut, whatever it says of that
                 await asyncio.wait_for(self._producer.stop(), END_SECONDS)
-        await _cancel_all()
+        await cancel_others(END_SECONDS)
 
     async def _send(self, records: Sequence[OutRecord]) -> None:
         producer = await self._started()
@@ -163,12 +164,3 @@ class _Session:
                     raise
                 self._producer = producer
         return self._producer
-
-
-async def _cancel_all() -> None:
-    """Cancel whatever else runs on this loop, and wait for its end."""
-    under_way = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in under_way:
-        task.cancel()
-    if under_way:
-        await asyncio.wait(under_way, timeout=END_SECONDS)

@@ -62,7 +62,7 @@ class KafkaIn:
         on_assigned: Callable[[frozenset[TopicPartition]], None] = lambda _: None,
         on_fatal: Callable[[BaseException], None] = end_process,
     ) -> None:
-        self._settings = access.faust_consumer(f"{group}-in", group) | {"max_poll_records": max_records}
+        self._settings = access.aiokafka_consumer(f"{group}-in", group) | {"max_poll_records": max_records}
         self._topics = sorted(topics)
         self._group = group
         self._handle = handle

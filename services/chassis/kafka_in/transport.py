@@ -302,7 +302,7 @@ class Consumer(driver.Consumer):
 class Transport(driver.Transport):
     """The transport itself. Set as `app.transport`, so it needs no entry point and no URL scheme.
 
-    `settings` are those of aiokafka's consumer (KafkaAccess.faust_consumer).
+    `settings` are those of aiokafka's consumer (KafkaAccess.aiokafka_consumer).
     """
 
     Consumer = Consumer

@@ -13,7 +13,7 @@ from services.cli.local.home import CHECKOUT, Home
 from services.topics import SERVICES
 
 AREAS = CHECKOUT / "deploy" / "areas"
-NEED_INTAKE = ("triage", "partner-routing")
+NEED_INTAKE = ("triage", "partner-routing", "audit")
 
 
 def write(home: Home, ports: dict[str, int], secrets: Credentials, area: str) -> None:

@@ -145,6 +145,7 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     ),
     "Protection/SetHold": ("protection", intake_pb2.SetHoldRequest(**_OWN, held=True, reason="court_order")),
     "Keys/Open": ("service", intake_pb2.OpenRequest(referral_ids=[REFERRAL], purpose="copies")),
+    "Watched/FindWatched": ("service", intake_pb2.FindWatchedRequest(referral_ids=[REFERRAL])),
     "Triage/OverrideGrade": (
         "triage",
         triage.OverrideGradeRequest(command=desk(), grade=common_pb2.GRADE_RED, reason="worse than it looks"),

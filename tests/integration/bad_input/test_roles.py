@@ -34,6 +34,7 @@ OPEN_TO: dict[str, set[str]] = {
     "Protection/RequestErasure": {"protection"},
     "Protection/DecideErasure": {"protection"},
     "Protection/SetHold": {"protection"},
+    "Watched/FindWatched": {"service"},
     "Triage/OverrideGrade": DESK,
     "Triage/RequestInformation": DESK,
     "Triage/TakeNoFurtherAction": DESK,

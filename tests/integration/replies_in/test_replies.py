@@ -7,7 +7,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 import pytest
+from kafka import KafkaProducer
 
+from services.chassis import kafka_headers
 from services.chassis.kafka_in import Chunk, Held
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.chassis.replies_in import RepliesIn
@@ -128,6 +130,30 @@ def test_a_reply_that_cannot_be_handled_is_told_and_not_committed(
     mended.start()
     wait_until(lambda: door.values == [b"one"], what="the reply again")
     assert mended.stop()
+
+
+class NoUtf8(str):
+    """A header's name as a client that means harm would encode it."""
+
+    __slots__ = ()
+
+    def encode(self, *_: str) -> bytes:
+        return b"\xff\xfe"
+
+
+def test_a_header_name_that_is_no_text_stops_nothing(
+    kafka: KafkaAccess, make_replies: MakeReplies, group: str, area: str
+) -> None:
+    kafka_headers.tolerate()
+    topic, door = make_replies("school"), Door()
+    with KafkaProducer(**kafka.producer("test-harm")) as producer:
+        producer.send(topic, b"harm", headers=[(NoUtf8("x"), b"1")]).get(30)
+        producer.send(topic, b"right", headers=[("right", b"1")]).get(30)
+    replies = replies_of(kafka, group, area, door)
+    replies.start()
+
+    wait_until(lambda: door.values == [b"harm", b"right"], what="both replies")
+    assert replies.stop()
 
 
 def test_while_paused_no_reply_is_heard(kafka: KafkaAccess, make_replies: MakeReplies, group: str, area: str) -> None:

@@ -52,6 +52,15 @@ def test_a_run_that_is_not_wired_kills_freezes_and_restarts() -> None:
     assert kinds == {Kind.KILL: 25, Kind.FREEZE: 3, Kind.ROLL: 2}
 
 
+def test_a_run_of_clocks_sets_that_of_each_service_ahead_and_behind() -> None:
+    faults = schedule.planned(5, 2_000, 8, clocks=True)
+
+    assert Counter((fault.kind, fault.target) for fault in faults) == Counter(
+        (kind, service) for kind in schedule.CLOCKS for service in SERVICES
+    )
+    assert {fault.recovery for fault in faults} == {60.0}
+
+
 def test_no_link_is_broken_twice_before_each_was_broken_once() -> None:
     links = [fault.target for fault in schedule.planned(5, 9_000, 60, wired=True) if fault.kind in schedule.BROKEN]
 

@@ -102,6 +102,14 @@ class Rig:
         """The service as this client sees it."""
         return IntakeStub(self.channel(tls))
 
+    def once(self, tls: TlsFiles) -> IntakeStub:
+        """The same, which calls once and never again by itself."""
+        credentials = grpc.ssl_channel_credentials(
+            tls.authority.read_bytes(), tls.key.read_bytes(), tls.certificate.read_bytes()
+        )
+        self.channels.append(grpc.secure_channel(self.address, credentials, options=[("grpc.enable_retries", 0)]))
+        return IntakeStub(self.channels[-1])
+
     def officer(self) -> IntakeStub:
         """The service as an officer who is in the directory sees it."""
         self.enter("officer", "officer-1")

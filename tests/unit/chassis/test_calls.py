@@ -48,10 +48,10 @@ def raises(error: Exception) -> Callable[[Any, grpc.ServicerContext], Any]:
 
 
 def failed(rig: Rig, tls: TlsFiles | None = None) -> Any:
-    """The error of a GetReferral as this client, or as a good officer."""
-    stub = rig.stub(tls) if tls is not None else rig.officer()
+    """The error of one GetReferral as this client, or as a good officer."""
+    rig.enter("officer", "officer-1")
     with pytest.raises(grpc.RpcError) as caught:
-        stub.GetReferral(ASK, timeout=LONG_ENOUGH)
+        rig.once(tls or rig.authority.officer()).GetReferral(ASK, timeout=LONG_ENOUGH)
     return caught.value
 
 

@@ -20,9 +20,14 @@ def health() -> Health:
     return Health(metrics=Metrics(CollectorRegistry()))
 
 
-@pytest.fixture
-def server(health: Health) -> Generator[HttpServer, None, None]:
-    made = HttpServer(f"{LOOPBACK}:0", health, Metrics(CollectorRegistry()))
+@pytest.fixture(scope="module")
+def served() -> Health:
+    return Health(metrics=Metrics(CollectorRegistry()))
+
+
+@pytest.fixture(scope="module")
+def server(served: Health) -> Generator[HttpServer, None, None]:
+    made = HttpServer(f"{LOOPBACK}:0", served, Metrics(CollectorRegistry()))
     made.start()
     yield made
     made.stop()
@@ -67,17 +72,19 @@ def test_a_stopping_service_is_not_ready_whatever_holds() -> None:
     assert not health.ready
 
 
-def test_readiness_by_http_names_the_conditions(health: Health, server: HttpServer) -> None:
+def test_readiness_by_http_names_the_conditions(served: Health, server: HttpServer) -> None:
     status, body = get(server, "/readyz")
-    for condition in health.conditions():
-        health.set(condition, ready=True)
+    for condition in served.conditions():
+        served.set(condition, ready=True)
 
     assert status == 503
-    assert json.loads(body) == {"ready": False, "conditions": dict.fromkeys(health.conditions(), False)}
+    assert json.loads(body) == {"ready": False, "conditions": dict.fromkeys(served.conditions(), False)}
     assert get(server, "/readyz")[0] == 200
 
 
-def test_a_living_process_says_so_while_it_is_not_ready(server: HttpServer) -> None:
+def test_a_living_process_says_so_while_it_is_not_ready(served: Health, server: HttpServer) -> None:
+    served.set("broker", ready=False)
+
     assert get(server, "/healthz") == (200, '{"alive": true}')
 
 

@@ -56,7 +56,7 @@ def test_kafka_python_makes_no_topics() -> None:
     assert access().producer("intake-out")["allow_auto_create_topics"] is False
 
 
-@pytest.mark.parametrize("made_for", ["consumer", "faust_consumer"])
+@pytest.mark.parametrize("made_for", ["consumer", "aiokafka_consumer"])
 def test_a_consumer_commits_only_when_told_and_starts_at_the_first_record(made_for: str) -> None:
     settings = getattr(access(), made_for)("intake-in", "intake")
 
@@ -68,5 +68,5 @@ def test_a_consumer_commits_only_when_told_and_starts_at_the_first_record(made_f
 def test_over_tls_the_authority_is_checked_by_each_client() -> None:
     far = access("kafka:9092", "SASL_SSL")
 
-    for settings in (far.faust_consumer("intake-in", "intake"), far.batch_producer("intake-out")):
+    for settings in (far.aiokafka_consumer("intake-in", "intake"), far.batch_producer("intake-out")):
         assert settings["ssl_context"].check_hostname

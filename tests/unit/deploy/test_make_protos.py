@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,17 +29,23 @@ service Door {
 """
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    greeting = tmp_path / "protos" / "hall" / "v1" / "greeting.proto"
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkout")
+    greeting = folder / "protos" / "hall" / "v1" / "greeting.proto"
     greeting.parent.mkdir(parents=True)
     greeting.write_text(GREETING)
-    return tmp_path
+    assert make_protos.make(folder)
+    return folder
+
+
+@pytest.fixture
+def checkout(made_once: Path, tmp_path: Path) -> Path:
+    """A copy of one whose protos are made."""
+    return shutil.copytree(made_once, tmp_path / "checkout", symlinks=True)
 
 
 def test_messages_services_and_their_types_can_be_imported(checkout: Path) -> None:
-    assert make_protos.make(checkout)
-
     made = checkout / "build" / "protos"
     assert {path.name for path in (made / "hall" / "v1").iterdir()} == {
         "__init__.py",
@@ -53,8 +60,6 @@ def test_messages_services_and_their_types_can_be_imported(checkout: Path) -> No
 
 
 def test_descriptor_set_holds_imports_and_comments(checkout: Path) -> None:
-    make_protos.make(checkout)
-
     held = FileDescriptorSet.FromString((checkout / "build" / "protos" / "descriptors.binpb").read_bytes())
     files = {file.name: file for file in held.file}
     assert "google/rpc/status.proto" in files
@@ -63,13 +68,10 @@ def test_descriptor_set_holds_imports_and_comments(checkout: Path) -> None:
 
 
 def test_nothing_is_done_when_nothing_changed(checkout: Path) -> None:
-    make_protos.make(checkout)
-
     assert not make_protos.make(checkout)
 
 
 def test_a_changed_proto_replaces_the_old_tree_and_leaves_nothing_of_it(checkout: Path) -> None:
-    make_protos.make(checkout)
     folder = checkout / "protos" / "hall" / "v1"
     (folder / "greeting.proto").rename(folder / "farewell.proto")
 
@@ -81,7 +83,6 @@ def test_a_changed_proto_replaces_the_old_tree_and_leaves_nothing_of_it(checkout
 
 
 def test_protos_that_do_not_compile_leave_what_was_there(checkout: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    make_protos.make(checkout)
     (checkout / "protos" / "hall" / "v1" / "greeting.proto").write_text('syntax = "proto3"; message {')
 
     with pytest.raises(make_protos.ProtosRefused):
@@ -93,7 +94,6 @@ def test_protos_that_do_not_compile_leave_what_was_there(checkout: Path, capfd: 
 
 
 def test_a_tree_that_somebody_took_away_is_made_again(checkout: Path) -> None:
-    make_protos.make(checkout)
     tree = (checkout / "build" / "protos").resolve()
     tree.rename(tree.with_name("elsewhere"))
 

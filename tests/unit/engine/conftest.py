@@ -17,7 +17,7 @@ from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import IntakeFact, Withdrawn
 from safeguarding.v1.triage_pb2 import Linked, TriageFact
 from services.chassis.deciding import Command
-from services.chassis.engine import Answer, Engine
+from services.chassis.engine import Answer, Engine, engine, standing
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.reading import facts_of
 from services.chassis.engine.wiring import Wiring
@@ -108,6 +108,13 @@ class House:
         self.engine.stop(5)
 
 
+@pytest.fixture(autouse=True)
+def _waits_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes an engine its time is waiting: for its clock when idle, and for what is away."""
+    monkeypatch.setattr(engine, "LONGEST_IDLE", 0.02)
+    monkeypatch.setattr(standing, "FIRST_WAIT", 0.001)
+
+
 @pytest.fixture
 def house() -> Iterator[House]:
     """A running engine on fakes."""
@@ -125,10 +132,10 @@ def referral() -> str:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], Any]], None]:
-    """Waits until a condition holds, at most 5 s."""
+    """Waits until a condition holds, at most a minute."""
 
     def wait(holds: Callable[[], Any]) -> None:
-        until = time.monotonic() + 5
+        until = time.monotonic() + 60
         pause = threading.Event()
         while not holds():
             assert time.monotonic() < until, "it never came true"

@@ -14,13 +14,13 @@ Eventually = Callable[[Callable[[], Any]], None]
 def test_a_clock_that_ran_out_is_an_input_once(house: House, referral: str, eventually: Eventually) -> None:
     """Its cause is the clock itself."""
     house.decider.clock = NOON + timedelta(minutes=1)
-    house.say(referral, "start").result(5)
+    house.say(referral, "start").result(60)
     assert house.published(referral) == ["start"]
 
     house.now = NOON + timedelta(minutes=2)
 
     eventually(lambda: house.published(referral) == ["start", "clock"])
-    house.say(referral, "after").result(5)
+    house.say(referral, "after").result(60)
     assert house.published(referral)[:3] == ["start", "clock", "after"]
 
 
@@ -29,7 +29,7 @@ def test_a_clock_of_a_dead_process_is_found_by_the_scan(referral: str, eventuall
     first = House()
     first.decider.clock = NOON + timedelta(minutes=1)
     first.engine.start()
-    first.say(referral, "start").result(5)
+    first.say(referral, "start").result(60)
     first.stop()
 
     second = House(store=first.store, publisher=first.publisher)

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from services.chassis.deciding import Refused, Why
-from services.chassis.engine import Away
+from services.chassis.engine import Away, outbox
 from tests.unit.engine.conftest import House
 
 
 def test_a_command_is_answered_after_its_fact_is_stored_and_published(house: House, referral: str) -> None:
     """The answer comes last."""
-    answer = house.say(referral, "hello").result(5)
+    answer = house.say(referral, "hello").result(60)
 
     assert [fact.linked.by for fact in answer.facts] == ["hello"]
     assert answer.sequence == 1
@@ -24,9 +24,9 @@ def test_a_command_is_answered_after_its_fact_is_stored_and_published(house: Hou
 
 def test_the_same_key_and_body_give_the_first_answer_and_no_second_effect(house: House, referral: str) -> None:
     """A client may repeat as often as it likes."""
-    first = house.say(referral, "hello", key="k").result(5)
-    house.say(referral, "more").result(5)
-    again = house.say(referral, "hello", key="k").result(5)
+    first = house.say(referral, "hello", key="k").result(60)
+    house.say(referral, "more").result(60)
+    again = house.say(referral, "hello", key="k").result(60)
 
     assert [f.header.event_id for f in again.facts] == [f.header.event_id for f in first.facts]
     assert house.stored(referral) == ["hello", "more"]
@@ -34,10 +34,10 @@ def test_the_same_key_and_body_give_the_first_answer_and_no_second_effect(house:
 
 def test_the_same_key_with_another_body_is_a_conflict(house: House, referral: str) -> None:
     """A key names one request."""
-    house.say(referral, "hello", key="k").result(5)
+    house.say(referral, "hello", key="k").result(60)
 
     with pytest.raises(Refused) as refused:
-        house.say(referral, "other", key="k").result(5)
+        house.say(referral, "other", key="k").result(60)
 
     assert refused.value.why is Why.CONFLICT
     assert house.stored(referral) == ["hello"]
@@ -45,10 +45,10 @@ def test_the_same_key_with_another_body_is_a_conflict(house: House, referral: st
 
 def test_a_command_on_an_older_state_is_stale_and_names_the_current_sequence(house: House, referral: str) -> None:
     """The caller decided on what is no longer so."""
-    house.say(referral, "hello").result(5)
+    house.say(referral, "hello").result(60)
 
     with pytest.raises(Refused) as refused:
-        house.say(referral, "late", seen=0).result(5)
+        house.say(referral, "late", seen=0).result(60)
 
     assert refused.value.why is Why.STALE
     assert "1" in refused.value.right
@@ -56,10 +56,10 @@ def test_a_command_on_an_older_state_is_stale_and_names_the_current_sequence(hou
 
 def test_who_may_not_know_of_a_referral_never_learns_that_it_has_moved_on(house: House, referral: str) -> None:
     """UNKNOWN comes before STALE."""
-    house.say(referral, "hello").result(5)
+    house.say(referral, "hello").result(60)
 
     with pytest.raises(Refused) as refused:
-        house.say(referral, "unknown", seen=0).result(5)
+        house.say(referral, "unknown", seen=0).result(60)
 
     assert refused.value.why is Why.UNKNOWN
 
@@ -70,13 +70,13 @@ def test_a_refused_or_failing_command_fails_alone(referral: str) -> None:
     futures = [house.say(referral, by) for by in ("one", "refuse", "bug", "two", "nothing")]
     house.engine.start()
 
-    assert futures[0].result(5).sequence == 2
+    assert futures[0].result(60).sequence == 2
     with pytest.raises(Refused):
-        futures[1].result(5)
+        futures[1].result(60)
     with pytest.raises(ValueError, match="bug"):
-        futures[2].result(5)
-    assert futures[3].result(5).facts[0].linked.by == "two"
-    assert futures[4].result(5).facts == ()
+        futures[2].result(60)
+    assert futures[3].result(60).facts[0].linked.by == "two"
+    assert futures[4].result(60).facts == ()
     assert house.stored(referral) == ["one", "two"]
     house.stop()
 
@@ -88,9 +88,9 @@ def test_a_refused_send_answers_unknown_and_a_repeat_gives_the_first_answer(
     house.publisher.refuse = 2
 
     with pytest.raises(Away):
-        house.say(referral, "hello", key="k").result(5)
+        house.say(referral, "hello", key="k").result(60)
     eventually(lambda: house.published(referral) == ["hello"] and house.engine.away is None)
-    again = house.say(referral, "hello", key="k").result(5)
+    again = house.say(referral, "hello", key="k").result(60)
 
     assert again.facts[0].linked.by == "hello"
     assert house.published(referral) == ["hello"]
@@ -105,7 +105,7 @@ def test_a_lost_answer_of_the_broker_repeats_the_same_bytes(
     house.publisher.lose_answer = 1
 
     with pytest.raises(Away):
-        house.say(referral, "hello").result(5)
+        house.say(referral, "hello").result(60)
     eventually(lambda: len(house.published(referral)) == 2)
 
     first, second = house.publisher.on("own.v1")
@@ -118,13 +118,13 @@ def test_a_store_that_times_out_answers_unknown_and_nothing_is_lost_or_doubled(
     house: House, referral: str, point: str, eventually: Callable[[Callable[[], Any]], None]
 ) -> None:
     """Also where the save happened and only its answer was lost: what was stored is published."""
-    house.say(referral, "before").result(5)
+    house.say(referral, "before").result(60)
     house.store.failing[point] = 1
 
     with pytest.raises(Away):
-        house.say(referral, "hello", key="k").result(5)
+        house.say(referral, "hello", key="k").result(60)
     eventually(lambda: house.engine.away is None)
-    answer = house.say(referral, "hello", key="k").result(5)
+    answer = house.say(referral, "hello", key="k").result(60)
 
     assert answer.facts[0].linked.by == "hello"
     assert house.stored(referral) == ["before", "hello"]
@@ -135,12 +135,13 @@ def test_while_something_is_away_commands_are_turned_away_at_once(
     house: House, referral: str, eventually: Callable[[Callable[[], Any]], None]
 ) -> None:
     """Nobody waits for a deadline to learn what we know already."""
-    house.publisher.refuse = 5
+    house.publisher.refuse = 10**6
     with pytest.raises(Away):
-        house.say(referral, "hello").result(5)
+        house.say(referral, "hello").result(60)
 
     with pytest.raises(Away):
         house.say(referral, "while away")
+    house.publisher.refuse = 0
     eventually(lambda: house.engine.away is None)
 
 
@@ -156,14 +157,15 @@ def test_stopping_finishes_what_was_taken_and_refuses_what_comes(house: House, r
 
 
 def test_what_a_dead_process_left_unpublished_is_found_and_published(
-    referral: str, eventually: Callable[[Callable[[], Any]], None]
+    referral: str, eventually: Callable[[Callable[[], Any]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store knows what Kafka has not acknowledged."""
+    monkeypatch.setattr(outbox, "RAISE_EVERY", 0.0)
     first = House()
     first.publisher.refuse = 10**6
     first.engine.start()
     with pytest.raises(Away):
-        first.say(referral, "hello").result(5)
+        first.say(referral, "hello").result(60)
 
     second = House(store=first.store)
     second.engine.start()
@@ -184,7 +186,7 @@ def test_two_processes_on_one_referral_both_take_effect_once(referral: str) -> N
 
     futures = [house.say(referral, f"{n}") for n in range(100) for house in (one, two)]
     for future in futures:
-        future.result(10)
+        future.result(60)
 
     assert sorted(one.stored(referral)) == sorted([f"{n}" for n in range(100)] * 2)
     ids = [record.headers[1][1] for record in one.publisher.on("own.v1")]

@@ -13,7 +13,9 @@ def test_a_scrape_shows_what_the_engine_counted_and_what_is_parked(house: House,
     """Without a cost on the way."""
     registry = CollectorRegistry()
     registry.register(EngineCollector(house.engine, house.parked))
-    house.hear(house.record(referral, 1), house.record(referral, 1), house.record(referral, 2, value=b"\xff")).result(5)
+    house.hear(house.record(referral, 1), house.record(referral, 1), house.record(referral, 2, value=b"\xff")).result(
+        60
+    )
 
     def shown(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(name, labels)

@@ -16,8 +16,8 @@ def test_a_fact_leads_to_what_is_decided_of_it_once_however_often_it_comes(house
     """At or below the list's length is a repeat."""
     record = house.record(referral, 1)
 
-    assert list(house.hear(record).result(5)) == []
-    assert list(house.hear(record, record).result(5)) == []
+    assert list(house.hear(record).result(60)) == []
+    assert list(house.hear(record, record).result(60)) == []
 
     assert house.published(referral) == ["upstream 1"]
 
@@ -26,11 +26,11 @@ def test_a_gap_is_held_and_heals_by_itself(house: House, referral: str, eventual
     """Later records of that referral wait; the chunk is answered, and its place released later."""
     first, second, third = (house.record(referral, n) for n in (1, 2, 3))
 
-    held = house.hear(third, second).result(5)
+    held = house.hear(third, second).result(60)
     assert sorted(held) == sorted([second.position, third.position])
     assert house.published(referral) == []
 
-    house.hear(first).result(5)
+    house.hear(first).result(60)
 
     eventually(lambda: house.published(referral) == ["upstream 1", "upstream 2", "upstream 3"])
     eventually(lambda: sorted(house.released) == sorted([second.position, third.position]))
@@ -42,13 +42,13 @@ def test_a_gap_that_nobody_heals_is_parked_after_the_alarm_and_goes_on_when_the_
     """Its place is released, so that commits go on; the record waits on the parked topic."""
     monkeypatch.setattr(gaps, "ALARM_AFTER", 0.0)
     second = house.record(referral, 2)
-    house.hear(second).result(5)
+    house.hear(second).result(60)
 
     eventually(lambda: house.released == [second.position])
     [entry] = house.parked.entries()
     assert entry.kind == ParkedClass.PARKED_CLASS_GAP
 
-    house.hear(house.record(referral, 1)).result(5)
+    house.hear(house.record(referral, 1)).result(60)
 
     eventually(lambda: house.published(referral) == ["upstream 1", "upstream 2"])
     eventually(lambda: house.parked.entries() == [])
@@ -56,9 +56,9 @@ def test_a_gap_that_nobody_heals_is_parked_after_the_alarm_and_goes_on_when_the_
 
 def test_the_same_sequence_with_another_event_id_is_a_fork_and_parked(house: House, referral: str) -> None:
     """Never taken for a repeat."""
-    house.hear(house.record(referral, 1)).result(5)
+    house.hear(house.record(referral, 1)).result(60)
 
-    house.hear(house.record(referral, 1, event="other")).result(5)
+    house.hear(house.record(referral, 1, event="other")).result(60)
 
     [entry] = house.parked.entries()
     assert entry.kind == ParkedClass.PARKED_CLASS_FORK
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_parked_whole_and_blocks_only_its_own_referral(ho
     other = "7b0e2d52-3c3a-5d5c-9c51-0f4c6f4f2a11"
     garbage = house.record(referral, 1, value=b"\xff\xfe not protobuf")
 
-    house.hear(garbage, house.record(referral, 2), house.record(other, 1)).result(5)
+    house.hear(garbage, house.record(referral, 2), house.record(other, 1)).result(60)
 
     [first, behind] = house.publisher.on("parked.v1")
     assert ParkedRecord.FromString(first.value).parked.value == garbage.value
@@ -81,17 +81,17 @@ def test_what_cannot_be_read_is_parked_whole_and_blocks_only_its_own_referral(ho
 
 def test_junk_on_a_topic_holds_back_no_fact_that_follows_its_predecessor(house: House, referral: str) -> None:
     """What is missing is known by its sequence, so a foreign record blocks nothing."""
-    house.hear(house.record(referral, 0, value=b"\xff"), house.record(referral, 1)).result(5)
+    house.hear(house.record(referral, 0, value=b"\xff"), house.record(referral, 1)).result(60)
 
     assert house.published(referral) == ["upstream 1"]
 
 
 def test_after_a_fork_nothing_of_that_referral_and_source_is_handled(house: House, referral: str) -> None:
     """Nobody knows which branch a later fact belongs to."""
-    house.hear(house.record(referral, 1)).result(5)
-    house.hear(house.record(referral, 1, event="other")).result(5)
+    house.hear(house.record(referral, 1)).result(60)
+    house.hear(house.record(referral, 1, event="other")).result(60)
 
-    house.hear(house.record(referral, 2)).result(5)
+    house.hear(house.record(referral, 2)).result(60)
 
     assert house.published(referral) == ["upstream 1"]
     assert [entry.kind for entry in house.parked.entries()] == [
@@ -105,15 +105,15 @@ def test_a_decider_that_raises_parks_the_record_and_a_replay_after_the_mend_goes
 ) -> None:
     """A bug is never skipped."""
     house.decider.broken = True
-    house.hear(house.record(referral, 1)).result(5)
-    house.hear(house.record(referral, 2)).result(5)
+    house.hear(house.record(referral, 1)).result(60)
+    house.hear(house.record(referral, 2)).result(60)
     assert [entry.kind for entry in house.parked.entries()] == [
         ParkedClass.PARKED_CLASS_BUG,
         ParkedClass.PARKED_CLASS_BEHIND,
     ]
 
     house.decider.broken = False
-    assert [future.result(5) for future in house.engine.replay()] == [True, True]
+    assert [future.result(60) for future in house.engine.replay()] == [True, True]
 
     assert house.published(referral) == ["upstream 1", "upstream 2"]
     eventually(lambda: len(house.publisher.on("parked.v1")) == 4)
@@ -123,9 +123,9 @@ def test_a_decider_that_raises_parks_the_record_and_a_replay_after_the_mend_goes
 def test_a_replay_that_does_not_help_leaves_the_record_parked(house: House, referral: str) -> None:
     """And says so."""
     house.decider.broken = True
-    house.hear(house.record(referral, 1)).result(5)
+    house.hear(house.record(referral, 1)).result(60)
 
-    assert [future.result(5) for future in house.engine.replay()] == [False]
+    assert [future.result(60) for future in house.engine.replay()] == [False]
 
     assert len(house.parked.entries()) == 1
 
@@ -135,7 +135,7 @@ def test_records_wait_for_a_store_and_a_broker_that_are_away(house: House, refer
     for number, point in enumerate(("load", "save", "lost_answer"), start=1):
         house.store.failing[point] = 2
         house.publisher.refuse = 1
-        house.hear(house.record(referral, number)).result(10)
+        house.hear(house.record(referral, number)).result(60)
 
     assert house.published(referral) == ["upstream 1", "upstream 2", "upstream 3"]
     assert house.parked.entries() == []
@@ -147,10 +147,10 @@ def test_a_full_turn_costs_one_read_one_save_and_one_wait(referral: str) -> None
     ids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(500)]
     done = house.hear(*[house.record(id_, 1) for id_ in ids])
     house.engine.start()
-    done.result(10)
+    done.result(60)
     before = house.engine.counts.copy()
 
-    house.hear(*[house.record(id_, 2) for id_ in ids]).result(10)
+    house.hear(*[house.record(id_, 2) for id_ in ids]).result(60)
 
     cost = house.engine.counts - before
     assert [cost[name] for name in ("turns", "loads", "saves", "publications")] == [1, 1, 1, 1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -25,22 +24,10 @@ DICE = st.randoms(use_true_random=False)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return World(tmp_path_factory.mktemp("world"))
-
-
-@pytest.fixture(scope="module")
-def every_decoder(tmp_path_factory: pytest.TempPathFactory, world: World) -> list[Decoder]:
+def every_decoder(tmp_path_factory: pytest.TempPathFactory, lasting_world: World) -> list[Decoder]:
     folder = tmp_path_factory.mktemp("decoders")
     (folder / "files").mkdir()
-    return [*decoders(folder, world.records), *of_files(folder / "files")]
-
-
-@pytest.fixture
-def restored(world: World) -> Iterator[World]:
-    world.back()
-    yield world
-    world.back()
+    return [*decoders(folder, lasting_world.records), *of_files(folder / "files")]
 
 
 @FEW
@@ -65,7 +52,7 @@ def test_every_rpc_has_a_door(world: World) -> None:
     assert set(world.doors.methods) == set(RIGHT)
 
 
-def test_a_handler_that_breaks_is_seen(restored: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handler_that_breaks_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise KeyError("x")
 
@@ -73,19 +60,19 @@ def test_a_handler_that_breaks_is_seen(restored: World, monkeypatch: pytest.Monk
     role, request = RIGHT["Intake/GetReferral"]
 
     with pytest.raises(Defect, match="INTERNAL"):
-        restored.doors.call("Intake/GetReferral", role, f"{role}-1", request.SerializeToString())
+        world.doors.call("Intake/GetReferral", role, f"{role}-1", request.SerializeToString())
 
 
-def test_a_decider_that_breaks_is_seen(restored: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decider_that_breaks_is_seen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any) -> None:
         raise KeyError("x")
 
-    raised = next(record for record in restored.records if record.topic == INTAKE.name)
-    restored.stage.stores["partner-routing"].documents.clear()
+    raised = next(record for record in world.records if record.topic == INTAKE.name)
+    world.stage.stores["partner-routing"].documents.clear()
     monkeypatch.setattr(RoutingDecider, "decide", broken)
 
     with pytest.raises(Defect, match="partner-routing failed on Upstream"):
-        restored.stage.hand("partner-routing", [raised])
+        world.stage.hand("partner-routing", [raised])
 
 
 def test_a_refusal_that_does_not_say_what_would_be_right_is_seen() -> None:

@@ -27,12 +27,10 @@ from tests.fuzz.world import World
 NESTED = "x = " + "[" * 5_000
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    found = World(tmp_path)
+@pytest.fixture(autouse=True)
+def _only_intake_knows(world: World) -> None:
     for service in ("triage", "partner-routing"):
-        found.stage.stores[service].documents.clear()
-    return found
+        world.stage.stores[service].documents.clear()
 
 
 def raised(world: World) -> Record:

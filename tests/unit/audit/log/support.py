@@ -45,25 +45,26 @@ class Records:
     def batch(self, count: int) -> Batch:
         """The batch of the next records."""
         leaves = [self._leaf(number) for number in range(count)]
-        for leaf in leaves:
-            self.made[leaf.topic_id, leaf.partition].append(leaf.encode())
-        return batch_of(leaves)
+        batch = batch_of(leaves)
+        for leaf, encoded in zip(leaves, batch.leaves, strict=True):
+            self.made[leaf.topic_id, leaf.partition].append(encoded)
+        return batch
 
     def _leaf(self, number: int) -> Leaf:
         partition = number % PARTITIONS
         offset = self._next[partition]
         self._next[partition] += 1
-        name = f"{self._kind} {partition} {offset}"
+        digest = hashlib.sha256(f"{self._kind} {partition} {offset}".encode()).digest()
         return Leaf(
             topic="referrals.intake.v1",
             topic_id=TOPIC_ID,
             partition=partition,
             offset=offset,
             time=1_795_374_854_123 + offset,
-            sha256=hashlib.sha256(name.encode()).digest(),
-            event_id=str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
+            sha256=digest,
+            event_id=str(uuid.UUID(bytes=digest[:16])),
             type="safeguarding.v1.ConcernRaised",
-            referral_id=str(uuid.uuid5(uuid.NAMESPACE_URL, name)),
+            referral_id=str(uuid.UUID(bytes=digest[16:])),
             actor="officer/x4021",
         )
 
@@ -97,5 +98,5 @@ def a_log(folder: Path, sizes: Sequence[int], records: Records | None = None) ->
 def copied(folder: Path, to: Path) -> Path:
     """A copy of the log; what was at `to` is gone."""
     shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(folder, to)
+    shutil.copytree(folder, to, copy_function=shutil.copyfile)
     return to

@@ -6,7 +6,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.errors import KafkaTimeoutError
 
-from services.chassis.pulse import LOOK_EVERY_SECONDS, SILENT_SECONDS, Pulse
+from tests.chaos.pulse import LOOK_EVERY_SECONDS, SILENT_SECONDS, Pulse
 
 PARTITION = TopicPartition("partner.oak-school.replies.v1", 0)
 
