@@ -37,7 +37,7 @@ LOOKS_AT_NOTHING = {
     "Protection/RequestErasure", "Protection/DecideErasure", "Protection/SetHold", "PartnerInbox/ConfirmErasure",
     "Triage/OverrideGrade", "Triage/RequestInformation", "Triage/TakeNoFurtherAction", "Triage/Route",
     "Triage/Reopen", "Triage/EnterInError",
-    "Triage/ConfirmLink", "Triage/RejectLink",
+    "Triage/ConfirmLink", "Triage/RejectLink", "Triage/RecordThrive",
     "Routing/RecordTold", "Routing/Recall", "Routing/Shield", "Routing/RecordVictimStep", "Routing/ReleasePartner",
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",

@@ -175,6 +175,20 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Triage/EnterInError": ("supervisor", triage.EnterInErrorRequest(command=desk(), note="another person")),
     "Triage/ConfirmLink": ("triage", triage.ConfirmLinkRequest(command=desk(), other_referral_id=OTHER)),
     "Triage/RejectLink": ("triage", triage.RejectLinkRequest(command=desk(), other_referral_id=OTHER)),
+    "Triage/RecordThrive": (
+        "triage",
+        triage.RecordThriveRequest(
+            command=desk(),
+            thrive=triage.Thrive(
+                threat="he waits outside",
+                harm="she is afraid",
+                risk="likely",
+                investigation="whose car it is",
+                vulnerability="she is alone",
+                engagement="by telephone",
+            ),
+        ),
+    ),
     "Triage/ListWork": ("triage", triage.ListWorkRequest(limit=10)),
     "Triage/GetAssessment": ("triage", triage.GetAssessmentRequest(referral_id=REFERRAL, reason="triage")),
     "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),

@@ -43,6 +43,7 @@ OPEN_TO: dict[str, set[str]] = {
     "Triage/EnterInError": {"supervisor"},
     "Triage/ConfirmLink": DESK,
     "Triage/RejectLink": DESK,
+    "Triage/RecordThrive": DESK,
     "Triage/ListWork": DESK,
     "Triage/GetAssessment": DESK | {"protection"},
     "Routing/ReadOutcome": RAISERS,

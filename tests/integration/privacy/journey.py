@@ -87,6 +87,9 @@ class Journey:
         """The desk asks a question."""
         desk = happens("triage has graded the referral", lambda: self._desk(self.referral_id))
         self.call("Triage", "RequestInformation", "triage", triage.RequestInformationRequest(command=desk))
+        desk = happens("the desk sees it", lambda: self._desk(self.referral_id))
+        thought = triage.RecordThriveRequest(command=desk, thrive=triage.Thrive(harm="x"))
+        self.call("Triage", "RecordThrive", "triage", thought)
 
     def desk_ends_others(self) -> None:
         """Referrals that wait for the desk: one judged graver with a reason, one ended with a note."""
@@ -214,8 +217,9 @@ class Journey:
         own, reason = {"referral_id": self.referral_id}, {"referral_id": self.referral_id, "reason": "review"}
         concern = self._ask("Intake", "GetReferral", "officer", intake_pb2.GetReferralRequest(**own)).concern
         assert self._planter.word in concern.narrative.text
-        narratives = self._ask("Triage", "GetAssessment", "triage", triage.GetAssessmentRequest(**reason)).narratives
-        assert len(narratives) == 4
+        assessment = self._ask("Triage", "GetAssessment", "triage", triage.GetAssessmentRequest(**reason))
+        assert len(assessment.narratives) == 4
+        assert [self._planter.word in each.thrive.harm for each in assessment.thrive] == [True]
         self._ask("Routing", "ReadOutcome", "officer", routing_pb2.ReadOutcomeRequest(**own))
         self._ask("Audit", "Timeline", "auditor", audit_pb2.TimelineRequest(**reason))
         self._ask("Audit", "Search", "auditor", audit_pb2.SearchRequest(limit=1000, reason="review"))
