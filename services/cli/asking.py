@@ -29,11 +29,6 @@ SIGNS = {
     "cannot_protect_self": "The adult cannot protect themselves because of those needs",
     "judged_high_risk": "In your judgement the risk is high",
     "exploitation_signs": "Signs of exploitation: unexplained money, going missing, older associates",
-    "vulnerable_appearance": "Vulnerable, by how the person looks: injured, unwell, neglected, under an influence",
-    "vulnerable_behaviour": "Vulnerable, by how they behave: distressed, frightened, withdrawn, harming themselves",
-    "vulnerable_communication": "Vulnerable, by how they communicate: not understood, or somebody speaks for them",
-    "vulnerable_danger": "Vulnerable, by the danger they are in or put others in",
-    "vulnerable_environment": "Vulnerable, by where and how they live: unfit, unsafe, alone, controlled",
     "weapon": "A weapon was seen or mentioned",
     "rural": "It happened in the country",
     "business_victim": "The victim is a business",
@@ -41,6 +36,11 @@ SIGNS = {
     "no_settled_home": "The person has nowhere settled to live",
     "substance_use": "Drugs or alcohol play a part",
     "consents_to_support": "The person agrees to their details being shared for support",
+    "vulnerable_appearance": "Vulnerable, by how the person looks: injured, unwell, neglected, under an influence",
+    "vulnerable_behaviour": "Vulnerable, by how they behave: distressed, frightened, withdrawn, harming themselves",
+    "vulnerable_communication": "Vulnerable, by how they communicate: not understood, or somebody speaks for them",
+    "vulnerable_danger": "Vulnerable, by the danger they are in or put others in",
+    "vulnerable_environment": "Vulnerable, by where and how they live: unfit, unsafe, alone, controlled",
 }
 PERSON = (
     ("identity.given_names", "Given names"),
