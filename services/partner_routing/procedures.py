@@ -74,9 +74,9 @@ class ProceduresApi(procedure_pb2_grpc.ProceduresServicer):
         document = self._find(request.referral_id)
         state = document.state
         if identity.role == ROLE_PARTNER:
-            seen = [(conference, leg.id) for conference, leg in seen_by(state, identity.id)]
-            if not seen:
+            if not any(leg.partner_id == identity.id for leg in state.legs.values()):
                 raise _absent()
+            seen = [(conference, leg.id) for conference, leg in seen_by(state, identity.id)]
             opens = any(may_have(state, conference, leg_id) for conference, leg_id in seen)
         else:
             seen = [(conference, "") for conference in state.procedures.conferences.values()]
@@ -94,7 +94,7 @@ class ProceduresApi(procedure_pb2_grpc.ProceduresServicer):
             reason="case_conference",
             referral_ids=[document.id],
             groups=[FieldGroup.FIELD_GROUP_NARRATIVE] if opens else [],
-            leg_id=seen[0][1] if partner else "",
+            leg_id=seen[0][1] if seen else "",
         )
         return procedure_pb2.ReadConferencesResponse(conferences=found)
 

@@ -186,6 +186,7 @@ def test_a_case_conference_is_called_held_and_read_by_its_partner(referrals: Ref
     at = ("--at", "2099-12-01T09:30")
     kind = "professionals_meeting"
 
+    none = referrals.well("conference", "show", referral, "--as", "partner/farm-watch")
     called = referrals.well("conference", "call", referral, kind, "--as", DESK, *at, "--about", "patrols")
     id = called["conference_id"]
     decision = ("--decision", f"warn_farms:2099-12-02T09:30:{farm}", "--file", str(minutes))
@@ -197,6 +198,7 @@ def test_a_case_conference_is_called_held_and_read_by_its_partner(referrals: Ref
     stage = referrals.well("stage", referral, "strategy_discussion", "--as", DESK)
     journey = referrals("journey", referral, "--as", DESK)
 
+    assert none == {"conferences": []}
     assert farm not in held["leg_ids"], "its agreement withholds what is written"
     assert (again.status, again.failed and again.failed.code) == (4, "FAILED_PRECONDITION")
     [conference] = seen["conferences"]
