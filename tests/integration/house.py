@@ -20,9 +20,11 @@ from pymongo import MongoClient
 
 from safeguarding.v1 import (
     audit_pb2_grpc,
+    equality_pb2_grpc,
     insight_pb2_grpc,
     intake_pb2_grpc,
     parked_pb2_grpc,
+    procedure_pb2_grpc,
     routing_pb2_grpc,
     triage_pb2_grpc,
 )
@@ -44,11 +46,13 @@ UNSIGNED = "fenwick-housing"
 STUBS: dict[str, tuple[Any, str]] = {
     "Intake": (intake_pb2_grpc.IntakeStub, "intake"),
     "Keys": (intake_pb2_grpc.KeysStub, "intake"),
+    "Equality": (equality_pb2_grpc.EqualityStub, "intake"),
     "Watched": (intake_pb2_grpc.WatchedStub, "intake"),
     "Protection": (intake_pb2_grpc.ProtectionStub, "intake"),
     "Triage": (triage_pb2_grpc.TriageStub, "triage"),
     "Routing": (routing_pb2_grpc.RoutingStub, "partner-routing"),
     "Insight": (insight_pb2_grpc.InsightStub, "partner-routing"),
+    "Procedures": (procedure_pb2_grpc.ProceduresStub, "partner-routing"),
     "PartnerInbox": (routing_pb2_grpc.PartnerInboxStub, "partner-routing"),
     "Audit": (audit_pb2_grpc.AuditStub, "audit"),
     "ParkedRecords": (parked_pb2_grpc.ParkedRecordsStub, "triage"),

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from safeguarding.v1 import (
     access_pb2,
     audit_pb2,
     common_pb2,
     concern_pb2,
+    equality_pb2,
     insight_pb2,
     intake_pb2,
     parked_pb2,
     partner_pb2,
+    procedure_pb2,
     routing_pb2,
 )
 from safeguarding.v1 import triage_pb2 as triage
@@ -57,7 +60,11 @@ def signs() -> concern_pb2.Signs:
 def place() -> concern_pb2.Place:
     """A place with everything in it."""
     return concern_pb2.Place(
-        description="behind the shop", postcode="BS1 1AA", grid_reference="ST 58 72", uprn="100023336957"
+        description="behind the shop",
+        postcode="BS1 1AA",
+        grid_reference="ST 58 72",
+        uprn="100023336957",
+        three_words="filled.count.soap",
     )
 
 
@@ -70,8 +77,19 @@ def concern() -> concern_pb2.Concern:
         subjects=[subject()],
         narrative=concern_pb2.Narrative(text="what happened"),
         place=place(),
-        vehicle=concern_pb2.Vehicle(registration="AB12 CDE", description="a van", livestock="40 ewes"),
-        raiser=concern_pb2.RaiserDetails(name="PC Example", contact=contact(), organisation="Police"),
+        vehicle=concern_pb2.Vehicle(
+            registration="AB12 CDE",
+            description="a van",
+            livestock="40 ewes",
+            speeds=[concern_pb2.SpeedReading(measured_mph=42, limit_mph=20)],
+        ),
+        raiser=concern_pb2.RaiserDetails(
+            name="PC Example",
+            contact=contact(),
+            organisation="Police",
+            interpreter="Welsh",
+            accessibility="large print",
+        ),
         shields=[common_pb2.Shield(part=common_pb2.SHIELDED_PART_ADDRESS, subject=1, partner_id="nobody")],
     )
 
@@ -89,6 +107,13 @@ def inbox() -> routing_pb2.InboxCommand:
 def told() -> partner_pb2.ToldReply:
     """Whom, and why not."""
     return partner_pb2.ToldReply(audience=partner_pb2.AUDIENCE_RAISER, not_told=partner_pb2.NOT_TOLD_REASON_UNREACHABLE)
+
+
+def decision() -> procedure_pb2.ConferenceDecision:
+    """What is to be done, by whom and by when."""
+    return procedure_pb2.ConferenceDecision(
+        action="visit_weekly", owner_leg_id=LEG, by=Timestamp(seconds=2_000_000_000)
+    )
 
 
 _OWN = {"idempotency_key": KEY, "referral_id": REFERRAL}
@@ -166,6 +191,20 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Triage/EnterInError": ("supervisor", triage.EnterInErrorRequest(command=desk(), note="another person")),
     "Triage/ConfirmLink": ("triage", triage.ConfirmLinkRequest(command=desk(), other_referral_id=OTHER)),
     "Triage/RejectLink": ("triage", triage.RejectLinkRequest(command=desk(), other_referral_id=OTHER)),
+    "Triage/RecordThrive": (
+        "triage",
+        triage.RecordThriveRequest(
+            command=desk(),
+            thrive=triage.Thrive(
+                threat="he waits outside",
+                harm="she is afraid",
+                risk="likely",
+                investigation="whose car it is",
+                vulnerability="she is alone",
+                engagement="by telephone",
+            ),
+        ),
+    ),
     "Triage/ListWork": ("triage", triage.ListWorkRequest(limit=10)),
     "Triage/GetAssessment": ("triage", triage.GetAssessmentRequest(referral_id=REFERRAL, reason="triage")),
     "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),
@@ -174,6 +213,25 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Insight/GetFigure": (
         "protection",
         insight_pb2.GetFigureRequest(figure=insight_pb2.FIGURE_REACH, quarter="2026-Q4"),
+    ),
+    "Equality/AnswerEquality": (
+        "public",
+        equality_pb2.AnswerEqualityRequest(
+            referral_id=REFERRAL,
+            answers=equality_pb2.EqualityAnswers(
+                age_band=equality_pb2.AGE_BAND_FROM_65,
+                disabled=equality_pb2.DISABLED_YES,
+                ethnic_group=equality_pb2.ETHNIC_GROUP_MIXED,
+                religion=equality_pb2.RELIGION_NONE,
+                sex=equality_pb2.SEX_FEMALE,
+                orientation=equality_pb2.ORIENTATION_NOT_SAID,
+                gender_as_registered=equality_pb2.GENDER_AS_REGISTERED_YES,
+            ),
+        ),
+    ),
+    "Equality/GetEqualityFigure": (
+        "protection",
+        equality_pb2.GetEqualityFigureRequest(question=equality_pb2.EQUALITY_QUESTION_ETHNIC_GROUP, quarter="2026-Q4"),
     ),
     "Insight/GetOwnService": ("partner", insight_pb2.GetOwnServiceRequest(quarter="2026-Q4")),
     "Routing/RecordVictimStep": (
@@ -188,6 +246,42 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
             safe_times="after six",
         ),
     ),
+    "Procedures/RecordStage": (
+        "triage",
+        procedure_pb2.RecordStageRequest(
+            **_OWN,
+            stage=procedure_pb2.STAGE_STRATEGY_DISCUSSION,
+            leg_id=LEG,
+            happened_at=Timestamp(seconds=1_900_000_000),
+        ),
+    ),
+    "Procedures/CallConference": (
+        "triage",
+        procedure_pb2.CallConferenceRequest(
+            **_OWN,
+            stage=procedure_pb2.STAGE_INITIAL_CONFERENCE,
+            at=Timestamp(seconds=2_000_000_000),
+            leg_ids=[LEG],
+            agenda=[procedure_pb2.AgendaItem(topic="safety_plan")],
+        ),
+    ),
+    "Procedures/RecordConference": (
+        "triage",
+        procedure_pb2.RecordConferenceRequest(
+            **_OWN,
+            conference_id=OTHER,
+            held_at=Timestamp(seconds=1_900_000_000),
+            attended_leg_ids=[LEG],
+            decisions=[decision()],
+            minutes="what was said",
+            leg_id=LEG,
+        ),
+    ),
+    "Procedures/CompleteDecision": (
+        "triage",
+        procedure_pb2.CompleteDecisionRequest(**_OWN, conference_id=OTHER, number=1),
+    ),
+    "Procedures/ReadConferences": ("triage", procedure_pb2.ReadConferencesRequest(referral_id=REFERRAL)),
     "Routing/Shield": (
         "protection",
         routing_pb2.ShieldRequest(
