@@ -26,7 +26,7 @@ class Size:
         self.triage = 2_000 if quick else 20_000
         self.calls = 2_000 if quick else 20_000
         self.stream = 5_000 if quick else 50_000
-        self.latency = (40.0, 10.0) if quick else (200.0, 60.0)
+        self.latency = (20.0, 10.0) if quick else (200.0, 60.0)
         self.overload = 8.0 if quick else 30.0
         self.rebuilt = 4_000 if quick else 20_000
         self.stored = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
