@@ -111,7 +111,7 @@ class KeyWrapper:
             return self._cipher.decrypt(
                 wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], f"{referral_id}|{key_id}".encode()
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: a nonce of no length that there is
             raise CannotOpen(key_id) from error
 
 

@@ -184,9 +184,10 @@ class _Writer:
         else:
             for kind in _NUMBERS:
                 bounds = getattr(rules, kind)
-                _only(bounds, set(_BOUNDS))
+                _only(bounds, {*_BOUNDS, "in"})
                 for bound, value in bounds.ListFields():
-                    yield f"if {here} {_BOUNDS[bound.name]} {value}: return False"
+                    breaks = f"not in {tuple(value)}" if bound.name == "in" else f"{_BOUNDS[bound.name]} {value}"
+                    yield f"if {here} {breaks}: return False"
 
     def _enum(self, kind: EnumDescriptor, rules: Any, here: str) -> Iterator[str]:
         _only(rules, {"defined_only", "not_in"})

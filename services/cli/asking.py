@@ -12,10 +12,12 @@ import typer
 from safeguarding.v1.common_pb2 import (
     CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR,
     CONCERN_KIND_DOMESTIC_ABUSE,
+    CONCERN_KIND_ROAD_DANGER,
+    CONCERN_KIND_RURAL_CRIME,
     ConcernKind,
     SubjectRole,
 )
-from safeguarding.v1.concern_pb2 import Concern, Signs, Subject
+from safeguarding.v1.concern_pb2 import Concern, Signs, SpeedReading, Subject, Vehicle
 from services.chassis import checking
 from services.chassis.areas import Areas
 from services.chassis.language import EnumWords
@@ -58,11 +60,19 @@ RAISER = (
     ("contact.telephone", "Your telephone"),
     ("contact.email", "Your e-mail"),
     ("organisation", "Your organisation or scheme"),
+    ("interpreter", "Language for which you need an interpreter"),
+    ("accessibility", "How you want to hear, such as large print or easy read"),
 )
 PLACE = (
     ("description", "Where it happened"),
     ("postcode", "Postcode of the place"),
-    ("grid_reference", "Grid reference or three words"),
+    ("grid_reference", "Grid reference"),
+    ("three_words", "Three words (what3words)"),
+)
+VEHICLE = (
+    ("registration", "Registration of a vehicle"),
+    ("description", "Make and colour of it"),
+    ("livestock", "Livestock or machinery: kind, number, marks"),
 )
 
 
@@ -78,6 +88,16 @@ def words(question: str) -> str:
         return _words(question)
 
 
+def answers(into: Any) -> None:
+    """Optional questions, each with the words that may be chosen; an empty answer leaves one out."""
+    with _somebody_there():
+        for field in into.DESCRIPTOR.fields:
+            words = list(EnumWords(field.enum_type))
+            chosen = _choose_several(f"{_said(field.name)}? (optional)", words, at_least=0, at_most=1)
+            if chosen:
+                setattr(into, field.name, chosen[0])
+
+
 def _concern(areas: Areas) -> Concern:
     found = Concern()
     kinds = _choose_several("What is it about?", list(EnumWords(ConcernKind.DESCRIPTOR)), at_least=1)
@@ -87,6 +107,10 @@ def _concern(areas: Areas) -> Concern:
     _ask_signs(found)
     found.narrative.text = _words("What happened? In your own words; an empty line ends it.")
     _ask_fields(found, "place", PLACE)
+    if {CONCERN_KIND_RURAL_CRIME, CONCERN_KIND_ROAD_DANGER} & set(found.kinds):
+        _ask_fields(found, "vehicle", VEHICLE)
+    if CONCERN_KIND_ROAD_DANGER in found.kinds:
+        _ask_speeds(found)
     while typer.confirm("Add a person it is about?" if not found.subjects else "Another person?", err=True):
         found.subjects.append(_subject())
     found.anonymous = typer.confirm("Do you want to stay unknown, and not be told what comes of it?", err=True)
@@ -120,7 +144,7 @@ def _ask_signs(found: Concern) -> None:
     found.signs.immediate_danger = typer.confirm("Is somebody in danger now?", err=True)
     if found.signs.immediate_danger:
         typer.echo("Call 999 first. This record does not call anybody.", err=True)
-    chosen = _choose_several("Which of these are so?", list(SIGNS.values()), at_least=0)
+    chosen = _choose_several("Which of these are so?", list(SIGNS.values()), at_least=0, at_most=len(SIGNS))
     for number in chosen:
         setattr(found.signs, list(SIGNS)[number - 1], True)
     if CONCERN_KIND_DOMESTIC_ABUSE in found.kinds:
@@ -178,6 +202,25 @@ def _ask_number(signs: Signs, name: str, question: str) -> None:
     _until_taken(question, take)
 
 
+def _ask_speeds(found: Concern) -> None:
+    """As many readings as there are; each is what was measured and the limit there."""
+
+    def take(answer: str) -> str:
+        readings: list[SpeedReading] = []
+        for part in answer.split():
+            measured, _, limit = part.partition("/")
+            if not (measured.isdecimal() and limit.isdecimal() and len(part) <= 8):
+                return "measured/limit, such as 42/20 39/20"
+            readings.append(SpeedReading(measured_mph=int(measured), limit_mph=int(limit)))
+        wrong = checking.violations(Vehicle(speeds=readings))
+        if wrong:
+            return wrong[0].right
+        found.vehicle.speeds.extend(readings)
+        return ""
+
+    _until_taken("Speeds measured, as measured/limit in miles an hour (empty: none)", take)
+
+
 def _until_taken(question: str, take: Callable[[str], str]) -> None:
     """Ask until `take` finds nothing to say about the answer."""
     while right := take(typer.prompt(question, default="", show_default=False, err=True).strip()):
@@ -196,7 +239,7 @@ def _choose(question: str, choices: Sequence[str]) -> int:
 
 def _choose_several(question: str, choices: Sequence[str], *, at_least: int, at_most: int = 5) -> list[int]:
     """Numbers from 1; for an enum's words in their order, these are its numbers."""
-    most = min(len(choices), at_most) if at_least else len(choices)
+    most = min(len(choices), at_most)
     typer.echo(question, err=True)
     for number, choice in enumerate(choices, start=1):
         typer.echo(f"  {number:2} {_said(choice)}", err=True)
@@ -211,7 +254,7 @@ def _choose_several(question: str, choices: Sequence[str], *, at_least: int, at_
         found[:] = sorted(set(numbers))
         return ""
 
-    _until_taken("Number" if most == 1 else "Numbers, or nothing" if not at_least else "Numbers", take)
+    _until_taken(f"Number{'' if most == 1 else 's'}{'' if at_least else ', or nothing'}", take)
     return found
 
 

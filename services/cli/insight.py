@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from safeguarding.v1.equality_pb2 import EqualityQuestion, GetEqualityFigureRequest
+from safeguarding.v1.equality_pb2_grpc import EqualityStub
 from safeguarding.v1.insight_pb2 import Figure, GetFigureRequest, GetOwnServiceRequest
 from safeguarding.v1.insight_pb2_grpc import InsightStub
 from services.cli import showing
@@ -38,12 +40,23 @@ def figure(
     request = GetFigureRequest(figure=enum(Figure.DESCRIPTOR, figure, "figure"), quarter=quarter)
     with Calls(who) as calls:
         found = calls.ask(calls.stub(InsightStub, "partner-routing").GetFigure, request)
-    if as_json:
-        showing.print_json(found)
-        return
-    rows = [(row.name, *map(_cell, row.cells), _cell(row.total), _seconds(row)) for row in found.rows]
-    rows.append(("all", *map(_cell, found.column_totals), _cell(found.total), ""))
-    showing.table(("", *found.columns, "all", "median seconds"), rows, title=f"{figure}, {quarter}")
+    _show(found, f"{figure}, {quarter}", as_json=as_json)
+
+
+@sub.command()
+def equality(
+    question: Annotated[str, typer.Argument(help=", ".join(showing.words_of(EqualityQuestion)))],
+    quarter: Quarter,
+    who: As,
+    *,
+    as_json: Json = False,
+) -> None:
+    """How whoever raised concerns answered one equality question in a quarter, masked as figures are."""
+    number = enum(EqualityQuestion.DESCRIPTOR, question, "question")
+    with Calls(who) as calls:
+        rpc = calls.stub(EqualityStub, "intake").GetEqualityFigure
+        found = calls.ask(rpc, GetEqualityFigureRequest(question=number, quarter=quarter))
+    _show(found.figure, f"{question}, {quarter}", as_json=as_json)
 
 
 @sub.command()
@@ -58,6 +71,15 @@ def own(
         showing.print_json(found)
         return
     showing.tree(found)
+
+
+def _show(found: Any, title: str, *, as_json: bool) -> None:
+    if as_json:
+        showing.print_json(found)
+        return
+    rows = [(row.name, *map(_cell, row.cells), _cell(row.total), _seconds(row)) for row in found.rows]
+    rows.append(("all", *map(_cell, found.column_totals), _cell(found.total), ""))
+    showing.table(("", *found.columns, "all", "median seconds"), rows, title=title)
 
 
 def _cell(cell: Any) -> str:

@@ -17,13 +17,16 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.json_format import ParseDict, ParseError
 
 from safeguarding.v1.concern_pb2 import Concern, Signs
+from safeguarding.v1.equality_pb2 import EqualityAnswers
 from safeguarding.v1.partner_pb2 import Offer
 from services.chassis.areafile import FileRefused, Wrong, read, refuse
 from services.chassis.language import Decline, EnumWords, Failure, Outcome
 from services.cli.scenario_file import (
+    Accompany,
     Answer,
     Ask,
     ConcernFile,
+    DeskAction,
     Ending,
     Override,
     PartnerTable,
@@ -38,6 +41,7 @@ SUBJECT_PARTS = ("identity", "identifiers", "contact", "circumstances")
 
 
 __all__ = [
+    "Accompany",
     "Answer",
     "Ask",
     "Ending",
@@ -88,10 +92,14 @@ class ScenarioConcern:
 
     name: str
     story: str
+    area: int
+    """Which of the six areas of the plan it stands for."""
     raiser: Raiser
     concern: Concern
+    equality: EqualityAnswers
+    """Empty where the raiser says nothing of themselves."""
     partners: Mapping[str, ExpectedPartner]
-    desk: tuple[Ask | Override | Route | TakeNoFurtherAction | Recall | Answer, ...]
+    desk: tuple[DeskAction, ...]
     ending: Ending
 
     @property
@@ -159,6 +167,10 @@ def _load(path: Path) -> ScenarioConcern:
         protovalidate.validate(concern)
     except (ParseError, Wrong, protovalidate.ValidationError) as error:
         raise refuse(path, ("concern",), f"this is no Concern: {error}", "the fields of concern.proto") from error
+    try:
+        equality = ParseDict(_named(EqualityAnswers.DESCRIPTOR, table.equality), EqualityAnswers())
+    except (ParseError, Wrong) as error:
+        raise refuse(path, ("equality",), f"these are no answers: {error}", "those of equality.proto") from error
     asked = any(isinstance(action, Ask) and action.signs for action in table.desk)
     present = paths_of(concern) | ({"signs"} if asked else set())
     partners: dict[str, ExpectedPartner] = {}
@@ -169,8 +181,10 @@ def _load(path: Path) -> ScenarioConcern:
     return ScenarioConcern(
         name=re.sub(r"^\d+-", "", path.stem),
         story=table.story,
+        area=table.area,
         raiser=table.raiser,
         concern=concern,
+        equality=equality,
         partners=partners,
         desk=tuple(table.desk),
         ending=table.ending,

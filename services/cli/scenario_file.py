@@ -12,9 +12,11 @@ from services.chassis.language import (
     Decline,
     Failure,
     Grade,
+    Need,
     NoFurtherAction,
     NotTold,
     Outcome,
+    Preference,
     Role,
     Service,
 )
@@ -120,7 +122,21 @@ class Answer(Strict):
     answer: str
 
 
-DeskAction = Annotated[Ask | Override | Route | TakeNoFurtherAction | Recall | Answer, Field(discriminator="do")]
+class Accompany(Strict):
+    """The desk accompanies a victim or a business: somebody is there for them, and they are asked how it was."""
+
+    do: Literal["accompany"]
+    subject: int
+    contact: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+    prefers: Preference
+    needs: Sequence[Need] = ()
+    rights: Sequence[int]
+    satisfaction: Annotated[int, Field(ge=1, le=5)]
+
+
+DeskAction = Annotated[
+    Ask | Override | Route | TakeNoFurtherAction | Recall | Answer | Accompany, Field(discriminator="do")
+]
 
 
 class Victim(Strict):
@@ -157,8 +173,12 @@ class ConcernFile(Strict):
     """One file of the scenario."""
 
     story: str
+    area: Annotated[int, Field(ge=1, le=6, examples=["5"])]
+    """Which of the six areas of the police and crime plan it stands for."""
     raiser: Raiser
     concern: dict[str, Any]
+    equality: Mapping[str, str] = {}
+    """What the raiser says of themselves afterwards, apart from the case."""
     partner: Sequence[PartnerTable] = ()
     desk: Sequence[DeskAction] = ()
     ending: Ending

@@ -1,15 +1,16 @@
 """Wires intake together; nothing else connects anything."""
 
-from safeguarding.v1 import intake_pb2_grpc
+from safeguarding.v1 import equality_pb2_grpc, intake_pb2_grpc
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
 from services.chassis.grpc_server import Servicer
 from services.chassis.sealing import KeyWrapper
 from services.chassis.service import Parts, Recipe, Service
 from services.chassis.starting import area_files, begin
-from services.intake.api import IntakeApi, KeysApi
+from services.intake.api import IntakeApi, KeysApi, in_danger
 from services.intake.area import load_area
 from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
+from services.intake.equality import COLLECTION, Answers, EqualityApi
 from services.intake.linking import Linker
 from services.intake.protection import ProtectionApi
 from services.intake.settings import Settings
@@ -20,20 +21,27 @@ from services.intake.watched import WatchedApi, watch_of
 def main() -> None:
     """Run intake until it is told to stop."""
     settings = begin(INTAKE, Settings)
-    wrapper = KeyWrapper(bytes.fromhex(settings.key_encryption_key.get_secret_value()))
+    key_encryption_key = bytes.fromhex(settings.key_encryption_key.get_secret_value())
+    wrapper = KeyWrapper(key_encryption_key)
     linking_key = bytes.fromhex(settings.linking_key.get_secret_value())
     linker = Linker(linking_key)
     area = area_files(INTAKE, settings.area, load_area)
     watch = watch_of(linking_key, settings.directory, lambda: area.now().well_known)
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
+        answers = Answers(parts.collection.database[COLLECTION], key_encryption_key)
+        answers.prepare()
         return [
             (
                 intake_pb2_grpc.add_IntakeServicer_to_server,
                 IntakeApi(parts, wrapper, linker, lambda: area.now().codes),
             ),
             (intake_pb2_grpc.add_KeysServicer_to_server, KeysApi(parts, wrapper)),
-            (intake_pb2_grpc.add_ProtectionServicer_to_server, ProtectionApi(parts, wrapper, linker)),
+            (intake_pb2_grpc.add_ProtectionServicer_to_server, ProtectionApi(parts, wrapper, linker, answers)),
+            (
+                equality_pb2_grpc.add_EqualityServicer_to_server,
+                EqualityApi(parts, answers, lambda: area.now().codes),
+            ),
             (
                 intake_pb2_grpc.add_WatchedServicer_to_server,
                 WatchedApi(Referrals(parts.collection), wrapper, watch),
@@ -47,6 +55,7 @@ def main() -> None:
         upstreams={topics.TRIAGE.name: (TRIAGE, TriageFact)},
         servicers=servicers,
         checked_by_handler=("/safeguarding.v1.Intake/RaiseConcerns",),
+        urgent=in_danger,
     )
     Service(settings, recipe).run()
 

@@ -49,6 +49,9 @@ def of_place(place: concern_pb2.Place) -> list[Identifier]:
     reference = re.sub(r"[\s/]+", "", place.grid_reference).upper()
     if reference:
         found.append((MatchKind.MATCH_KIND_GRID_REFERENCE, reference))
+    if place.three_words:
+        words_alone = place.three_words.removeprefix("///").casefold()
+        found.append((MatchKind.MATCH_KIND_GRID_REFERENCE, f"words {words_alone}"))
     return found
 
 

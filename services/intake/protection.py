@@ -18,6 +18,7 @@ from services.chassis.sealing import KeyWrapper, unseal
 from services.chassis.service import Parts
 from services.intake.domain import State
 from services.intake.domain.erasing import keys_of, next_narrative_key, path_of, subject_key
+from services.intake.equality import Answers
 from services.intake.linking import Linker
 from services.intake.sealed import PARTS, Sealer, unwrapped
 from services.intake.views import Referrals
@@ -26,10 +27,11 @@ from services.intake.views import Referrals
 class ProtectionApi(intake_pb2_grpc.ProtectionServicer):
     """What only role protection may do."""
 
-    def __init__(self, parts: Parts[State], wrapper: KeyWrapper, linker: Linker) -> None:
+    def __init__(self, parts: Parts[State], wrapper: KeyWrapper, linker: Linker, answers: Answers) -> None:
         self._parts = parts
         self._wrapper = wrapper
         self._linker = linker
+        self._answers = answers
         self._referrals = Referrals(parts.collection)
 
     def ReviewErasure(  # noqa: N802 - the RPC's name
@@ -95,6 +97,8 @@ class ProtectionApi(intake_pb2_grpc.ProtectionServicer):
         # The decider holds that this very request waits, so what goes is what it names.
         drops = [path_of(key_id) for key_id in keys_of(state.known, waits.subject)] if waits and request.agreed else []
         answer = self._command(request, context, drops=drops)
+        if request.agreed:  # also where the same decision comes again: then nothing is there any more
+            self._answers.forget(document.id)
         return intake_pb2.DecideErasureResponse(event_id=_last(answer).event_id, sequence=_last(answer).sequence)
 
     def SetHold(  # noqa: N802 - the RPC's name

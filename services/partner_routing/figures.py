@@ -1,10 +1,9 @@
-"""Figures: what is counted by what, and which of it may be shown. Pure."""
+"""Figures: what is counted by what. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
 from typing import Any
 
@@ -13,28 +12,10 @@ from safeguarding.v1.insight_pb2 import Figure
 from safeguarding.v1.partner_pb2 import Audience
 from safeguarding.v1.routing_pb2 import LegState
 from services.chassis.language import DECLINES, GRADES, KINDS, OUTCOMES, ROLES, SERVICES, EnumWords
-from services.partner_routing.masking import LEAST, masked
+from services.tables import One, Plan
 
 Referral = Mapping[str, Any]
 """What domain.counting keeps of one."""
-
-
-@dataclass(frozen=True, slots=True)
-class One:
-    """Something counted: its row, its column, and how long it took where that is asked."""
-
-    row: str
-    column: str
-    seconds: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A figure: its rows and columns, all of them, and what each referral adds."""
-
-    rows: Sequence[str]
-    columns: Sequence[str]
-    count: Callable[[Referral], Iterator[One]]
 
 
 RAISERS = ("officer", "volunteer", "public", "partner", "system")
@@ -67,29 +48,6 @@ def plan(figure: int, areas: Iterable[str]) -> Plan:
             raise ValueError(f"no figure {figure}")
 
 
-def figure_of(made: Plan, referrals: Iterable[Referral]) -> insight_pb2.GetFigureResponse:
-    """Count, and mask what must not be shown."""
-    counts: Counter[tuple[str, str]] = Counter()
-    seconds: dict[str, list[int]] = {}
-    for one in (one for each in referrals for one in made.count(each)):
-        counts[one.row, one.column] += 1
-        if one.seconds is not None:
-            seconds.setdefault(one.row, []).append(one.seconds)
-    table = [[counts[row, column] for column in made.columns] for row in made.rows]
-    hidden = masked(table)
-    response = insight_pb2.GetFigureResponse(columns=made.columns)
-    for r, name in enumerate(made.rows):
-        row = response.rows.add(name=name, total=_cell(sum(table[r]), hide=r in hidden.rows))
-        row.cells.extend(_cell(count, hide=(r, c) in hidden.cells) for c, count in enumerate(table[r]))
-        if len(seconds.get(name, ())) >= LEAST and r not in hidden.rows:
-            row.median_seconds = int(median(seconds[name]))
-    response.column_totals.extend(
-        _cell(sum(row[c] for row in table), hide=c in hidden.columns) for c in range(len(made.columns))
-    )
-    response.total.CopyFrom(_cell(sum(map(sum, table)), hide=hidden.total))
-    return response
-
-
 def own_service(partner_id: str, referrals: Iterable[Referral]) -> insight_pb2.GetOwnServiceResponse:
     """What became of one partner's own legs."""
     legs = [leg for each in referrals for leg in each["legs"] if leg["partner"] == partner_id]
@@ -106,10 +64,6 @@ def own_service(partner_id: str, referrals: Iterable[Referral]) -> insight_pb2.G
         median_seconds=int(median(answered)) if answered else None,
         **by_state,
     )
-
-
-def _cell(count: int, *, hide: bool) -> insight_pb2.FigureCell:
-    return insight_pb2.FigureCell(masked=hide, count=0 if hide else count)
 
 
 def _word(words: EnumWords, number: int) -> str:

@@ -10,8 +10,9 @@ from safeguarding.v1 import access_pb2, insight_pb2, insight_pb2_grpc
 from services.chassis.calls import caller
 from services.chassis.service import Parts
 from services.partner_routing.domain import State
-from services.partner_routing.figures import figure_of, own_service, plan
+from services.partner_routing.figures import own_service, plan
 from services.partner_routing.views import Referrals
+from services.tables import figure_of
 
 
 class InsightApi(insight_pb2_grpc.InsightServicer):

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from safeguarding.v1 import audit_pb2, insight_pb2, intake_pb2, parked_pb2, procedure_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import (
+    audit_pb2,
+    equality_pb2,
+    insight_pb2,
+    intake_pb2,
+    parked_pb2,
+    procedure_pb2,
+    routing_pb2,
+    triage_pb2,
+)
 from safeguarding.v1.access_pb2 import AccessKind
+from services.chassis.identity import ROLES
+from services.chassis.roles import roles_of
 
+PACKAGE = "safeguarding.v1"
 LOOKS = {
     "Intake/GetReferral": AccessKind.ACCESS_KIND_VIEWED,
     "Keys/Open": AccessKind.ACCESS_KIND_KEYS_OPENED,
@@ -19,6 +32,7 @@ LOOKS = {
     "Routing/ReadOutcome": AccessKind.ACCESS_KIND_VIEWED,
     "Insight/GetFigure": AccessKind.ACCESS_KIND_SEARCHED,
     "Insight/GetOwnService": AccessKind.ACCESS_KIND_SEARCHED,
+    "Equality/GetEqualityFigure": AccessKind.ACCESS_KIND_SEARCHED,
     "Routing/PreviewDisclosure": AccessKind.ACCESS_KIND_VIEWED,
     "Procedures/ReadConferences": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/GetJourney": AccessKind.ACCESS_KIND_VIEWED,
@@ -42,6 +56,8 @@ LOOKS_AT_NOTHING = {
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",
     "PartnerInbox/AskRaiser",
+    # Of it nothing tells: no fact, and no look. Its answer says only whether answers are kept.
+    "Equality/AnswerEquality",
     "Procedures/RecordStage", "Procedures/CallConference", "Procedures/RecordConference", "Procedures/CompleteDecision",
     # Operators see positions and classes of errors, never content.
     "ParkedRecords/ListParked", "ParkedRecords/ReplayParked",
@@ -53,7 +69,8 @@ LOOKS_AT_NOTHING = {
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for file in (audit_pb2, insight_pb2, intake_pb2, parked_pb2, procedure_pb2, routing_pb2, triage_pb2):
+    files = (audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2, procedure_pb2, routing_pb2, triage_pb2)
+    for file in files:
         for service in descriptor_pool.Default().FindFileByName(file.DESCRIPTOR.name).services_by_name.values():
             yield from service.methods
 
@@ -90,3 +107,18 @@ def test_every_kind_of_look_that_a_call_can_leave_is_in_the_table() -> None:
     no_looks = {AccessKind.ACCESS_KIND_UNSPECIFIED, AccessKind.ACCESS_KIND_FLAGGED}
 
     assert set(LOOKS.values()) == set(AccessKind.values()) - no_looks
+
+
+RAISE_AND_FOLLOW = {
+    "Intake/RaiseConcern", "Intake/SupplyInformation", "Intake/Amend", "Intake/Withdraw", "Intake/GetReferral",
+    "Equality/AnswerEquality", "Routing/ReadOutcome", "Audit/GetReceipt", "Audit/GetConsistency",
+}  # fmt: skip
+"""Raising, one's own concern, what came of it, and its proof."""
+
+
+@pytest.mark.parametrize("role", ["volunteer", "public"])
+def test_citizens_raise_and_follow_their_own_concerns_and_do_nothing_else(role: str) -> None:
+    """Police Support Volunteers, Cadets, Neighbourhood and Farm Watch and SpeedWatch are volunteers."""
+    assert {named(method) for method in methods() if ROLES[role] in roles_of(f"/{PACKAGE}.{named(method)}")} == (
+        RAISE_AND_FOLLOW
+    )

@@ -11,6 +11,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from safeguarding.v1 import (
     access_pb2,
     audit_pb2,
+    equality_pb2,
     insight_pb2,
     intake_pb2,
     parked_pb2,
@@ -25,7 +26,7 @@ FILES = sorted(
     {
         file.DESCRIPTOR.name
         for file in (
-            *(access_pb2, audit_pb2, insight_pb2, intake_pb2, parked_pb2),
+            *(access_pb2, audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2),
             *(partner_pb2, procedure_pb2, routing_pb2, triage_pb2),
         )
     }

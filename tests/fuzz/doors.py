@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from safeguarding.v1 import (
     audit_pb2_grpc,
+    equality_pb2_grpc,
     insight_pb2_grpc,
     intake_pb2_grpc,
     parked_pb2_grpc,
@@ -36,7 +37,10 @@ from services.chassis.identity import ROLES, Name
 from services.chassis.metrics import Metrics
 from services.chassis.parked_api import ParkedApi
 from services.intake.api import IntakeApi, KeysApi
+from services.intake.equality import Answers, EqualityApi
 from services.intake.protection import ProtectionApi
+from services.intake.views import Referrals
+from services.intake.watched import Watch, WatchedApi
 from services.partner_routing.api import RoutingApi
 from services.partner_routing.inbox import InboxApi
 from services.partner_routing.insight import InsightApi
@@ -120,7 +124,15 @@ class Doors:
             IntakeApi(parts["intake"], stage.wrapper, stage.linker, lambda: stage.areas), handlers
         )
         intake_pb2_grpc.add_KeysServicer_to_server(KeysApi(parts["intake"], stage.wrapper), handlers)
-        protection = ProtectionApi(parts["intake"], stage.wrapper, stage.linker)
+        answers = Answers(stage.answers, b"q" * 32)
+        protection = ProtectionApi(parts["intake"], stage.wrapper, stage.linker, answers)
+        equality_pb2_grpc.add_EqualityServicer_to_server(
+            EqualityApi(parts["intake"], answers, lambda: stage.areas), handlers
+        )
+        everybody = Watch(b"w" * 32, dict, lambda: frozenset({b"nobody's key...."}))
+        intake_pb2_grpc.add_WatchedServicer_to_server(
+            WatchedApi(Referrals(parts["intake"].collection), stage.wrapper, everybody), handlers
+        )
         intake_pb2_grpc.add_ProtectionServicer_to_server(protection, handlers)
         triage_pb2_grpc.add_TriageServicer_to_server(TriageApi(parts["triage"], stage.keys), handlers)
         routing_pb2_grpc.add_RoutingServicer_to_server(

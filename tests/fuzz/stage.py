@@ -84,6 +84,26 @@ class KeepingStore(MemoryStore):
         return lost
 
 
+class Loose:
+    """The few calls of a collection that nothing but its own service keeps, in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, dict[str, Any]] = {}
+
+    def replace_one(self, query: Mapping[str, Any], document: dict[str, Any], *, upsert: bool) -> None:
+        """Put the document in its place."""
+        self.kept[query["_id"]] = copy.deepcopy(document)
+
+    def delete_one(self, query: Mapping[str, Any]) -> None:
+        """Take it away."""
+        self.kept.pop(query["_id"], None)
+
+    def find(self, query: Mapping[str, Any]) -> Any:
+        """All that have these values."""
+        every = [copy.deepcopy(each) for each in self.kept.values()]
+        return Found([each for each in every if all(each[name] == value for name, value in query.items())])
+
+
 class Documents:
     """The few queries that views ask of a collection, over a store in memory."""
 
@@ -223,6 +243,7 @@ class Stage:
         stated = load_stated(AREA)
         self.routing_area = RoutingArea(lambda: stated, self.directory)
         self.stores = {service: KeepingStore(service) for service in FACTS}
+        self.answers: Any = Loose()
         self.services: dict[str, Actors] = {}
         self.forget()
 

@@ -20,6 +20,7 @@ from pymongo import MongoClient
 
 from safeguarding.v1 import (
     audit_pb2_grpc,
+    equality_pb2_grpc,
     insight_pb2_grpc,
     intake_pb2_grpc,
     parked_pb2_grpc,
@@ -45,6 +46,7 @@ UNSIGNED = "fenwick-housing"
 STUBS: dict[str, tuple[Any, str]] = {
     "Intake": (intake_pb2_grpc.IntakeStub, "intake"),
     "Keys": (intake_pb2_grpc.KeysStub, "intake"),
+    "Equality": (equality_pb2_grpc.EqualityStub, "intake"),
     "Watched": (intake_pb2_grpc.WatchedStub, "intake"),
     "Protection": (intake_pb2_grpc.ProtectionStub, "intake"),
     "Triage": (triage_pb2_grpc.TriageStub, "triage"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from safeguarding.v1 import intake_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import equality_pb2, intake_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.access_control_pb2 import Role
 from safeguarding.v1.concern_pb2 import Narrative, Signs
 from safeguarding.v1.intake_pb2 import REFERRAL_STATE_CLOSED
@@ -16,7 +16,16 @@ from services.chassis.identity import ROLE_NAMES
 from services.cli.demo.people import DESK, SUPERVISOR, People
 from services.cli.demo.play import Course, Play
 from services.cli.scenario import Raising
-from services.cli.scenario_file import Answer, Ask, Override, Recall, Route, TakeNoFurtherAction
+from services.cli.scenario_file import (
+    Accompany,
+    Answer,
+    Ask,
+    DeskAction,
+    Override,
+    Recall,
+    Route,
+    TakeNoFurtherAction,
+)
 from tests.e2e.checker import OutcomeRead, RecordedUntold
 
 CALL_SECONDS = 10.0
@@ -38,6 +47,7 @@ class Follower:
     def follow(self, raising: Raising) -> Course:
         """From raised to closed. Raises Stuck where it does not come on, grpc.RpcError where it is refused."""
         course = self._raise(raising)
+        self._answer_equality(course)
         self.go_on(course)
         return course
 
@@ -50,6 +60,9 @@ class Follower:
         victim = course.stated.ending.victim
         if victim is not None and victim.told_by == "desk":
             self._tell_victim(course, ToldReply(audience=AUDIENCE_VICTIM, not_told=victim.not_told))
+        for action in course.stated.desk:
+            if isinstance(action, Accompany):
+                self._ask_how_it_was(course, action)
         if course.stated.concern.anonymous:
             self._see_closed(course)
         else:
@@ -72,7 +85,13 @@ class Follower:
         self._play.acknowledged(course, answer.event_id)
         return course
 
-    def _act(self, course: Course, action: Ask | Override | Route | TakeNoFurtherAction | Recall | Answer) -> None:
+    def _answer_equality(self, course: Course) -> None:
+        """What the raiser says of themselves goes beside the case."""
+        if course.stated.equality.ByteSize():
+            request = equality_pb2.AnswerEqualityRequest(referral_id=course.referral_id, answers=course.stated.equality)
+            self._call(self._people.equality(*_who(course.raising)).AnswerEquality, request)
+
+    def _act(self, course: Course, action: DeskAction) -> None:
         match action:
             case Ask():
                 self._ask(course, action)
@@ -96,6 +115,8 @@ class Follower:
             case Answer():
                 self._answer(course, action.answer)
                 self._play.tell(f"{course.title}: {action.partner} asked, and the raiser answered")
+            case Accompany():
+                self._accompany(course, action)
 
     def _ask(self, course: Course, action: Ask) -> None:
         request = triage_pb2.RequestInformationRequest(question=action.question)
@@ -151,6 +172,33 @@ class Follower:
         )
         self._call(self._people.routing(*DESK).Recall, request)
         self._play.tell(f"{course.title}: the desk took {action.partner}'s leg back ({action.reason})")
+
+    def _accompany(self, course: Course, action: Accompany) -> None:
+        """Somebody is there for the victim: how to reach them, what they need and which rights they have."""
+        self._play.until("routing to know of the victim", lambda: self.journey(course.referral_id).victims or None)
+        steps = (
+            routing_pb2.VictimStep(contact_named=routing_pb2.ContactNamed(contact_id=action.contact)),
+            routing_pb2.VictimStep(preference_stated=routing_pb2.PreferenceStated(preference=action.prefers)),
+            routing_pb2.VictimStep(needs_assessed=routing_pb2.NeedsAssessed(needs=action.needs)),
+            routing_pb2.VictimStep(rights_explained=routing_pb2.RightsExplained(rights=action.rights)),
+        )
+        for step in steps:
+            self._victim_step(course, action.subject, step)
+        self._play.tell(f"{course.title}: the desk named somebody who is there for the victim")
+
+    def _ask_how_it_was(self, course: Course, action: Accompany) -> None:
+        asked = routing_pb2.SatisfactionAsked(score=action.satisfaction)
+        self._victim_step(course, action.subject, routing_pb2.VictimStep(satisfaction_asked=asked))
+
+    def _victim_step(self, course: Course, subject: int, step: routing_pb2.VictimStep) -> None:
+        step.subject = subject
+        kind = step.WhichOneof("step")
+        request = routing_pb2.RecordVictimStepRequest(
+            idempotency_key=f"{course.raising.idempotency_key}-{kind}"[-100:],
+            referral_id=course.referral_id,
+            step=step,
+        )
+        self._call(self._people.routing(*DESK).RecordVictimStep, request)
 
     def _tell_victim(self, course: Course, told: ToldReply) -> None:
         def known() -> bool | None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import grpc
 
+from safeguarding.v1.audit_pb2_grpc import AuditStub
+from safeguarding.v1.equality_pb2_grpc import EqualityStub
+from safeguarding.v1.insight_pb2_grpc import InsightStub
 from safeguarding.v1.intake_pb2_grpc import IntakeStub
 from safeguarding.v1.routing_pb2_grpc import PartnerInboxStub, RoutingStub
 from safeguarding.v1.triage_pb2_grpc import TriageStub
@@ -20,6 +23,7 @@ from services.cli.scenario import ScenarioConcern
 
 DESK = ("triage", "desk-1")
 SUPERVISOR = ("supervisor", "desk-lead")
+AUDITOR = ("auditor", "demo-auditor")
 
 
 class People:
@@ -33,7 +37,7 @@ class People:
     def enter(self, scenario: Iterable[ScenarioConcern]) -> None:
         """Enter every raiser of the scenario and the desk; partners are entered by `partners.add`."""
         raisers = {(ROLE_NAMES[each.raiser.role], each.raiser.id): each.raiser.kind for each in scenario}
-        wanted = raisers | {DESK: "triage_desk", SUPERVISOR: "desk_supervisor"}
+        wanted = raisers | {DESK: "triage_desk", SUPERVISOR: "desk_supervisor", AUDITOR: "auditor"}
         issuer = authority.ensure(self._stack.home)
         for (role, name), kind in wanted.items():
             issuer.issue(role, name)
@@ -51,6 +55,18 @@ class People:
     def routing(self, role: str, name: str) -> RoutingStub:
         """Journeys and outcomes, as this identity."""
         return RoutingStub(self._channel(role, name, "partner-routing"))
+
+    def equality(self, role: str, name: str) -> EqualityStub:
+        """Equality questions, as this identity."""
+        return EqualityStub(self._channel(role, name, "intake"))
+
+    def insight(self, role: str, name: str) -> InsightStub:
+        """Figures, and a partner's own service levels."""
+        return InsightStub(self._channel(role, name, "partner-routing"))
+
+    def audit(self, role: str, name: str) -> AuditStub:
+        """What audit tells, as this identity."""
+        return AuditStub(self._channel(role, name, "audit"))
 
     def inbox(self, partner_id: str) -> PartnerInboxStub:
         """The inbox of a partner without Kafka."""

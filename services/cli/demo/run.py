@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import grpc
 
 from safeguarding.v1 import routing_pb2
 from services.cli import showing
+from services.cli.demo import asked
+from services.cli.demo.asked import Asked
 from services.cli.demo.course import Follower
 from services.cli.demo.inbox_partner import InboxPartner
 from services.cli.demo.kafka_partner import KafkaPartner
@@ -75,6 +77,16 @@ def play(stack: Stack, people: People, play: Play) -> Played:
         except Exception as error:  # noqa: BLE001 - every partner must be ended; the run fails by what is returned
             troubles.append(f"partner {partner.id}: {_what(error)}")
     return Played(tuple(troubles), _one_journey(follower, play))
+
+
+def ask(stack: Stack, people: People, play: Play, played: Played) -> tuple[Asked, Played]:
+    """What people ask once it is over; nothing after a run that had trouble, which is to be looked at first."""
+    if played.troubles:
+        return Asked(), played
+    try:
+        return asked.ask(people, play, [entry["id"] for entry in partners.known(stack.home)]), played
+    except (Stuck, grpc.RpcError) as error:
+        return Asked(), replace(played, troubles=(f"figures of the areas: {_what(error)}",))
 
 
 def _partners(stack: Stack, people: People, play: Play) -> list[KafkaOrInbox]:

@@ -7,13 +7,15 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 from rich.console import Console
 
 from services.cli import showing
-from services.cli.demo import run, show
+from services.cli.demo import areas, run, show
+from services.cli.demo.areas import AreaResult
 from services.cli.demo.people import People
 from services.cli.demo.play import Play
 from services.cli.demo.run import Played
@@ -43,13 +45,15 @@ def hold(*, keep: bool, concerns: int, as_json: bool) -> bool:
         play = Play(raisings(run.scenario(), concerns, uuid.uuid4().hex[:8]), patience, watching.tell)
         with watching.counting(play):
             played = run.play(stack, people, play)
+        asked, played = run.ask(stack, people, play, played)
+        came = areas.results(play.courses(), play.seen, asked)
         people.close()
         verdict = check(play.raisings, play.seen)
         right = not played.troubles and not verdict.faults()
         if as_json:
-            showing.print_json(_document(verdict, played, stack, time.monotonic() - began))
+            showing.print_json(_document(verdict, played, came, stack, time.monotonic() - began))
         else:
-            _show(console, play, played, verdict)
+            _show(console, play, played, came, verdict)
     finally:
         _leave(console, stack, keep=keep, right=right)
     if not as_json:
@@ -58,8 +62,9 @@ def hold(*, keep: bool, concerns: int, as_json: bool) -> bool:
     return right
 
 
-def _show(console: Console, play: Play, played: Played, verdict: Verdict) -> None:
+def _show(console: Console, play: Play, played: Played, came: Sequence[AreaResult], verdict: Verdict) -> None:
     console.print(show.summary(play))
+    console.print(show.areas(came))
     if played.shown is not None:
         console.print(show.journey(*played.shown))
     show.result(console, verdict, played.troubles)
@@ -78,7 +83,9 @@ def _leave(console: Console, stack: Stack, *, keep: bool, right: bool) -> None:
         console.print(f"logs and data: {home}")
 
 
-def _document(verdict: Verdict, played: Played, stack: Stack, seconds: float) -> dict[str, object]:
+def _document(
+    verdict: Verdict, played: Played, came: Sequence[AreaResult], stack: Stack, seconds: float
+) -> dict[str, object]:
     return {
         "line": verdict.line("demo"),
         "raised": verdict.raised,
@@ -88,6 +95,7 @@ def _document(verdict: Verdict, played: Played, stack: Stack, seconds: float) ->
         "lost": verdict.lost,
         "duplicated": verdict.duplicated,
         "repeated": verdict.repeated,
+        "areas": [each.document() for each in came],
         "faults": [*played.troubles, *map(str, verdict.faults())],
         "seconds": round(seconds, 1),
         "home": str(stack.home.root),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -15,6 +15,7 @@ from rich.text import Text
 
 from safeguarding.v1 import routing_pb2
 from services.cli import showing
+from services.cli.demo.areas import AreaResult
 from services.cli.demo.play import Course, Play
 from tests.e2e.checker import Verdict
 
@@ -82,6 +83,17 @@ def summary(play: Play) -> Table:
     table = Table("how it ended", "referrals", "partners told", title="Closed referrals", title_justify="left")
     for outcome, count in how.most_common():
         table.add_row(outcome.replace("_", " "), str(count), str(heard[outcome]))
+    return table
+
+
+def areas(came: Iterable[AreaResult]) -> Table:
+    """What came of each of the plan's six areas."""
+    table = Table("area", "concerns", "partners told", "answered", "raisers told", "closed", "its own figures")
+    table.title, table.title_justify = "The six areas of the police and crime plan", "left"
+    for each in came:
+        counts = (each.concerns, each.partners_told, each.answered, each.raisers_told, each.closed)
+        own = "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in each.figures.items())
+        table.add_row(f"{each.area} {each.name}", *map(str, counts), own, end_section=True)
     return table
 
 

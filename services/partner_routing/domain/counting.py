@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from services.partner_routing.domain.state import Leg, State
-
-LONDON = ZoneInfo("Europe/London")
+from services.quarters import quarter
 
 
 def counted(state: State) -> dict[str, Any]:
@@ -31,12 +29,6 @@ def counted(state: State) -> dict[str, Any]:
         "told": [[audience, _told(state, audience)] for audience in sorted(state.audiences)],
         "legs": [_leg(leg) for leg in state.legs.values()],
     }
-
-
-def quarter(at: datetime) -> str:
-    """The calendar quarter of a moment, where days count in England."""
-    day = at.astimezone(LONDON)
-    return f"{day.year}-Q{(day.month + 2) // 3}"
 
 
 def _told(state: State, audience: int) -> str:

@@ -12,6 +12,7 @@ from safeguarding.v1 import (
     audit_pb2,
     common_pb2,
     concern_pb2,
+    equality_pb2,
     insight_pb2,
     intake_pb2,
     parked_pb2,
@@ -59,7 +60,11 @@ def signs() -> concern_pb2.Signs:
 def place() -> concern_pb2.Place:
     """A place with everything in it."""
     return concern_pb2.Place(
-        description="behind the shop", postcode="BS1 1AA", grid_reference="ST 58 72", uprn="100023336957"
+        description="behind the shop",
+        postcode="BS1 1AA",
+        grid_reference="ST 58 72",
+        uprn="100023336957",
+        three_words="filled.count.soap",
     )
 
 
@@ -72,8 +77,19 @@ def concern() -> concern_pb2.Concern:
         subjects=[subject()],
         narrative=concern_pb2.Narrative(text="what happened"),
         place=place(),
-        vehicle=concern_pb2.Vehicle(registration="AB12 CDE", description="a van", livestock="40 ewes"),
-        raiser=concern_pb2.RaiserDetails(name="PC Example", contact=contact(), organisation="Police"),
+        vehicle=concern_pb2.Vehicle(
+            registration="AB12 CDE",
+            description="a van",
+            livestock="40 ewes",
+            speeds=[concern_pb2.SpeedReading(measured_mph=42, limit_mph=20)],
+        ),
+        raiser=concern_pb2.RaiserDetails(
+            name="PC Example",
+            contact=contact(),
+            organisation="Police",
+            interpreter="Welsh",
+            accessibility="large print",
+        ),
         shields=[common_pb2.Shield(part=common_pb2.SHIELDED_PART_ADDRESS, subject=1, partner_id="nobody")],
     )
 
@@ -197,6 +213,25 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Insight/GetFigure": (
         "protection",
         insight_pb2.GetFigureRequest(figure=insight_pb2.FIGURE_REACH, quarter="2026-Q4"),
+    ),
+    "Equality/AnswerEquality": (
+        "public",
+        equality_pb2.AnswerEqualityRequest(
+            referral_id=REFERRAL,
+            answers=equality_pb2.EqualityAnswers(
+                age_band=equality_pb2.AGE_BAND_FROM_65,
+                disabled=equality_pb2.DISABLED_YES,
+                ethnic_group=equality_pb2.ETHNIC_GROUP_MIXED,
+                religion=equality_pb2.RELIGION_NONE,
+                sex=equality_pb2.SEX_FEMALE,
+                orientation=equality_pb2.ORIENTATION_NOT_SAID,
+                gender_as_registered=equality_pb2.GENDER_AS_REGISTERED_YES,
+            ),
+        ),
+    ),
+    "Equality/GetEqualityFigure": (
+        "protection",
+        equality_pb2.GetEqualityFigureRequest(question=equality_pb2.EQUALITY_QUESTION_ETHNIC_GROUP, quarter="2026-Q4"),
     ),
     "Insight/GetOwnService": ("partner", insight_pb2.GetOwnServiceRequest(quarter="2026-Q4")),
     "Routing/RecordVictimStep": (

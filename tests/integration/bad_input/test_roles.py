@@ -49,6 +49,8 @@ OPEN_TO: dict[str, set[str]] = {
     "Routing/ReadOutcome": RAISERS,
     "Routing/RecordTold": DESK,
     "Routing/Recall": DESK,
+    "Equality/AnswerEquality": {"public", "volunteer", "officer"},
+    "Equality/GetEqualityFigure": {"supervisor", "protection", "auditor"},
     "Insight/GetFigure": {"supervisor", "protection", "auditor"},
     "Insight/GetOwnService": {"partner"},
     "Routing/RecordVictimStep": DESK | {"partner"},

@@ -103,6 +103,8 @@ def _values(field: FieldDescriptor, rules: Any) -> Iterator[tuple[str, Any]]:
                 yield "too small", number.gte - 1
             if number.HasField("lte"):
                 yield "too large", number.lte + 1
+            if getattr(number, "in"):
+                yield "none of those that there are", UNKNOWN_NUMBER
         case None:
             return
         case other:

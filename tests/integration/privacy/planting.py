@@ -68,6 +68,7 @@ FORMS: Mapping[str, Any] = {
     "upn": lambda: f"{_letters(1)}{_digits(12)}",
     "prison_number": lambda: f"{_letters(1)}{_digits(4)}{_letters(2)}",
     "uprn": lambda: f"1{_digits(11)}",
+    "three_words": lambda: f"{_letters(8)}.{_letters(8)}.{_letters(8)}",
 }
 
 

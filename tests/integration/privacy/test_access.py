@@ -69,6 +69,7 @@ def looks(house: House, people: dict[str, Who], referral: str, leg: str) -> dict
         "Routing/ReadOutcome": (people["officer"], routing_pb2.ReadOutcomeRequest(referral_id=referral)),
         "Insight/GetFigure": (people["protection"], right.RIGHT["Insight/GetFigure"][1]),
         "Insight/GetOwnService": (house.who("partner", "safe-harbour"), right.RIGHT["Insight/GetOwnService"][1]),
+        "Equality/GetEqualityFigure": (people["protection"], right.RIGHT["Equality/GetEqualityFigure"][1]),
         "Routing/PreviewDisclosure": (people["protection"], preview(referral)),
         "Procedures/ReadConferences": (
             people["protection"],
@@ -130,7 +131,7 @@ def test_a_look_leaves_one_fact_that_lies_on_the_topic_when_the_data_arrives(
     assert (fact.method, fact.kind) == (method, LOOKS[method])
     assert fact.reason
     assert fact.header.sequence == 0
-    about_nobody = method.startswith("Insight/")
+    about_nobody = method.startswith(("Insight/", "Equality/"))
     if about_nobody:
         assert not fact.referral_ids
     elif LOOKS[method] not in (LOOKS["Triage/ListWork"], LOOKS["Audit/GetEntries"]):

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from safeguarding.v1.common_pb2 import CONCERN_KIND_DOMESTIC_ABUSE, CONCERN_KIND_HATE_CRIME, SUBJECT_ROLE_VICTIM
 from safeguarding.v1.concern_pb2 import Concern
+from safeguarding.v1.equality_pb2 import DISABLED_YES, ETHNIC_GROUP_MIXED, EqualityAnswers
 from services.chassis import checking
 from services.chassis.areas import load_areas
 from services.cli import asking, concerns
@@ -106,9 +107,9 @@ def test_questions_one_at_a_time_give_a_concern_that_keeps_every_rule() -> None:
             *("3", "1"),  # domestic abuse, Bristol
             *("y", "1 8", "15", "2"),  # danger; a child lives here, a weapon; DASH; events
             *("He threw", "the kettle.", ""),
-            *("kitchen", "BS1 1AA", ""),
+            *("kitchen", "BS1 1AA", "", ""),
             *("y", "3", "Ann", "Example", "not a date", "1990-01-02", "", "", "", "after school", "", ""),
-            *("n", "n", "PC Example", "", "", ""),
+            *("n", "n", "PC Example", "", "", "", "Welsh", ""),
         ]
     )
 
@@ -121,9 +122,39 @@ def test_questions_one_at_a_time_give_a_concern_that_keeps_every_rule() -> None:
     assert concern.subjects[0].identity.date_of_birth == "1990-01-02"
     assert concern.subjects[0].contact.safe_contact == "after school"
     assert not concern.subjects[0].HasField("identifiers")
-    assert concern.raiser.name == "PC Example"
+    assert (concern.raiser.name, concern.raiser.interpreter) == ("PC Example", "Welsh")
     assert "Call 999 first" in said
     assert said.count("Date of birth") == 2
+
+
+def test_road_danger_is_asked_for_the_vehicle_and_each_speed_that_was_measured() -> None:
+    concern, said = asked(
+        [
+            *("10", "1", "n", "", "Three mornings.", ""),
+            *("", "", "", "not three words", "filled.count.soap"),
+            *("ZZ95 SPD", "white van", ""),
+            *("fast", "42/25", "42/20 39/20"),
+            *("n", "n", "", "", "", "", "", ""),
+        ]
+    )
+
+    assert concern.place.three_words == "filled.count.soap"
+    assert concern.vehicle.registration == "ZZ95 SPD"
+    assert [(each.measured_mph, each.limit_mph) for each in concern.vehicle.speeds] == [(42, 20), (39, 20)]
+    assert said.count("that is not right") == 3
+    assert checking.violations(concern) == []
+
+
+def test_equality_answers_are_chosen_by_number_or_left_out() -> None:
+    found = EqualityAnswers()
+    app = typer.Typer()
+    app.command()(lambda: asking.answers(found))
+
+    result = CliRunner().invoke(app, [], input="\n".join(["", "1 2", "1", "3", "", "", "", ""]) + "\n")
+
+    assert result.exit_code == 0
+    assert found == EqualityAnswers(disabled=DISABLED_YES, ethnic_group=ETHNIC_GROUP_MIXED)
+    assert "that is not right: one number" in result.stderr
 
 
 def test_answers_that_end_too_early_are_a_usage_error() -> None:
@@ -134,7 +165,7 @@ def test_answers_that_end_too_early_are_a_usage_error() -> None:
 
 
 def test_an_anonymous_raiser_is_asked_for_nothing_about_themselves() -> None:
-    concern, _ = asked(["9", "1", "n", "", "Words on a door.", "", "", "", "", "n", "y"])
+    concern, _ = asked(["9", "1", "n", "", "Words on a door.", "", "", "", "", "", "n", "y"])
 
     assert concern.anonymous
     assert not concern.HasField("raiser")

@@ -35,6 +35,7 @@ from services.chassis.clocks import load_clocks
 from services.chassis.directory import Partner
 from services.chassis.language import OUTCOMES, SERVICES, Basis, Group, Service
 from services.cli.scenario import (
+    Accompany,
     Answer,
     Ask,
     Override,
@@ -248,10 +249,14 @@ def test_the_set_holds_what_the_issue_asks_for() -> None:
     replies = {word for stated in SCENARIO for each in stated.partners.values() for word in each.replies}
 
     assert len(SCENARIO) >= 24
-    assert {"special_constable", "neighbourhood_watch", "farm_watch", "community_speedwatch", "school_system"} <= kinds
+    assert {
+        "special_constable", "police_support_volunteer", "police_cadet", "neighbourhood_watch", "farm_watch",
+        "community_speedwatch", "school_system",
+    } <= kinds  # fmt: skip
+    assert {stated.area for stated in SCENARIO} == {1, 2, 3, 4, 5, 6}
     assert {ROLE_OFFICER, ROLE_VOLUNTEER, ROLE_PUBLIC} <= {stated.raiser.role for stated in SCENARIO}
     assert sum(stated.concern.anonymous for stated in SCENARIO) == 1
-    assert actions == {Answer, Ask, Override, Route, TakeNoFurtherAction, Recall}
+    assert actions == {Accompany, Answer, Ask, Override, Route, TakeNoFurtherAction, Recall}
     assert partners == {partner.id for partner in PARTNERS}
     assert len(partners) >= 10
     assert {"declined", "failed", "on_hold", "recall_acknowledged"} <= replies

@@ -109,6 +109,9 @@ def test_a_place_is_known_by_its_address_or_reference_and_never_by_a_postcode_al
     assert of_place(Place(description="by flat 2, 14 Test Row", postcode="BS1 1AA"))[0][1] == "BS11AA 14 2"
     assert of_place(Place(description="3 men behind the shops", postcode="BS1 1AA")) == []
     assert of_place(Place(grid_reference="st 58 72")) == [(MatchKind.MATCH_KIND_GRID_REFERENCE, "ST5872")]
+    three_words = [(MatchKind.MATCH_KIND_GRID_REFERENCE, "words filled.count.soap")]
+    assert of_place(Place(three_words="///Filled.count.soap")) == three_words
+    assert of_place(Place(three_words="filled.count.soap")) == three_words
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from safeguarding.v1.insight_pb2 import Figure, GetFigureResponse
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, NOT_TOLD_REASON_UNSAFE
 from safeguarding.v1.triage_pb2 import SAMENESS_HOUSEHOLD, SAMENESS_PERSON, TriageFact
 from services.partner_routing.domain import RoutingDecider
-from services.partner_routing.domain.counting import counted, quarter
-from services.partner_routing.figures import figure_of, own_service, plan
+from services.partner_routing.domain.counting import counted
+from services.partner_routing.figures import own_service, plan
+from services.quarters import quarter
+from services.tables import figure_of
 from tests.unit.domains import DESK, NOON, Life, raised
 from tests.unit.partner_routing.life import (
     ACCEPTED,

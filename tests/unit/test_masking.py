@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from services.partner_routing.masking import LEAST, Masked, masked
+from services.masking import LEAST, Masked, masked
 
 Table = list[list[int]]
 
