@@ -22,7 +22,6 @@ WANTED = (
     Figure.FIGURE_DECLINES,
     Figure.FIGURE_OUTCOMES,
     Figure.FIGURE_REPEATS,
-    Figure.FIGURE_TELLING,
 )
 ETHNIC_GROUP = equality_pb2.EQUALITY_QUESTION_ETHNIC_GROUP
 
@@ -35,7 +34,8 @@ class Asked:
     equality: GetFigureResponse = field(default_factory=GetFigureResponse)
     disclosures: Mapping[str, int] = field(default_factory=dict)
     """How many disclosures audit's ledger has of a referral."""
-    victims: Mapping[str, Sequence[JourneyVictim]] = field(default_factory=dict)
+    journeys: Mapping[str, GetJourneyResponse] = field(default_factory=dict)
+    """Of the referrals with victims."""
     own: Mapping[str, GetOwnServiceResponse] = field(default_factory=dict)
     """What each partner sees of itself."""
 
