@@ -143,9 +143,12 @@ check: ready ## Format, lint, types, architecture, protos, compose file
 
 ## Making it
 
-.PHONY: protos lifecycle ready clean
+.PHONY: protos lifecycle events ready clean
 lifecycle: ready ## Write docs/lifecycle.md from the table of the life-cycle
 	@$(BIN)/python deploy/make_lifecycle.py
+
+events: ready ## Write docs/events.md, the catalogue of events, from the protos and the topics
+	@$(BIN)/python deploy/make_events.py
 
 protos: $(PROTOS) ## Generate build/protos from protos/
 

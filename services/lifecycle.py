@@ -133,6 +133,10 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     ),
     Move("ConfirmLink", (By.DESK,), (*_UNDER_WAY, *_ENDED), None, "link_confirmed", only="a link that was suggested"),
     Move("RejectLink", (By.DESK,), (*_UNDER_WAY, *_ENDED), None, "link_rejected", only="a link that was suggested"),
+    Move(
+        "RecordThrive", (By.DESK,), (*_UNDER_WAY, *_ENDED), None, "thrive_recorded",
+        only="it informs: no rule reads it, and nothing scores it",
+    ),
     Move("route", (By.RULE,), _DESK_WORKS, Referral.ROUTED, "routed", stops=(Clock.DECIDE,)),
     Move(
         "route", (By.RULE,), (Referral.ROUTED, Referral.CLOSED), Referral.ROUTED, "routed",

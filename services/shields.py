@@ -42,6 +42,11 @@ def hides(shields: Iterable[Shield], partner_id: str, group: int, subject: int) 
     return any(shield.partner_id in ("", partner_id) and _hides(shield, group, subject) for shield in shields)
 
 
+def concerns(shields: Iterable[Shield], partner_id: str) -> bool:
+    """True where anything is hidden from the partner: what others write of a referral may give it away."""
+    return any(shield.partner_id in ("", partner_id) for shield in shields)
+
+
 def _hides(shield: Shield, group: int, subject: int) -> bool:
     if subject:
         return shield.subject in (0, subject) and group in OF_SUBJECT.get(shield.part, ())

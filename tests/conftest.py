@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.logged import warnings_since
@@ -32,6 +33,8 @@ SHARED = {
 }
 """Which servers the tests of a folder share. Longest first, so that the processes end at about the same time."""
 
+# The same examples in each run, and none too late on a busy machine: what fails has found something.
+settings.load_profile("ci")
 # It says at each of hundreds of connections that a login on loopback is not encrypted.
 logging.getLogger("kafka.net.sasl.scram").setLevel(logging.ERROR)
 

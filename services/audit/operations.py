@@ -25,6 +25,7 @@ from safeguarding.v1.audit_pb2 import (
 from safeguarding.v1.common_pb2 import ConcernKind
 from safeguarding.v1.intake_pb2 import Amended, Erased, InformationSupplied, Raised
 from safeguarding.v1.partner_pb2 import PartnerRecord
+from safeguarding.v1.procedure_pb2 import MinutesPassed
 from safeguarding.v1.routing_pb2 import InformationPassed, Offered
 from safeguarding.v1.triage_pb2 import LinkConfirmed, Linked
 
@@ -34,6 +35,7 @@ OF_TYPE: Mapping[type[Message], Operation.ValueType] = {
     Amended: OPERATION_ALTERATION,
     Offered: OPERATION_DISCLOSURE,
     InformationPassed: OPERATION_DISCLOSURE,
+    MinutesPassed: OPERATION_DISCLOSURE,
     PartnerRecord: OPERATION_DISCLOSURE,
     Linked: OPERATION_COMBINATION,
     LinkConfirmed: OPERATION_COMBINATION,
@@ -43,6 +45,7 @@ STANDING: Mapping[type[Message], str] = {
     InformationSupplied: "told_by_raiser",
     Amended: "corrected_by_raiser",
     InformationPassed: "asked_by_partner",
+    MinutesPassed: "case_conference",
     PartnerRecord: "copy_of_a_fact",
     LinkConfirmed: "same_people_or_place",
 }

@@ -1,6 +1,7 @@
 """The one interceptor of every gRPC server: who calls, whether they may, whether the request is right."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
@@ -13,7 +14,9 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 from opentelemetry.trace import SpanKind
 
+from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
 from services.chassis import checking, errors, logs, tracing
+from services.chassis.admission import Admission
 from services.chassis.deciding import Refused, Why
 from services.chassis.directory import Directory
 from services.chassis.engine.away import Away, Busy
@@ -28,6 +31,8 @@ REFLECTION = frozenset({"/grpc.reflection.v1alpha.ServerReflection/ServerReflect
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+Urgent = Callable[[Any], bool]
+"""Of a request, as it was parsed."""
 
 MARGIN = 0.25
 """Seconds before the caller's deadline at which we answer that something is away, so that it hears it from us."""
@@ -40,6 +45,11 @@ _CALLER: ContextVar[Identity] = ContextVar("caller")
 _CONTEXT: ContextVar[grpc.ServicerContext | None] = ContextVar("context", default=None)
 _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 _log = logs.get(__name__)
+
+
+def nothing_is_urgent(request: Any) -> bool:
+    """Every request may be told to return later."""
+    return False
 
 
 def caller() -> Identity:
@@ -89,6 +99,7 @@ class CallInterceptor(grpc.ServerInterceptor):
 
     `checked_by_handler` are RPCs (/package.Service/Method) whose handlers call `checking.violations`
     themselves, as where each part of a bulk stands alone. `reflection` opens reflection to every certificate.
+    `urgent` says of a request that it cannot wait for room (admission.py).
     """
 
     def __init__(
@@ -98,12 +109,15 @@ class CallInterceptor(grpc.ServerInterceptor):
         *,
         checked_by_handler: Collection[str] = (),
         reflection: bool = False,
+        urgent: Urgent = nothing_is_urgent,
         metrics: Metrics = METRICS,
     ) -> None:
         self._directory = directory
         self._domain = domain
         self._checked_by_handler = frozenset(checked_by_handler)
         self._open = OPEN | REFLECTION if reflection else OPEN
+        self._urgent = urgent
+        self._room = Admission()
         self._metrics = metrics
         self._wrapped: dict[str, Handler] = {}
 
@@ -164,14 +178,23 @@ class CallInterceptor(grpc.ServerInterceptor):
         identity = self._admitted(method, context)
         if context.time_remaining() == 0:  # it waited in the queue for longer than its caller did
             raise TimedOut
-        read = _parsed if method.checked_by_handler else _checked
-        request = (read(method, raw) for raw in request) if isinstance(request, Iterator) else read(method, request)
-        token, call = _CALLER.set(identity), _CONTEXT.set(context)
-        try:
-            return behaviour(request, context)
-        finally:
-            _CALLER.reset(token)
-            _CONTEXT.reset(call)
+        if isinstance(request, Iterator):  # a bulk, which its handler bounds itself
+            room: Any = nullcontext()
+            request = (_read(method, raw) for raw in request)
+        else:
+            request = _parsed(method, request)
+            # Our own services are never kept waiting: what they ask for is part of what was let in already.
+            sender = f"{identity.role_name}/{identity.id}"
+            room = self._room.entered(sender, urgent=identity.role == ROLE_SERVICE or self._urgent(request))
+        with room:
+            if not isinstance(request, Iterator):
+                _check(method, request)
+            token, call = _CALLER.set(identity), _CONTEXT.set(context)
+            try:
+                return behaviour(request, context)
+            finally:
+                _CALLER.reset(token)
+                _CONTEXT.reset(call)
 
     def _admitted(self, method: _Method, context: grpc.ServicerContext) -> Identity:
         name = name_of(context.auth_context(), self._domain)  # type: ignore[arg-type]  # the stub says bytes for a list of them
@@ -205,12 +228,16 @@ def _parsed(method: _Method, raw: bytes) -> Any:
         raise InvalidRequest([Violation("", right)]) from None
 
 
-def _checked(method: _Method, raw: bytes) -> Any:
+def _read(method: _Method, raw: bytes) -> Any:
     request = _parsed(method, raw)
-    found = checking.violations(request)
+    _check(method, request)
+    return request
+
+
+def _check(method: _Method, request: Any) -> None:
+    found = None if method.checked_by_handler else checking.violations(request)
     if found:
         raise InvalidRequest(found)
-    return request
 
 
 def _status_of(error: Exception, method: _Method) -> Status:
@@ -233,7 +260,7 @@ def _status_of(error: Exception, method: _Method) -> Status:
             _log.warning("call_unavailable", method=method.short, what=error.what)
             return errors.unavailable(Unavailable(error.what))
         case Busy():
-            _log.warning("call_refused_busy", method=method.short)
+            _log.debug("call_refused_busy", method=method.short)  # admission.py counts them: there may be very many
             return errors.busy(error.retry_after)
         case TimedOut() | TimeoutError():
             _log.warning("call_timed_out", method=method.short)

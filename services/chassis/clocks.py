@@ -11,9 +11,13 @@ School days: a clock of n school days ends when the n-th school day that opens a
 its one use is that the school knows before the child comes. Tuesday 02:00 and one school day is Tuesday at
 opening.
 
+Months: a clock of n months that starts at any time of day D ends with the day of the same number n months later, or
+with the last day of that month where it has none, at the midnight that follows it.
+
 Beyond the last day that a calendar knows, Monday to Friday all count: a deadline is then early, never late.
 """
 
+from calendar import monthrange
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -28,9 +32,11 @@ from govuk_bank_holidays.bank_holidays import BankHolidays
 from pydantic import BeforeValidator, Field
 
 from services.chassis.areafile import Sourced, Strict, Wrong, read, refuse
+from services.chassis.language import Stage
 
 LONDON = ZoneInfo("Europe/London")
 DAY = timedelta(days=1)
+MOST_MONTHS = 1_200
 
 REQUIRED = (
     *("respond_red", "respond_amber", "respond_green"),
@@ -48,6 +54,7 @@ class Unit(StrEnum):
     HOURS = "hours"
     WORKING_DAYS = "working_days"
     SCHOOL_DAYS = "school_days"
+    MONTHS = "months"
 
 
 def _unit(word: object) -> Unit:
@@ -65,6 +72,21 @@ class ClockRule(Sourced):
     unit: Annotated[Unit, BeforeValidator(_unit), Field(examples=['"hours"'])]
     counts_from: Literal["start", "raised"] = "start"
     """`raised` where the time runs from the referral, however late the step that the clock is for."""
+    after: Annotated[Sequence[Stage], Field(examples=['["strategy_discussion"]'])] = ()
+    """The stages of a procedure with which it begins; a clock of a leg, of the desk or of a victim has none."""
+    until: Annotated[Sequence[Stage], Field(examples=['["initial_conference"]'])] = ()
+    """The stages with which it ends."""
+
+    def model_post_init(self, context: object) -> None:
+        """What a stage begins, a stage must end."""
+        super().model_post_init(context)
+        if bool(self.after) != bool(self.until):
+            at, wrong = ("until", "nothing ends it") if self.after else ("after", "nothing begins it")
+            raise Wrong(
+                wrong, 'after = ["strategy_discussion"] and until = ["initial_conference"], or neither', at=(at,)
+            )
+        if self.unit is Unit.MONTHS and self.amount > MOST_MONTHS:
+            raise Wrong(f"{self.amount} months", f"at most {MOST_MONTHS} months", at=("amount",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +119,8 @@ def deadline(rule: ClockRule, start: datetime, calendar: Calendar) -> datetime:
     if rule.unit is Unit.WORKING_DAYS:
         last = _nth(start.astimezone(LONDON).date() + DAY, rule.amount, calendar.is_working_day)
         return _local(last + DAY, time())
+    if rule.unit is Unit.MONTHS:
+        return _local(_months_later(start.astimezone(LONDON).date(), rule.amount) + DAY, time())
     if rule.unit is Unit.SCHOOL_DAYS:
         today = start.astimezone(LONDON).date()
         opens_later_today = start < _local(today, calendar.school_opens)
@@ -120,6 +144,11 @@ def resumed(rule: ClockRule, runs_out: datetime, paused: datetime, now: datetime
     if rule.unit is Unit.WORKING_DAYS:  # it ends at the midnight after its last day
         return _local(_nth(runs_out.astimezone(LONDON).date(), stood, counts) + DAY, time())
     return _local(_nth(runs_out.astimezone(LONDON).date() + DAY, stood, counts), calendar.school_opens)
+
+
+def _months_later(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _nth(first: date, count: int, counts: Callable[[date], bool]) -> date:
@@ -149,6 +178,14 @@ class Clocks:
     def from_raising(self, name: str) -> bool:
         """True where the named clock runs from the referral."""
         return self.rules[name].counts_from == "raised"
+
+    def after(self, stage: int) -> list[str]:
+        """The clocks that begin with a stage of a procedure."""
+        return [name for name, rule in self.rules.items() if stage in rule.after]
+
+    def until(self, stage: int) -> list[str]:
+        """The clocks that end with it."""
+        return [name for name, rule in self.rules.items() if stage in rule.until]
 
     def resumed(self, name: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """Return when the named clock, which stood still since `paused`, runs out, UTC."""

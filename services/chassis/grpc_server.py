@@ -8,15 +8,16 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.chassis.calls import CallInterceptor
+from services.chassis.calls import CallInterceptor, Urgent, nothing_is_urgent
 from services.chassis.directory import Directory
 from services.chassis.grpc_client import LARGEST_MESSAGE
 from services.chassis.health import Health
 from services.chassis.metrics import METRICS, Metrics
 from services.chassis.settings import ServiceSettings
 
-THREADS = 32
-# Handlers wait for the engine's turn, so more calls than threads may queue; beyond this they are turned away.
+THREADS = 128
+# Handlers wait for the engine's turn. There are more threads than calls that are let in (admission.py), so that whoever
+# is not let in hears it at once; beyond this gRPC itself turns calls away.
 MOST_CALLS = 512
 
 Servicer = tuple[Callable[[Any, grpc.Server], None], object]
@@ -31,6 +32,7 @@ def build_server(
     directory: Directory | None = None,
     checked_by_handler: Collection[str] = (),
     interceptors: Sequence[grpc.ServerInterceptor] = (),
+    urgent: Urgent = nothing_is_urgent,
     metrics: Metrics = METRICS,
 ) -> grpc.Server:
     """A server on settings.grpc_address, not yet started.
@@ -43,6 +45,7 @@ def build_server(
         settings.trust_domain,
         checked_by_handler=checked_by_handler,
         reflection=local,
+        urgent=urgent,
         metrics=metrics,
     )
     server = grpc.server(

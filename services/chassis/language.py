@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 from google.protobuf.descriptor import EnumDescriptor
 from pydantic import PlainValidator
 
-from safeguarding.v1 import access_control_pb2, common_pb2, partner_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import access_control_pb2, common_pb2, partner_pb2, procedure_pb2, routing_pb2, triage_pb2
 from services.chassis.areafile import Wrong
 
 
@@ -50,6 +50,7 @@ FAILURES = EnumWords(partner_pb2.FailureReason.DESCRIPTOR)
 NOT_TOLD = EnumWords(partner_pb2.NotToldReason.DESCRIPTOR)
 PREFERENCES = EnumWords(routing_pb2.ContactPreference.DESCRIPTOR)
 NEEDS = EnumWords(common_pb2.Need.DESCRIPTOR)
+STAGES = EnumWords(procedure_pb2.Stage.DESCRIPTOR)
 NO_FURTHER_ACTION = EnumWords(triage_pb2.NoFurtherActionReason.DESCRIPTOR)
 
 # As fields of a model: a word in the file, the enum's number in the program.
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     NotTold: TypeAlias = partner_pb2.NotToldReason.ValueType
     Preference: TypeAlias = routing_pb2.ContactPreference.ValueType
     Need: TypeAlias = common_pb2.Need.ValueType
+    Stage: TypeAlias = procedure_pb2.Stage.ValueType
     NoFurtherAction: TypeAlias = triage_pb2.NoFurtherActionReason.ValueType
 else:
     Kind = Annotated[int, PlainValidator(KINDS.number)]
@@ -82,4 +84,5 @@ else:
     NotTold = Annotated[int, PlainValidator(NOT_TOLD.number)]
     Preference = Annotated[int, PlainValidator(PREFERENCES.number)]
     Need = Annotated[int, PlainValidator(NEEDS.number)]
+    Stage = Annotated[int, PlainValidator(STAGES.number)]
     NoFurtherAction = Annotated[int, PlainValidator(NO_FURTHER_ACTION.number)]

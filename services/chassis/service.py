@@ -20,6 +20,7 @@ from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
 from safeguarding.v1.common_pb2 import Actor
 from services.chassis import garbage, logs, tail
 from services.chassis.access import Access
+from services.chassis.calls import Urgent, nothing_is_urgent
 from services.chassis.commanding import Commands
 from services.chassis.deciding import Decider
 from services.chassis.directory import Directory
@@ -84,6 +85,8 @@ class Recipe(Generic[S]):
     read_reply: Reader | None = None
     """Reads records of partners' replies topics; None where the service reads none."""
     checked_by_handler: Collection[str] = field(default_factory=tuple)
+    urgent: Urgent = nothing_is_urgent
+    """Of a request: it is let in where others are told to return later."""
 
 
 class Service(Generic[S]):
@@ -165,6 +168,7 @@ class Service(Generic[S]):
             self._servicers(engine, parked),
             self._health,
             checked_by_handler=recipe.checked_by_handler,
+            urgent=recipe.urgent,
         )
         server.start()
         self._health.set("engine", ready=True)  # now that calls reach it: ready means that the next call is answered

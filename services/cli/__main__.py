@@ -25,6 +25,7 @@ MODULES = (
     "services.cli.disclosure",
     "services.cli.insight",
     "services.cli.victim",
+    "services.cli.conference",
     "services.cli.journey",
     "services.cli.inbox",
     "services.cli.partner",

@@ -38,6 +38,11 @@ SIGNS = {
     "no_settled_home": "The person has nowhere settled to live",
     "substance_use": "Drugs or alcohol play a part",
     "consents_to_support": "The person agrees to their details being shared for support",
+    "vulnerable_appearance": "Vulnerable, by how the person looks: injured, unwell, neglected, under an influence",
+    "vulnerable_behaviour": "Vulnerable, by how they behave: distressed, frightened, withdrawn, harming themselves",
+    "vulnerable_communication": "Vulnerable, by how they communicate: not understood, or somebody speaks for them",
+    "vulnerable_danger": "Vulnerable, by the danger they are in or put others in",
+    "vulnerable_environment": "Vulnerable, by where and how they live: unfit, unsafe, alone, controlled",
 }
 PERSON = (
     ("identity.given_names", "Given names"),

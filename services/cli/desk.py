@@ -14,7 +14,7 @@ from safeguarding.v1.routing_pb2_grpc import RoutingStub
 from safeguarding.v1.triage_pb2_grpc import TriageStub
 from services.cli import showing
 from services.cli.calling import As, Calls, Key, Rpc, new_key
-from services.cli.concerns import enum
+from services.cli.concerns import enum, fill, parsed, text_of
 from services.cli.exits import usage
 from services.cli.raising import Referral, Seen, Text, words
 from services.cli.showing import Json
@@ -56,6 +56,9 @@ def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = F
         showing.line(f"  {rule.rule_id}: {rule.words} ({rule.source}{unsure})")
     for number, narrative in enumerate(found.narratives, start=1):
         showing.line(f"  {number}. {narrative}")
+    for record in found.thrive:
+        showing.line(f"  THRIVE, {record.by.id}, {showing.moment(record.recorded_at)}")
+        showing.tree(record.thrive, "    ")
 
 
 @desk.command()
@@ -106,6 +109,25 @@ def route(
         request = triage.RouteRequest(command=desk_command(calls, referral, seen, key), legs=legs)
         said = " ".join(f"--leg {text}" for text in leg)
         do(calls, triage_desk(calls).Route, request, f"desk route {referral} {said}", who, as_json=as_json)
+
+
+@desk.command()
+def thrive(
+    referral: Referral, who: As, file: Text = None, seen: Seen = 0, key: Key = "", *, as_json: Json = False
+) -> None:
+    """Record THRIVE: what is thought of threat, harm, risk, investigation, vulnerability and engagement. Never scored.
+
+    --file holds any of the six as TOML or JSON, such as threat = "…"; without it each is asked for.
+    """
+    said = triage.Thrive()
+    if file:
+        fill(said, parsed(text_of(file)), "")
+    else:
+        for field in said.DESCRIPTOR.fields:
+            setattr(said, field.name, words(None, f"{field.name.capitalize()}? An empty line ends it."))
+    with Calls(who) as calls:
+        request = triage.RecordThriveRequest(command=desk_command(calls, referral, seen, key), thrive=said)
+        do(calls, triage_desk(calls).RecordThrive, request, f"desk thrive {referral}", who, as_json=as_json)
 
 
 @desk.command(name="no-action")

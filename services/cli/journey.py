@@ -9,6 +9,7 @@ import typer
 
 from safeguarding.v1.access_control_pb2 import Role
 from safeguarding.v1.common_pb2 import FieldGroup
+from safeguarding.v1.procedure_pb2 import Conference, JourneyStage
 from safeguarding.v1.routing_pb2 import GetJourneyRequest, GetJourneyResponse, JourneyLeg, JourneyStep, JourneyVictim
 from safeguarding.v1.routing_pb2_grpc import RoutingStub
 from services.cli import showing
@@ -36,6 +37,10 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
     )
     victims = ("victim", "contact", "to be reached", "enhanced", "rights explained", "told", "tell by", "still to do")
     showing.table(victims, (_victim(victim) for victim in found.victims), title="victims")
+    if found.stages or found.conferences:
+        showing.table(("stage", "reached", "leg"), (_stage(each) for each in found.stages), title="stages")
+        conferences = ("conference", "kind", "at", "held", "about", "decided", "done")
+        showing.table(conferences, (_conference(each) for each in found.conferences), title="conferences")
     columns = ("leg", "partner", "asked for", "stands", "answer by", "basis", "given", "withheld")
     showing.table(columns, (_leg(leg) for leg in found.legs), title="legs")
     showing.table(
@@ -60,6 +65,18 @@ def _step(found: GetJourneyResponse, step: JourneyStep) -> tuple[str, ...]:
     partners = {leg.leg_id: leg.partner_id for leg in found.legs}
     by = f"{showing.enum_word(Role.DESCRIPTOR, step.actor.role)}/{step.actor.id}" if step.actor.id else ""
     return showing.moment(step.at), step.writer, step.kind, by, partners.get(step.leg_id, step.leg_id)
+
+
+def _stage(reached: JourneyStage) -> tuple[str, ...]:
+    return showing.word(reached, "stage"), showing.moment(reached.happened_at), reached.leg_id
+
+
+def _conference(each: Conference) -> tuple[Any, ...]:
+    held = showing.moment(each.held_at) if each.HasField("held_at") else ""
+    done = f"{sum(decision.done for decision in each.decisions)} of {len(each.decisions)}"
+    about = [item.topic for item in each.agenda]
+    decided = [decision.action for decision in each.decisions]
+    return each.conference_id, showing.word(each, "stage"), showing.moment(each.at), held, about, decided, done
 
 
 def _victim(victim: JourneyVictim) -> tuple[Any, ...]:

@@ -7,7 +7,7 @@ from services.chassis.grpc_server import Servicer
 from services.chassis.sealing import KeyWrapper
 from services.chassis.service import Parts, Recipe, Service
 from services.chassis.starting import area_files, begin
-from services.intake.api import IntakeApi, KeysApi
+from services.intake.api import IntakeApi, KeysApi, in_danger
 from services.intake.area import load_area
 from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
 from services.intake.equality import COLLECTION, Answers, EqualityApi
@@ -55,6 +55,7 @@ def main() -> None:
         upstreams={topics.TRIAGE.name: (TRIAGE, TriageFact)},
         servicers=servicers,
         checked_by_handler=("/safeguarding.v1.Intake/RaiseConcerns",),
+        urgent=in_danger,
     )
     Service(settings, recipe).run()
 

@@ -245,6 +245,15 @@ class KeysApi(intake_pb2_grpc.KeysServicer):
         return response
 
 
+def in_danger(request: Any) -> bool:
+    """Whether a request says that someone is in danger now."""
+    if isinstance(request, intake_pb2.RaiseConcernRequest):
+        request = request.concern
+    elif not isinstance(request, intake_pb2.AmendRequest | intake_pb2.SupplyInformationRequest):
+        return False
+    return bool(request.signs.immediate_danger)
+
+
 def referral_id_of(identity: Identity, idempotency_key: str) -> str:
     """The referral that this caller's key names: a client that retries after any failure gets one referral."""
     return named(REFERRALS, f"{identity.role_name}/{identity.id}/{idempotency_key}")

@@ -1,6 +1,6 @@
 """Wires partner-routing together; nothing else connects anything."""
 
-from safeguarding.v1 import insight_pb2_grpc, routing_pb2_grpc
+from safeguarding.v1 import insight_pb2_grpc, procedure_pb2_grpc, routing_pb2_grpc
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
@@ -17,6 +17,7 @@ from services.partner_routing.domain import ROUTING, RoutingDecider, State
 from services.partner_routing.gather import Gatherer
 from services.partner_routing.inbox import InboxApi
 from services.partner_routing.insight import InsightApi
+from services.partner_routing.procedures import ProceduresApi
 from services.partner_routing.settings import Settings
 from services.partner_routing.stream import ReplyReader
 
@@ -36,6 +37,7 @@ def main() -> None:
         return [
             (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts, area.snapshot, keys)),
             (insight_pb2_grpc.add_InsightServicer_to_server, InsightApi(parts, lambda: stated.now().areas)),
+            (procedure_pb2_grpc.add_ProceduresServicer_to_server, ProceduresApi(parts, keys)),
             (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys)),
         ]
 

@@ -10,8 +10,7 @@ import grpc
 
 from safeguarding.v1 import access_pb2, routing_pb2, routing_pb2_grpc
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
-from safeguarding.v1.common_pb2 import FieldGroup, Sealed
-from safeguarding.v1.concern_pb2 import Narrative
+from safeguarding.v1.common_pb2 import Sealed
 from safeguarding.v1.intake_pb2 import ReferralState
 from services.chassis.calls import caller
 from services.chassis.commanding import answered
@@ -19,12 +18,11 @@ from services.chassis.deciding import Refused, Why
 from services.chassis.engine import Answer
 from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
-from services.chassis.sealing import seal
 from services.chassis.service import Parts
 from services.partner_routing.area import Snapshot
 from services.partner_routing.domain import State
 from services.partner_routing.domain.closing import outcome_words
-from services.partner_routing.gather import NOTE_VERSION
+from services.partner_routing.notes import sealed_note
 from services.partner_routing.preview import have_it, previewed
 from services.partner_routing.views import Referrals, journey, stated_clocks
 
@@ -158,12 +156,7 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
         }
         if document is None or (caller().role == ROLE_PARTNER and not leads):
             raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
-        key_id = document.state.known.narrative_key
-        key = self._keys.open([document.id], {document.id: [key_id]})[document.id].get(key_id)
-        if key is None:
-            raise Refused(Why.ILLEGAL, "the referral was erased", "record it without words", field="safe_times")
-        version = NOTE_VERSION + document.state.sequence
-        return seal(key, document.id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, Narrative(text=words))
+        return sealed_note(self._keys, document, words, "safe_times")
 
     def _submit(
         self, referral_id: str, key: str, request: Any, context: grpc.ServicerContext, sealed: Sealed | None = None

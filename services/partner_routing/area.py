@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,6 +76,10 @@ class Snapshot:
     def from_raising(self, clock: str) -> bool:
         """See AreaRules."""
         return self.clocks.from_raising(clock)
+
+    def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
+        """See AreaRules."""
+        return self.clocks.after(stage), self.clocks.until(stage)
 
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """See AreaRules."""

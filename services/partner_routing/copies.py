@@ -16,8 +16,11 @@ from services.chassis.engine.document import Copy
 from services.chassis.keys import ReferralKeys
 from services.chassis.sealing import copy_info, open_part, seal_to
 from services.known import Known
+from services.partner_routing.conferences import minutes_of, shown_to
 from services.partner_routing.domain import State
 from services.partner_routing.domain.offers import given_groups
+from services.partner_routing.domain.procedures import FACTS
+from services.partner_routing.domain.state import with_routing
 from services.topics import partner_topic
 
 SUBJECT_PARTS: Mapping[int, tuple[str, type[Message]]] = {
@@ -39,6 +42,7 @@ CONTENT_TYPES = {
     "reminder": partner_pb2.ReminderNotice.DESCRIPTOR.full_name,
     "refusal": partner_pb2.RefusalNotice.DESCRIPTOR.full_name,
     "erasure": partner_pb2.ErasureNotice.DESCRIPTOR.full_name,
+    "conference": partner_pb2.ConferenceNotice.DESCRIPTOR.full_name,
 }
 """The full name of each kind of content, for the record's type."""
 RIGHT: Mapping[str, str] = {
@@ -67,6 +71,8 @@ class RoutingCopier:
         keys: Mapping[str, ReferralKeys] = context.gathered["keys"]
         made = []
         for fact in facts:
+            if fact.WhichOneof("fact") in FACTS:  # a notice is of the conference as it then stands
+                state = with_routing(state, fact)
             told = content(state, fact, keys)
             if told is None:
                 continue
@@ -81,6 +87,8 @@ class RoutingCopier:
                     fact.offered.copy_sha256 = hashlib.sha256(value).digest()
                 case "information_passed":
                     fact.information_passed.copy_sha256 = hashlib.sha256(value).digest()
+                case "minutes_passed":
+                    fact.minutes_passed.copy_sha256 = hashlib.sha256(value).digest()
             kind = CONTENT_TYPES[copy.WhichOneof("content") or "none"]
             made.append(Copy(header.event_id, partner_topic(partner_id).name, kind, value))
         return made
@@ -171,6 +179,13 @@ def content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple[
             leg = state.legs[fact.expired.leg_id]
             expiry = partner_pb2.ExpiryNotice(respond_by=leg.offered.respond_by)
             return leg.partner_id, leg.id, partner_pb2.Copy(expiry=expiry)
+        case "conference_invited" | "minutes_passed" as kind:
+            said = getattr(fact, kind)
+            conference, leg = state.procedures.conferences[said.conference_id], state.legs[said.leg_id]
+            referral_id = fact.header.referral_id
+            minutes = minutes_of(conference, keys.get(referral_id, {}), referral_id) if _gives(fact) else ""
+            told_of = partner_pb2.ConferenceNotice(conference=shown_to(state, conference, leg.id, minutes))
+            return leg.partner_id, leg.id, partner_pb2.Copy(conference=told_of)
         case "reply_refused":
             refused = fact.reply_refused
             refusal = partner_pb2.RefusalNotice(
@@ -179,6 +194,11 @@ def content(state: State, fact: Any, keys: Mapping[str, ReferralKeys]) -> tuple[
             return refused.partner_id, refused.leg_id, partner_pb2.Copy(refusal=refusal)
         case _:
             return None
+
+
+def _gives(fact: Any) -> bool:
+    """True where the fact gives a partner what was said at a conference."""
+    return bool(fact.WhichOneof("fact") == "minutes_passed" and fact.minutes_passed.given)
 
 
 def _encrypted(copy: partner_pb2.Copy, partner: Partner, leg_id: str, header: Any) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
+from safeguarding.v1.procedure_pb2 import RecordConferenceRequest
 from safeguarding.v1.routing_pb2 import ReleasePartnerRequest
 from services.chassis.deciding import ClockRanOut, Command, Input, PartnerReply, Upstream
 from services.chassis.keys import Keys, ReferralKeys
@@ -58,11 +59,12 @@ def _erases(given: Input) -> bool:
 
 
 def may_need_keys(given: Input) -> bool:
-    """True for inputs that may lead to an offer, and for replies with a personal part."""
+    """True for inputs that may lead to an offer or to minutes, and for replies with a personal part."""
     match given:
         case Upstream() | ClockRanOut():
             return True
         case PartnerReply():
             return given.note is not None or (given.reply is not None and given.reply.HasField("declined"))
         case Command():
-            return isinstance(given.body, ReleasePartnerRequest) or type(given.body).__name__ == "DeclineRequest"
+            opens = isinstance(given.body, ReleasePartnerRequest | RecordConferenceRequest)
+            return opens or type(given.body).__name__ == "DeclineRequest"

@@ -8,21 +8,19 @@ from typing import Any
 import grpc
 
 from safeguarding.v1 import access_pb2, partner_pb2, routing_pb2, routing_pb2_grpc
-from safeguarding.v1.common_pb2 import FieldGroup, Sealed
-from safeguarding.v1.concern_pb2 import Narrative
+from safeguarding.v1.common_pb2 import Sealed
 from safeguarding.v1.routing_pb2 import LegState
 from services.chassis.calls import caller
 from services.chassis.commanding import answered
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
-from services.chassis.sealing import seal
 from services.chassis.service import Parts
 from services.lifecycle import STATE_OF_FACT
 from services.partner_routing.copies import offer_of
 from services.partner_routing.domain import State
 from services.partner_routing.domain.replies import own_leg
-from services.partner_routing.gather import NOTE_VERSION
+from services.partner_routing.notes import sealed_note
 from services.partner_routing.views import Referrals, inbox
 
 
@@ -153,13 +151,7 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
             return None
         document = self._find(said.referral_id)
         own_leg(document.state, said.leg_id, caller().id)
-        key_id = document.state.known.narrative_key
-        key = self._keys.open([document.id], {document.id: [key_id]})[document.id].get(key_id)
-        if key is None:
-            raise Refused(Why.ILLEGAL, "the referral was erased", "answer without a note", field="command.note")
-        version = NOTE_VERSION + document.state.sequence
-        content = Narrative(text=said.note)
-        return seal(key, document.id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, content)
+        return sealed_note(self._keys, document, said.note, "command.note")
 
     def _find(self, referral_id: str) -> Document[State]:
         """The referral; foreign and absent answer alike, as own_leg does."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from safeguarding.v1 import routing_pb2
+from safeguarding.v1 import procedure_pb2, routing_pb2
 from safeguarding.v1.common_pb2 import ClockReached
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
@@ -15,6 +15,8 @@ from services.chassis.clocks import Clocks
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
 from services.lifecycle import UNANSWERED
+from services.marks import Running
+from services.partner_routing.conferences import shown
 from services.partner_routing.domain import Leg, RoutingDecider, State
 from services.partner_routing.domain.victims import Victim, victims
 
@@ -50,16 +52,21 @@ class Referrals:
 def inbox(documents: list[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
     """The partner's open legs, and ended ones of which it must still delete something; what is most urgent first."""
     found = [
-        (document.id, leg)
+        (document, leg)
         for document in documents
         for leg in document.state.legs.values()
         if leg.partner_id == partner_id and (leg.is_open or leg.to_delete)
     ]
     found.sort(key=lambda pair: (pair[1].state not in UNANSWERED, pair[1].offered.respond_by.at.ToNanoseconds()))
-    return [_item(referral_id, leg) for referral_id, leg in found[:limit]]
+    return [_item(document.id, leg, _clocks(document.state, leg)) for document, leg in found[:limit]]
 
 
-def _item(referral_id: str, leg: Leg) -> routing_pb2.InboxItem:
+def _clocks(state: State, leg: Leg) -> list[Running]:
+    """All that run for a leg: its own, and those of procedures that its partner sees to."""
+    return [*leg.clocks, *(clock for clock in state.procedures.running if clock.leg_id == leg.id)]
+
+
+def _item(referral_id: str, leg: Leg, clocks: list[Running]) -> routing_pb2.InboxItem:
     item = routing_pb2.InboxItem(
         leg_id=leg.id,
         referral_id=referral_id,
@@ -70,9 +77,7 @@ def _item(referral_id: str, leg: Leg) -> routing_pb2.InboxItem:
     )
     item.offered_at.FromDatetime(leg.offered_at)
     item.reached.extend(
-        ClockReached(deadline=clock.deadline, percent=clock.reached, leg_id=leg.id)
-        for clock in leg.clocks
-        if clock.reached
+        ClockReached(deadline=clock.deadline, percent=clock.reached, leg_id=leg.id) for clock in clocks if clock.reached
     )
     return item
 
@@ -90,6 +95,11 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
     response.clocks.extend(clock.deadline for clock in state.clocks)
+    response.stages.extend(
+        procedure_pb2.JourneyStage(stage=each.stage, happened_at=each.happened_at, leg_id=each.leg_id)
+        for each in state.procedures.stages
+    )
+    response.conferences.extend(shown(conference) for conference in state.procedures.conferences.values())
     return response
 
 

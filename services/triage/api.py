@@ -14,7 +14,7 @@ from services.chassis.calls import caller
 from services.chassis.commanding import answered
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.document import Document
-from services.chassis.keys import Keys
+from services.chassis.keys import Keys, ReferralKeys
 from services.chassis.sealing import open_part, seal
 from services.chassis.service import Parts
 from services.links import assessed
@@ -86,6 +86,12 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
         """Reject a link."""
         return triage_pb2.RejectLinkResponse(sequence=self._command(request, "", context))
 
+    def RecordThrive(  # noqa: N802 - the RPC's name
+        self, request: triage_pb2.RecordThriveRequest, context: grpc.ServicerContext
+    ) -> triage_pb2.RecordThriveResponse:
+        """Record THRIVE."""
+        return triage_pb2.RecordThriveResponse(sequence=self._command(request, request.thrive, context))
+
     def ListWork(  # noqa: N802 - the RPC's name
         self, request: triage_pb2.ListWorkRequest, context: grpc.ServicerContext
     ) -> triage_pb2.ListWorkResponse:
@@ -126,9 +132,10 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
             fired=document.state.fired,
             narratives=narratives,
             links=assessed(document.state.links),
+            thrive=[_thrive(keys, document.id, fact) for fact in document.state.thrive],
         )
 
-    def _command(self, request: Any, words: str, context: grpc.ServicerContext) -> int:
+    def _command(self, request: Any, words: str | triage_pb2.Thrive, context: grpc.ServicerContext) -> int:
         desk: triage_pb2.DeskCommand = request.command
         command = self._parts.commands.make(
             caller(),
@@ -143,20 +150,29 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
         sequence: int = answer.facts[-1].header.sequence
         return sequence
 
-    def _sealed(self, referral_id: str, words: str) -> Sealed:
+    def _sealed(self, referral_id: str, words: str | triage_pb2.Thrive) -> Sealed:
         document = self._find(referral_id)
         key_id = document.state.known.narrative_key
         key = self._keys.open([referral_id], {referral_id: [key_id]})[referral_id].get(key_id)
         if key is None:
             raise Refused(Why.ILLEGAL, "the referral was erased", "nothing can be written about it")
         version = NOTE_VERSION + document.state.sequence
-        return seal(key, referral_id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, Narrative(text=words))
+        content = Narrative(text=words) if isinstance(words, str) else words
+        return seal(key, referral_id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, content)
 
     def _find(self, referral_id: str) -> Document[State]:
         document = self._referrals.find(referral_id)
         if document is None or document.state.known.raised is None:
             raise _absent()
         return document
+
+
+def _thrive(keys: ReferralKeys, referral_id: str, fact: triage_pb2.TriageFact) -> triage_pb2.RecordedThrive:
+    return triage_pb2.RecordedThrive(
+        thrive=open_part(keys, referral_id, fact.thrive_recorded.thrive, triage_pb2.Thrive),
+        recorded_at=fact.header.occurred_at,
+        by=fact.header.actor,
+    )
 
 
 def _absent() -> Refused:

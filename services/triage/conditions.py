@@ -14,6 +14,10 @@ from safeguarding.v1.intake_pb2 import Raised
 from services.chassis.areafile import Strict, Wrong
 from services.chassis.language import Kind, Role, SubjectRole
 
+VULNERABLE = frozenset(
+    f"vulnerable_{part}" for part in ("appearance", "behaviour", "communication", "danger", "environment")
+)
+"""The five signs of the Vulnerability Assessment Framework: ABCDE."""
 _TICKS = tuple(field.name for field in Signs.DESCRIPTOR.fields if field.type == field.TYPE_BOOL)
 
 
@@ -68,11 +72,14 @@ class Seen:
     """None where DASH was not asked."""
     complaints: int
     abuse_events: int
+    vulnerabilities: int
+    """How many of the five signs are ticked."""
 
     @classmethod
     def of(cls, features: Features) -> "Seen":
         """What there is to see."""
         signs = features.signs
+        ticked = frozenset(field.name for field, value in signs.ListFields() if value is True)
         return cls(
             features.kinds,
             features.roles,
@@ -80,10 +87,11 @@ class Seen:
             features.anonymous,
             features.raiser_role,
             features.raiser_kind,
-            frozenset(field.name for field, value in signs.ListFields() if value is True),
+            ticked,
             signs.dash_score if signs.HasField("dash_score") else None,
             signs.complaints_in_six_months,
             signs.abuse_events_in_twelve_months,
+            len(ticked & VULNERABLE),
         )
 
 
@@ -117,6 +125,8 @@ class When(Strict):
     """DASH was asked, and fewer answers were yes."""
     complaints_in_six_months_at_least: Count | None = None
     abuse_events_in_twelve_months_at_least: Count | None = None
+    vulnerabilities_at_least: Annotated[int, Field(ge=1, le=5, examples=["3"])] | None = None
+    """So many of the five signs of vulnerability are ticked."""
 
     def model_post_init(self, _: Any) -> None:
         """A rule without a condition would always fire."""
@@ -148,6 +158,7 @@ class When(Strict):
         yield from _stays_below("dash", self.dash_score_below)
         yield from _reaches("complaints", self.complaints_in_six_months_at_least)
         yield from _reaches("abuse_events", self.abuse_events_in_twelve_months_at_least)
+        yield from _reaches("vulnerabilities", self.vulnerabilities_at_least)
 
 
 def _any_of(name: str, stated: Iterable[Any]) -> Iterator[Test]:

@@ -9,6 +9,7 @@ NOTICED_SECONDS = 1
 """How often a service looks at what its clock is to be."""
 PLACES = ("usr/lib/*/faketime", "usr/lib/faketime", "usr/local/lib/faketime")
 LIBRARY = "libfaketimeMT.so.1"
+CLOCK = "FAKETIME_TIMESTAMP_FILE"
 
 
 class NoLibrary(Exception):
@@ -36,7 +37,7 @@ class Clocks:
         self.set(service, 0)
         return {
             "LD_PRELOAD": str(self._library),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file(service)),
+            CLOCK: str(self._file(service)),
             "FAKETIME_CACHE_DURATION": str(NOTICED_SECONDS),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "NO_FAKE_STAT": "1",

@@ -8,7 +8,16 @@ import pytest
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, MethodDescriptor
 
-from safeguarding.v1 import audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import (
+    audit_pb2,
+    equality_pb2,
+    insight_pb2,
+    intake_pb2,
+    parked_pb2,
+    procedure_pb2,
+    routing_pb2,
+    triage_pb2,
+)
 from safeguarding.v1.access_pb2 import AccessKind
 from services.chassis.identity import ROLES
 from services.chassis.roles import roles_of
@@ -25,6 +34,7 @@ LOOKS = {
     "Insight/GetOwnService": AccessKind.ACCESS_KIND_SEARCHED,
     "Equality/GetEqualityFigure": AccessKind.ACCESS_KIND_SEARCHED,
     "Routing/PreviewDisclosure": AccessKind.ACCESS_KIND_VIEWED,
+    "Procedures/ReadConferences": AccessKind.ACCESS_KIND_VIEWED,
     "Routing/GetJourney": AccessKind.ACCESS_KIND_VIEWED,
     "PartnerInbox/List": AccessKind.ACCESS_KIND_SEARCHED,
     "PartnerInbox/OpenCopy": AccessKind.ACCESS_KIND_DISCLOSED,
@@ -41,13 +51,14 @@ LOOKS_AT_NOTHING = {
     "Protection/RequestErasure", "Protection/DecideErasure", "Protection/SetHold", "PartnerInbox/ConfirmErasure",
     "Triage/OverrideGrade", "Triage/RequestInformation", "Triage/TakeNoFurtherAction", "Triage/Route",
     "Triage/Reopen", "Triage/EnterInError",
-    "Triage/ConfirmLink", "Triage/RejectLink",
+    "Triage/ConfirmLink", "Triage/RejectLink", "Triage/RecordThrive",
     "Routing/RecordTold", "Routing/Recall", "Routing/Shield", "Routing/RecordVictimStep", "Routing/ReleasePartner",
     "PartnerInbox/Acknowledge", "PartnerInbox/Accept", "PartnerInbox/Decline", "PartnerInbox/Progress",
     "PartnerInbox/Complete", "PartnerInbox/Fail", "PartnerInbox/Tell", "PartnerInbox/AcknowledgeRecall",
     "PartnerInbox/AskRaiser",
     # Of it nothing tells: no fact, and no look. Its answer says only whether answers are kept.
     "Equality/AnswerEquality",
+    "Procedures/RecordStage", "Procedures/CallConference", "Procedures/RecordConference", "Procedures/CompleteDecision",
     # Operators see positions and classes of errors, never content.
     "ParkedRecords/ListParked", "ParkedRecords/ReplayParked",
     # Which referrals are about staff, as pseudonyms, to audit alone, which flags looks by it.
@@ -58,7 +69,8 @@ LOOKS_AT_NOTHING = {
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    for file in (audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2, routing_pb2, triage_pb2):
+    files = (audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2, procedure_pb2, routing_pb2, triage_pb2)
+    for file in files:
         for service in descriptor_pool.Default().FindFileByName(file.DESCRIPTOR.name).services_by_name.values():
             yield from service.methods
 

@@ -16,6 +16,7 @@ from safeguarding.v1 import (
     intake_pb2,
     parked_pb2,
     partner_pb2,
+    procedure_pb2,
     routing_pb2,
     triage_pb2,
 )
@@ -25,15 +26,8 @@ FILES = sorted(
     {
         file.DESCRIPTOR.name
         for file in (
-            access_pb2,
-            audit_pb2,
-            equality_pb2,
-            insight_pb2,
-            intake_pb2,
-            parked_pb2,
-            partner_pb2,
-            routing_pb2,
-            triage_pb2,
+            *(access_pb2, audit_pb2, equality_pb2, insight_pb2, intake_pb2, parked_pb2),
+            *(partner_pb2, procedure_pb2, routing_pb2, triage_pb2),
         )
     }
     | {"safeguarding/v1/common.proto", "safeguarding/v1/concern.proto"}
@@ -45,14 +39,15 @@ IDS = {
     "contact_id", "event_id", "referral_id", "other_referral_id", "referral_ids", "leg_id", "replaces_leg_id",
     "cause_id", "key_id", "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "rule_id", "rule_ids", "actor_id",
     "partner_id", "reference",
-    "narrative_key_id", "request_event_id",
+    "narrative_key_id", "request_event_id", "conference_id", "leg_ids", "attended_leg_ids", "owner_leg_id",
 }  # fmt: skip
 """Made by us, or the pseudonyms of officers and partners."""
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
 """Ids that clients choose, held to a form in which no sentence can be written."""
 CODES = {
-    "agreement", "area", "by", "clock", "columns", "error", "field", "ground", "kind", "method", "name", "not_asked",
-    "purpose", "quarter", "reason", "respond_clock", "rule", "topic", "type", "why", "work_clock", "writer",
+    "action", "agreement", "area", "by", "clock", "columns", "error", "field", "ground", "kind", "method", "name",
+    "not_asked", "purpose", "quarter", "reason", "respond_clock", "rule", "stopped_clocks", "topic", "type", "why",
+    "work_clock", "writer",
 }  # fmt: skip
 """Words of ours, or held to a list or to a form."""
 OUR_WORDS = {"to_do", "unconfirmed_reason"} | {"message", "necessity", "right", "source", "words", "wrong"}

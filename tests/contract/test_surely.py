@@ -13,14 +13,23 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
-from safeguarding.v1 import access_pb2, audit_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2
+from safeguarding.v1 import (
+    access_pb2,
+    audit_pb2,
+    intake_pb2,
+    parked_pb2,
+    partner_pb2,
+    procedure_pb2,
+    routing_pb2,
+    triage_pb2,
+)
 from services.chassis.surely import surely_right
 from services.chassis.times import are_times
 from services.cli.local.home import CHECKOUT
 from services.cli.scenario import load_scenario
 
 VALIDATOR = protovalidate.Validator()
-FILES = [access_pb2, audit_pb2, intake_pb2, parked_pb2, partner_pb2, routing_pb2, triage_pb2]
+FILES = [access_pb2, audit_pb2, intake_pb2, parked_pb2, partner_pb2, procedure_pb2, routing_pb2, triage_pb2]
 KINDS = [
     message_factory.GetMessageClass(descriptor)
     for file in FILES

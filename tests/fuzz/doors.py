@@ -19,6 +19,7 @@ from safeguarding.v1 import (
     insight_pb2_grpc,
     intake_pb2_grpc,
     parked_pb2_grpc,
+    procedure_pb2_grpc,
     routing_pb2_grpc,
     triage_pb2_grpc,
 )
@@ -43,6 +44,7 @@ from services.intake.watched import Watch, WatchedApi
 from services.partner_routing.api import RoutingApi
 from services.partner_routing.inbox import InboxApi
 from services.partner_routing.insight import InsightApi
+from services.partner_routing.procedures import ProceduresApi
 from services.triage.api import TriageApi
 from tests.fuzz.stage import Defect, Stage
 from tests.unit.audit.log.support import SIGNER, VERIFIER
@@ -138,6 +140,9 @@ class Doors:
         )
         insight_pb2_grpc.add_InsightServicer_to_server(
             InsightApi(parts["partner-routing"], lambda: stage.areas), handlers
+        )
+        procedure_pb2_grpc.add_ProceduresServicer_to_server(
+            ProceduresApi(parts["partner-routing"], stage.keys), handlers
         )
         routing_pb2_grpc.add_PartnerInboxServicer_to_server(InboxApi(parts["partner-routing"], stage.keys), handlers)
         triage = stage.services["triage"]

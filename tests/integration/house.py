@@ -24,6 +24,7 @@ from safeguarding.v1 import (
     insight_pb2_grpc,
     intake_pb2_grpc,
     parked_pb2_grpc,
+    procedure_pb2_grpc,
     routing_pb2_grpc,
     triage_pb2_grpc,
 )
@@ -51,6 +52,7 @@ STUBS: dict[str, tuple[Any, str]] = {
     "Triage": (triage_pb2_grpc.TriageStub, "triage"),
     "Routing": (routing_pb2_grpc.RoutingStub, "partner-routing"),
     "Insight": (insight_pb2_grpc.InsightStub, "partner-routing"),
+    "Procedures": (procedure_pb2_grpc.ProceduresStub, "partner-routing"),
     "PartnerInbox": (routing_pb2_grpc.PartnerInboxStub, "partner-routing"),
     "Audit": (audit_pb2_grpc.AuditStub, "audit"),
     "ParkedRecords": (parked_pb2_grpc.ParkedRecordsStub, "triage"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable
 
-from tests.performance import calling, hops, log_rows, safeties, triaging
+from tests.performance import calling, hops, latency, log_rows, overload, rebuilding, safeties, triaging
 from tests.performance.ground import Ground
 from tests.performance.report import show, write
 from tests.performance.result import QUICK_SHARE, Contest, Found
@@ -25,6 +26,11 @@ class Size:
         self.triage = 2_000 if quick else 20_000
         self.calls = 2_000 if quick else 20_000
         self.stream = 5_000 if quick else 50_000
+        self.latency = (40.0, 10.0) if quick else (200.0, 60.0)
+        self.overload = 8.0 if quick else 30.0
+        self.rebuilt = 4_000 if quick else 20_000
+        self.stored = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+        self.grown = 2_000 if quick else 5_000
         self.log = 60_000 if quick else 300_000
         self.log_many = 100_000 if quick else 1_000_000
         self.log_sequenced = 20_000 if quick else 100_000
@@ -34,11 +40,16 @@ class Size:
 
 ROWS: dict[str, Make] = {
     "1": lambda ground, size: hops.stock(ground, size.hop),
+    "2": lambda ground, size: hops.peers(ground, size.hop),
     "3": lambda ground, size: triaging.beside_usual(ground, size.triage),
     "4": lambda ground, size: calling.unary(ground, size.calls),
     "5": lambda ground, size: calling.stream(ground, size.stream),
+    "6": lambda ground, size: latency.to_partner(ground, *size.latency),
+    "7": lambda ground, size: overload.at_twice_capacity(ground, size.overload),
     "8": lambda ground, size: safeties.on_the_hop(ground, size.hop),
     "8.sealing": lambda ground, size: safeties.sealing(ground, size.stream),
+    "9": lambda ground, size: triaging.grown(ground, size.stored, size.grown),
+    "10": lambda ground, size: rebuilding.beside_drain(ground, size.rebuilt),
     "11": lambda ground, size: log_rows.saturated(size.log),
     "11w": lambda ground, size: log_rows.checkpointed(size.log_waits),
     "11l": lambda ground, size: log_rows.latency(200, size.log_seconds),
@@ -49,7 +60,7 @@ ROWS: dict[str, Make] = {
     "11r": lambda ground, size: log_rows.memory(size.log_many),
 }
 QUICK = ("1", "3", "4", "5")
-"""The rows that fit into five minutes; the first is also row 2."""
+"""The rows that fit into five minutes."""
 
 
 def main() -> int:
@@ -59,7 +70,7 @@ def main() -> int:
     parser.add_argument("--rows", default="", help="only these rows, such as 1,3")
     parser.add_argument("--rounds", type=int, default=0)
     asked = parser.parse_args()
-    size = Size(quick=asked.quick)
+    size, load = Size(quick=asked.quick), os.getloadavg()[0]
     rows = [row for row in asked.rows.split(",") if row] or list(QUICK if asked.quick else ROWS)
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -68,7 +79,7 @@ def main() -> int:
         for row in rows:
             found.append(_run(ROWS[row](ground, size), asked.rounds or size.rounds))
     ratios = [ratio for one in found for ratio in one.ratios(QUICK_SHARE if asked.quick else 1.0)]
-    write(found, ratios, quick=asked.quick)
+    write(found, ratios, quick=asked.quick, load=load)
     missed = [ratio for ratio in ratios if not ratio.holds]
     show(
         "\nmissed: " + ", ".join(ratio.claim.id for ratio in missed)
@@ -89,6 +100,7 @@ def _run(contest: Contest, rounds: int) -> Found:
             sample = contest.arms[arm]()
             found.samples.setdefault(arm, []).append(sample)
             said = f"VOID {sample.void}" if sample.void else f"{sample.per_cpu:,.0f}/cpu-s {sample.per_second:,.0f}/s"
+            said += f" p50 {sample.p50:.0f} p99 {sample.p99:.0f} ms" if sample.p50 else ""
             show(f"  round {number + 1}  {arm:<28} {said} {sample.memory:.0f} MiB ({time.monotonic() - began:.0f} s)")
     return found
 

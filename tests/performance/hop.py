@@ -15,7 +15,7 @@ from tests.performance.result import Sample
 
 POLL = 0.02
 WARM = 0.1
-"""The share of the records after which measuring begins: start, joining the group and first calls are not counted."""
+"""So much of the work is done before measuring begins: start, joining the group and first calls are not counted."""
 PATIENCE = 120.0
 """Seconds without a record more after which an arm is given up."""
 LATE = 0.3
@@ -38,6 +38,8 @@ class Hop:
     before: Callable[[], None] = lambda: None
     """Makes all as new before each arm."""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    warm: float = WARM
+    """The share of the records after which measuring begins."""
 
     def run(
         self,
@@ -75,7 +77,7 @@ class Hop:
             used, now = process.usage(), time.monotonic()
             if count != last:
                 heard, last = now, count
-            if began is None and count >= total * WARM:
+            if began is None and count >= total * self.warm:
                 began = now, count, used
             if count >= total:
                 break

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from typing import Any
 
 from safeguarding.v1.intake_pb2 import IntakeFact
+from tests.performance import quix, streams
 from tests.performance.ground import Ground
 from tests.performance.hop import Hop, What
-from tests.performance.result import Claim, Contest
+from tests.performance.result import Claim, Contest, Sample
 from tests.performance.work import SINKS, chosen, hop_facts
 
 WHY = (
@@ -55,13 +57,31 @@ def peers(ground: Ground, events: int) -> Contest:
             "aiokafka loop": lambda: hop.run("hop_aiokafka"),
             "confluent-kafka loop": lambda: hop.run("hop_confluent"),
             "sentry-arroyo": lambda: hop.run("hop_arroyo"),
+            "quixstreams": lambda: hop.run("hop_quix", command=quix.command()),
+            "kafka streams": lambda: _streams(hop),
         },
         [
             Claim("2.aiokafka", "one hop: engine to bare aiokafka loop", "engine", "aiokafka loop", 0.8),
             Claim("2.confluent", "one hop: engine to bare confluent-kafka loop", "engine", "confluent-kafka loop", 0.5),
             Claim("2.arroyo", "one hop: engine to sentry-arroyo", "engine", "sentry-arroyo", 1.8),
+            Claim("2.quix", "one hop: engine to quixstreams", "engine", "quixstreams", 1.0),
+            Claim("2.streams", "one hop: engine to Kafka Streams", "engine", "kafka streams", 0.35),
+            Claim(
+                "2.streams.memory",
+                "one hop: memory of the engine to that of Kafka Streams",
+                "engine",
+                "kafka streams",
+                0.45,
+                "memory",
+                "at most",
+            ),
         ],
     )
+
+
+def _streams(hop: Hop) -> Sample:
+    with tempfile.TemporaryDirectory(prefix="bench-streams-") as folder:
+        return hop.run("hop_streams", command=streams.command(), folder=folder)
 
 
 def prepared(ground: Ground, events: int, name: str) -> Hop:

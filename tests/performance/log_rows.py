@@ -80,7 +80,7 @@ def hashing(entries: int) -> Contest:
     return Contest(
         "log, hashes and tiles",
         f"a tree of {entries:,} leaves of 400 bytes, in batches of 1,000; nothing is written",
-        {name: partial(_python, "log_tree", {"entries": entries, "kind": kind}) for name, kind in kinds.items()},
+        {name: partial(measured, "log_tree", {"entries": entries, "kind": kind}) for name, kind in kinds.items()},
         [
             Claim("11.hashes", "log to bare hashlib calls of the same number", "log", "bare hashlib", 0.6),
             Claim("11.pymerkle", "log to pymerkle's append", "log", "pymerkle", 4),
@@ -101,7 +101,7 @@ def verifying(entries: int) -> Contest:
 
     def ours() -> Sample:
         made()
-        return _python("log_verify", {"folder": str(folder)})
+        return measured("log_verify", {"folder": str(folder)})
 
     def fsck() -> Sample:
         made()
@@ -124,7 +124,7 @@ def sequencing(ground: Ground, entries: int) -> Contest:
     def arm(kind: str) -> Sample:
         with tempfile.TemporaryDirectory(dir=CHECKOUT / "build", prefix="bench-log-") as folder:
             told = {"topic": topic, "entries": entries, "kind": kind, "database": "audit_bench"}
-            return _python("log_sequencer", {**ground.settings, **told, "folder": f"{folder}/log"})
+            return measured("log_sequencer", {**ground.settings, **told, "folder": f"{folder}/log"})
 
     def slower() -> Sample:
         halves = [arm("log"), arm("index")]
@@ -163,10 +163,11 @@ def memory(entries: int) -> Contest:
 
 def _ours(entries: int, **settings: int) -> Sample:
     with tempfile.TemporaryDirectory(dir=CHECKOUT / "build", prefix="bench-log-") as folder:
-        return _python("log_append", {"folder": f"{folder}/log", "entries": entries, **settings})
+        return measured("log_append", {"folder": f"{folder}/log", "entries": entries, **settings})
 
 
-def _python(arm: str, settings: Mapping[str, Any]) -> Sample:
+def measured(arm: str, settings: Mapping[str, Any]) -> Sample:
+    """An arm that ends by itself, and says what it took."""
     return _sample([sys.executable, "-m", f"tests.performance.arms.{arm}"], json.dumps(settings))
 
 

@@ -13,6 +13,13 @@ from services.cli.local.home import CHECKOUT
 from tests.performance.result import QUICK_SHARE, Found, Ratio
 
 JSON = CHECKOUT / "build" / "bench.json"
+COLUMNS = {
+    "per_cpu": "events a CPU-second",
+    "per_second": "events a second",
+    "memory": "MiB",
+    "p50": "p50, ms",
+    "p99": "p99, ms",
+}
 PAGE = CHECKOUT / "docs" / "performance.md"
 LAST = CHECKOUT / "build" / "bench" / "performance.md"
 
@@ -23,11 +30,11 @@ def show(line: str) -> None:
     sys.stdout.flush()
 
 
-def write(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool) -> None:
-    """Print the tables and write the files; only a full run becomes the page."""
+def write(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load: float) -> None:
+    """Print the tables and write the files; only a full run becomes the page. `load` is what there was beside it."""
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps([ratio.as_json() for ratio in ratios], indent=2) + "\n")
-    page = _page(found, ratios, quick=quick)
+    page = _page(found, ratios, quick=quick, load=load)
     show("\n" + page)
     LAST.parent.mkdir(exist_ok=True)
     LAST.write_text(page)
@@ -36,13 +43,14 @@ def write(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool) -> No
         PAGE.write_text(page)
 
 
-def _page(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool) -> str:
+def _page(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load: float) -> str:
     made = datetime.now(UTC)
     asked = "0.8 of each goal" if quick else "each goal"
     lines = [
         "# How fast it is, beside its peers",
         "",
-        f"Measured {made:%d %B %Y %H:%M} UTC by `make bench{'-quick' if quick else ''}` on {_machine()}. Every figure"
+        f"Measured {made:%d %B %Y %H:%M} UTC by `make bench{'-quick' if quick else ''}` on {_machine()},"
+        f" whose load was {load:.1f} when it began. Every figure"
         " is a ratio between two arms of the same round on one broker, the median of all rounds with their range;"
         f" absolute figures below are of this machine only. Asked of this run: {asked}; where a goal is not reached,"
         f" {QUICK_SHARE} of what was reached before.",
@@ -59,14 +67,25 @@ def _page(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool) -> st
         ]
     for one in found:
         lines += ["", f"## {one.contest.name}", "", f"{one.contest.work}.", ""]
-        lines += ["| arm | events a CPU-second | events a second | MiB |", "|---|---|---|---|"]
-        for arm, samples in one.samples.items():
-            good = [sample for sample in samples if not sample.void]
-            if good:
-                cpu, wall = (median(getattr(s, name) for s in good) for name in ("per_cpu", "per_second"))
-                lines.append(f"| {arm} | {cpu:,.0f} | {wall:,.0f} | {median(s.memory for s in good):,.0f} |")
+        lines += _arms(one)
         lines += [f"\nvoid: {void}" for void in one.voids()]
     return "\n".join(lines) + "\n"
+
+
+def _arms(one: Found) -> list[str]:
+    """Each arm's medians of what was measured at all."""
+    good = {arm: [sample for sample in samples if not sample.void] for arm, samples in one.samples.items()}
+    good = {arm: samples for arm, samples in good.items() if samples}
+    columns = {
+        metric: title
+        for metric, title in COLUMNS.items()
+        if any(getattr(sample, metric) for samples in good.values() for sample in samples)
+    }
+    lines = ["| " + " | ".join(("arm", *columns.values())) + " |", "|---" * (1 + len(columns)) + "|"]
+    for arm, samples in good.items():
+        medians = [median(getattr(sample, metric) for sample in samples) for metric in columns]
+        lines.append("| " + " | ".join((arm, *(f"{each:,.0f}" if each else "" for each in medians))) + " |")
+    return lines
 
 
 def _row(ratio: Ratio) -> str:

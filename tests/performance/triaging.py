@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any
 
 from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
@@ -12,12 +13,13 @@ from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Context, Upstream
+from services.chassis.engine.document import stamp
 from services.cli.local import authority, credentials, environments, plan, ports
 from services.cli.local.environments import AREAS
 from services.triage.area import Area
 from services.triage.domain import INTAKE, TRIAGE, TriageDecider
 from tests.performance.ground import Ground, Loaded
-from tests.performance.hop import Hop, What
+from tests.performance.hop import WARM, Hop, What
 from tests.performance.result import Claim, Contest
 from tests.performance.work import raised_facts
 
@@ -39,11 +41,32 @@ def beside_usual(ground: Ground, events: int) -> Contest:
     )
 
 
-def _hop(ground: Ground, events: int, name: str) -> Hop:
+def grown(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
+    """Row 9: what a referral costs when so many are stored already."""
+    hops = {f"{size:,} stored": _hop(ground, size + events, f"grown.{size}", warm=size) for size in sizes}
+    few, *more = hops
+    names = [(f"9.{size}", f"{size:,} stored to {few}") for size in sizes[1:]]
+    return Contest(
+        "as triage's store grows",
+        f"{events:,} new referrals, measured after so many others",
+        {name: partial(hop.run, "triage_real") for name, hop in hops.items()},
+        [
+            claim
+            for arm, (row, name) in zip(more, names, strict=True)
+            for claim in (
+                Claim(f"{row}.cpu", f"triage: referrals a CPU-second at {name}", arm, few, 0.9),
+                Claim(f"{row}.memory", f"triage: memory at {name}", arm, few, 1.1, "memory", "at most"),
+            )
+        ],
+    )
+
+
+def _hop(ground: Ground, events: int, name: str, warm: int = 0) -> Hop:
+    """`warm`: so many events come first, and are not measured."""
     source, sink = ground.topics([f"bench.{name}.in", f"bench.{name}.out"])
     records = list(raised_facts(events))
     ground.load(source, records)
-    environment = _environment(ground)
+    told = environment(ground)
 
     def anew() -> None:
         """An empty store and an empty topic: triage refuses to run where its topic is ahead of its store."""
@@ -59,11 +82,12 @@ def _hop(ground: Ground, events: int, name: str) -> Hop:
         _expected(records),
         _what,
         anew,
-        {"environment": environment},
+        {"environment": told},
+        warm / events or WARM,
     )
 
 
-def _environment(ground: Ground) -> Mapping[str, str]:
+def environment(ground: Ground) -> Mapping[str, str]:
     """Triage's settings as the local stack makes them, but for the administrator's login and a database apart."""
     stack = ground.stack
     known = ports.remembered(stack.home, plan.PORT_NAMES)
@@ -83,18 +107,24 @@ def _environment(ground: Ground) -> Mapping[str, str]:
 
 
 def _expected(records: list[Loaded]) -> Counter[What]:
-    """What triage must decide, by its own decider."""
-    decider, area = TriageDecider(), Area(AREAS / environments.default_area())
-    now = datetime.now(UTC)
-    expected: Counter[What] = Counter()
-    for record in records:
-        fact = IntakeFact.FromString(record.value)
-        header = fact.header
-        state = decider.evolve(decider.initial(), INTAKE, fact)
-        given = Upstream(header.referral_id, header.event_id, header.actor, INTAKE, fact)
-        for decided in decider.decide(state, given, Context(now, area, {}, ACTOR)):
-            expected[record.key, *_content(decided)] += 1
-    return expected
+    """What must lie on its topic."""
+    return Counter((record.key, *_content(fact)) for record in records for fact in decided(record))
+
+
+def decided(record: Loaded) -> Sequence[TriageFact]:
+    """What triage must decide of what was raised, by its own decider."""
+    decider, now = TriageDecider(), datetime.now(UTC)
+    fact = IntakeFact.FromString(record.value)
+    header = fact.header
+    state = decider.evolve(decider.initial(), INTAKE, fact)
+    given = Upstream(header.referral_id, header.event_id, header.actor, INTAKE, fact)
+    facts = decider.decide(state, given, Context(now, _area(), {}, ACTOR))
+    return stamp(facts, header.referral_id, 0, now, ACTOR, header.event_id)
+
+
+@cache
+def _area() -> Area:
+    return Area(AREAS / environments.default_area())
 
 
 def _what(record: Any) -> What:

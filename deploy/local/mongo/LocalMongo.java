@@ -1,8 +1,15 @@
 /** A MongoDB-protocol server for one machine: mongo-java-server on an H2 file, every write committed before its reply. */
 
+import de.bwaldvogel.mongo.MongoCollection;
+import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
+import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.Index;
+import de.bwaldvogel.mongo.backend.IndexKey;
+import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.nio.file.Files;
@@ -12,6 +19,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
 public final class LocalMongo extends H2Backend {
@@ -21,11 +29,14 @@ public final class LocalMongo extends H2Backend {
             Set.of("insert", "update", "delete", "findAndModify", "findandmodify", "createIndexes",
                     "dropIndexes", "create", "drop", "dropDatabase", "renameCollection");
 
+    /** The exit status of a process that its supervisor must start anew. */
+    private static final int UNMENDABLE = 70;
     private static final long TIDY_EVERY = 1_000_000_000L;
     private static final int FILL_PERCENT = 50;
     private static final int TIDY_BYTES = 4 << 20;
     private static final int PAGE_BYTES = 4 << 10;
     private static final int CACHE_MEGABYTES = 64;
+    private static final int OTHER_FORM = 78;
 
     /** As shipped it reports a wire version that current drivers refuse. */
     private enum Current implements MongoVersion {
@@ -57,6 +68,34 @@ public final class LocalMongo extends H2Backend {
     }
 
     @Override
+    protected MongoDatabase openOrCreateDatabase(String name) {
+        return new Database(name);
+    }
+
+    /** Opens each map with our types first: whoever opens it after that by its name alone gets it as it is. */
+    private final class Database extends H2Database {
+
+        private Database(String name) {
+            super(name, getMvStore(), getCursorRegistry());
+        }
+
+        @Override
+        protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
+            getMvStore().openMap("databases." + getFullCollectionNamespace(name),
+                    new MVMap.Builder<Object, Document>().valueType(Stored.DOCUMENT));
+            return super.openOrCreateCollection(name, options);
+        }
+
+        @Override
+        protected Index<Object> openOrCreateUniqueIndex(String collection, String name, List<IndexKey> keys,
+                boolean sparse) {
+            getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
+                    new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY));
+            return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
+        }
+    }
+
+    @Override
     public Document handleMessage(MongoMessage message) {
         if (!WRITES.contains(message.getDocument().keySet().iterator().next())) {
             return super.handleMessage(message);
@@ -78,12 +117,25 @@ public final class LocalMongo extends H2Backend {
         try {
             if (committed < mine) {
                 long all = written.get();
-                commit();
+                committing();
                 committed = all;
-                tidy();
             }
         } finally {
             whole.writeLock().unlock();
+        }
+    }
+
+    /**
+     * Commit, or end. After a failed commit, as on a full disk, H2's store is closed for good, and what it holds in
+     * memory is more than what is on disk: only a new process can go on, from the last commit.
+     */
+    private void committing() {
+        try {
+            commit();
+            tidy();
+        } catch (RuntimeException failed) {
+            System.err.println("cannot commit, so this ends: " + failed.getClass().getSimpleName());
+            Runtime.getRuntime().halt(UNMENDABLE);
         }
     }
 
@@ -94,6 +146,17 @@ public final class LocalMongo extends H2Backend {
             store.compact(FILL_PERCENT, TIDY_BYTES);
             tidied = System.nanoTime();
         }
+    }
+
+    /** A store that was written in another form would be misread. */
+    private static void requireForm(MVStore store, Path file) {
+        if (!store.getMapNames().isEmpty() && store.getStoreVersion() != Stored.FORM) {
+            System.err.println(file + " was written by another version of the local store (form "
+                    + store.getStoreVersion() + ", this one reads " + Stored.FORM + "): stop the stack, remove its home"
+                    + " and start again, or take that version");
+            System.exit(OTHER_FORM);
+        }
+        store.setStoreVersion(Stored.FORM);
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -109,6 +172,7 @@ public final class LocalMongo extends H2Backend {
                 .pageSplitSize(PAGE_BYTES)
                 .cacheSize(CACHE_MEGABYTES)
                 .open();
+        requireForm(store, file);
         store.setRetentionTime(0); // otherwise single inserts make the file grow by gigabytes
         MongoServer server = new MongoServer(new LocalMongo(store));
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdown));

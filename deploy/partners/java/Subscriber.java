@@ -101,6 +101,7 @@ public final class Subscriber {
         found.put("enable.auto.commit", "false");
         found.put("auto.offset.reset", "earliest");
         found.put("allow.auto.create.topics", "false");
+        found.put("session.timeout.ms", "10000"); // who was ended reads on in 10 s
         return found;
     }
 

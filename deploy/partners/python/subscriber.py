@@ -24,7 +24,7 @@ hpke = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 copies = folder / "copies"
 copies.mkdir(mode=0o700, exist_ok=True)
 reading = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "allow_auto_create_topics": False}
-reading["consumer_timeout_ms"] = 600_000
+reading |= {"consumer_timeout_ms": 600_000, "session_timeout_ms": 10_000}  # who was ended reads on in 10 s
 group = settings["group_prefix"] + "subscriber"
 producer = KafkaProducer(acks="all", enable_idempotence=True, **login)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from safeguarding.v1 import routing_pb2
+from safeguarding.v1 import procedure_pb2, routing_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
 from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
@@ -21,11 +21,17 @@ from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched
 from services.partner_routing.domain.closing import closing
+from services.partner_routing.domain.conferring import (
+    call_conference,
+    complete_decision,
+    record_conference,
+    record_stage,
+)
 from services.partner_routing.domain.counting import counted
 from services.partner_routing.domain.erasing import told_to_delete
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
-from services.partner_routing.domain.state import ALREADY_KNOWN, State, taken_up, with_routing, with_triage
+from services.partner_routing.domain.state import ALREADY_KNOWN, Leg, State, taken_up, with_routing, with_triage
 from services.partner_routing.domain.victims import Victim, update_clock, victims
 from services.shields import same
 
@@ -121,6 +127,16 @@ class RoutingDecider:
                 return _shield(state, body, given.actor)
             case routing_pb2.RecordVictimStepRequest():
                 return _record_step(state, given, body, context)
+            case procedure_pb2.RecordStageRequest():
+                return record_stage(state, given, body, context)
+            case procedure_pb2.CallConferenceRequest():
+                called, invited = call_conference(state, given, body, context)
+                return called + _by_rule(invited, context)
+            case procedure_pb2.RecordConferenceRequest():
+                held, passed = record_conference(state, given, body, context)
+                return held + _by_rule(passed, context)
+            case procedure_pb2.CompleteDecisionRequest():
+                return complete_decision(state, given, body)
             case routing_pb2.ReleasePartnerRequest():
                 ended = [leg for leg in open_legs(state) if leg.partner_id == body.partner_id]
                 return [fact for leg in ended for fact in _expired(state, leg.id, PARTNER_REMOVED, context)]
@@ -194,9 +210,14 @@ def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[Routing
                 RoutingFact(telling_overdue=overdue(audience=audience, clock=given.clock))  # type: ignore[arg-type]
                 for audience in untold
             ]
-        elif reached.leg_id and state.legs[reached.leg_id].state in UNANSWERED:
+        elif reached.leg_id and _unanswered(state.legs[reached.leg_id], reached.deadline):
             facts += _expired(state, reached.leg_id, given.clock, context)
     return facts
+
+
+def _unanswered(leg: Leg, deadline: Deadline) -> bool:
+    """True where it was the clock for the partner's answer."""
+    return leg.state in UNANSWERED and leg.offered.respond_by == deadline
 
 
 def _expired(state: State, leg_id: str, clock: str, context: Context) -> list[RoutingFact]:

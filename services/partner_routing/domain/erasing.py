@@ -17,7 +17,10 @@ def told_to_delete(state: State, erased: Erased) -> list[RoutingFact]:
     facts = []
     for leg in state.legs.values():
         given = given_groups(leg.offered)
-        narrative = FIELD_GROUP_NARRATIVE in given.get(0, ())
+        minutes = any(
+            leg.id in each.passed and each.passed[leg.id].given for each in state.procedures.conferences.values()
+        )
+        narrative = minutes or FIELD_GROUP_NARRATIVE in given.get(0, ())
         if narrative or given.get(erased.subject):
             told = ErasureTold(leg_id=leg.id, partner_id=leg.partner_id, subject=erased.subject, narrative=narrative)
             facts.append(RoutingFact(erasure_told=told))

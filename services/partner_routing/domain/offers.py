@@ -83,6 +83,10 @@ class AreaRules(Protocol):
         """True where the named clock runs from the referral, however late the step that it is for."""
         ...
 
+    def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
+        """The clocks that begin with a stage of a procedure, and those that end with it."""
+        ...
+
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """When the named clock, which stood still since `paused`, runs out, UTC."""
         ...

@@ -24,6 +24,7 @@ from services.known import NOTHING, Known
 from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
 from services.lifecycle import Leg as Stands
 from services.marks import Running
+from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, followed
 from services.partner_routing.domain.victims import Victim, with_step
 from services.shields import same
 
@@ -167,6 +168,7 @@ class State:
     """What was done for each victim, by the subject's number."""
     shielded: tuple[Shielded, ...] = ()
     """What the desk hid or showed again, in order."""
+    procedures: Procedures = NONE
     sequence: int = 0
 
     @property
@@ -198,6 +200,7 @@ class State:
         running = [clock for leg in self.legs.values() for clock in leg.clocks]
         if not self.asked.hidden:
             running += [clock for each in self.victims.values() if (clock := each.clock) is not None]
+            running += self.procedures.running
         untold = not (self.closed or self.asked.hidden or self.audiences <= self.told | self.overdue)
         if untold and self.tell_by is not None and self.tell_from is not None:
             running.append(Running(self.tell_by, self.tell_from, self.tell_reached))
@@ -321,6 +324,8 @@ def with_routing(state: State, fact: Any) -> State:
     body = getattr(fact, kind)
     at = fact.header.occurred_at.ToDatetime(UTC)
     match kind:
+        case _ if kind in FACTS or (kind == "clock_reached" and state.procedures.knows(body)):
+            return replace(state, procedures=followed(state.procedures, kind, body))
         case "offered":
             leg = Leg(body, at)
             return replace(state, legs={**state.legs, leg.id: leg})

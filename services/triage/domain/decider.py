@@ -98,6 +98,8 @@ class TriageDecider:
                 return replace(state, hidden=True)
             case "linked" | "link_confirmed" | "link_rejected":
                 return replace(state, links=with_fact(state.links, fact))
+            case "thrive_recorded":
+                return replace(state, thrive=(*state.thrive, fact))
             case "reopened":
                 reopened: triage_pb2.Reopened = fact.reopened
                 return replace(

@@ -44,6 +44,8 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
             return [TriageFact(reopened=reopened)]
         case triage_pb2.ConfirmLinkRequest() | triage_pb2.RejectLinkRequest():
             return [judge(state.links, body, _legal(state, given))]
+        case triage_pb2.RecordThriveRequest():
+            return [TriageFact(thrive_recorded=triage_pb2.ThriveRecorded(thrive=given.sealed))]
         case triage_pb2.EnterInErrorRequest():
             return [TriageFact(entered_in_error=triage_pb2.EnteredInError(note=given.sealed))]
         case _:

@@ -106,6 +106,8 @@ class State:
     """How often routing had closed it when it was last reopened."""
     links: Links = field(default_factory=dict)
     """Other referrals that seem to be about the same."""
+    thrive: tuple[triage_pb2.TriageFact, ...] = ()
+    """The records of THRIVE, oldest first."""
     sequence: int = 0
 
     @property

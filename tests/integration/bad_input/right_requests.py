@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from safeguarding.v1 import (
     access_pb2,
@@ -16,6 +17,7 @@ from safeguarding.v1 import (
     intake_pb2,
     parked_pb2,
     partner_pb2,
+    procedure_pb2,
     routing_pb2,
 )
 from safeguarding.v1 import triage_pb2 as triage
@@ -107,6 +109,13 @@ def told() -> partner_pb2.ToldReply:
     return partner_pb2.ToldReply(audience=partner_pb2.AUDIENCE_RAISER, not_told=partner_pb2.NOT_TOLD_REASON_UNREACHABLE)
 
 
+def decision() -> procedure_pb2.ConferenceDecision:
+    """What is to be done, by whom and by when."""
+    return procedure_pb2.ConferenceDecision(
+        action="visit_weekly", owner_leg_id=LEG, by=Timestamp(seconds=2_000_000_000)
+    )
+
+
 _OWN = {"idempotency_key": KEY, "referral_id": REFERRAL}
 _SEEN = {"idempotency_key": KEY, "referral_id": REFERRAL, "seen_sequence": 1}
 
@@ -182,6 +191,20 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
     "Triage/EnterInError": ("supervisor", triage.EnterInErrorRequest(command=desk(), note="another person")),
     "Triage/ConfirmLink": ("triage", triage.ConfirmLinkRequest(command=desk(), other_referral_id=OTHER)),
     "Triage/RejectLink": ("triage", triage.RejectLinkRequest(command=desk(), other_referral_id=OTHER)),
+    "Triage/RecordThrive": (
+        "triage",
+        triage.RecordThriveRequest(
+            command=desk(),
+            thrive=triage.Thrive(
+                threat="he waits outside",
+                harm="she is afraid",
+                risk="likely",
+                investigation="whose car it is",
+                vulnerability="she is alone",
+                engagement="by telephone",
+            ),
+        ),
+    ),
     "Triage/ListWork": ("triage", triage.ListWorkRequest(limit=10)),
     "Triage/GetAssessment": ("triage", triage.GetAssessmentRequest(referral_id=REFERRAL, reason="triage")),
     "Routing/ReadOutcome": ("officer", routing_pb2.ReadOutcomeRequest(referral_id=REFERRAL)),
@@ -223,6 +246,42 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
             safe_times="after six",
         ),
     ),
+    "Procedures/RecordStage": (
+        "triage",
+        procedure_pb2.RecordStageRequest(
+            **_OWN,
+            stage=procedure_pb2.STAGE_STRATEGY_DISCUSSION,
+            leg_id=LEG,
+            happened_at=Timestamp(seconds=1_900_000_000),
+        ),
+    ),
+    "Procedures/CallConference": (
+        "triage",
+        procedure_pb2.CallConferenceRequest(
+            **_OWN,
+            stage=procedure_pb2.STAGE_INITIAL_CONFERENCE,
+            at=Timestamp(seconds=2_000_000_000),
+            leg_ids=[LEG],
+            agenda=[procedure_pb2.AgendaItem(topic="safety_plan")],
+        ),
+    ),
+    "Procedures/RecordConference": (
+        "triage",
+        procedure_pb2.RecordConferenceRequest(
+            **_OWN,
+            conference_id=OTHER,
+            held_at=Timestamp(seconds=1_900_000_000),
+            attended_leg_ids=[LEG],
+            decisions=[decision()],
+            minutes="what was said",
+            leg_id=LEG,
+        ),
+    ),
+    "Procedures/CompleteDecision": (
+        "triage",
+        procedure_pb2.CompleteDecisionRequest(**_OWN, conference_id=OTHER, number=1),
+    ),
+    "Procedures/ReadConferences": ("triage", procedure_pb2.ReadConferencesRequest(referral_id=REFERRAL)),
     "Routing/Shield": (
         "protection",
         routing_pb2.ShieldRequest(

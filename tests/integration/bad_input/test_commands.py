@@ -8,7 +8,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 
-from safeguarding.v1 import common_pb2, concern_pb2, intake_pb2, partner_pb2, routing_pb2
+from safeguarding.v1 import common_pb2, concern_pb2, intake_pb2, partner_pb2, procedure_pb2, routing_pb2
 from safeguarding.v1.routing_pb2 import LegState
 from tests.integration.bad_input.right_requests import LEG, REFERRAL, concern
 from tests.integration.bad_input.support import ask, code_of, details, said
@@ -135,7 +135,8 @@ def test_a_foreign_and_an_absent_referral_cannot_be_told_apart(
 def test_a_foreign_and_an_absent_leg_cannot_be_told_apart(
     house: House, leg: routing_pb2.InboxItem, journey: Any
 ) -> None:
-    other = house.stub("PartnerInbox", house.who("partner", "police-response"))
+    police = house.who("partner", "police-response")
+    other, procedures = house.stub("PartnerInbox", police), house.stub("Procedures", police)
     tell = partner_pb2.ToldReply(audience=partner_pb2.AUDIENCE_RAISER)
 
     def requests(referral_id: str, leg_id: str) -> list[tuple[Any, Any]]:
@@ -146,6 +147,16 @@ def test_a_foreign_and_an_absent_leg_cannot_be_told_apart(
             idempotency_key=new_key(), referral_id=referral_id, leg_id=leg_id, note="a question"
         )
         made.append((other.AskRaiser, routing_pb2.AskRaiserRequest(command=question)))
+        own = {"idempotency_key": new_key(), "referral_id": referral_id}
+        stage = procedure_pb2.STAGE_STRATEGY_DISCUSSION
+        made += [
+            (procedures.RecordStage, procedure_pb2.RecordStageRequest(**own, stage=stage, leg_id=leg_id)),  # type: ignore[arg-type]
+            (
+                procedures.CompleteDecision,
+                procedure_pb2.CompleteDecisionRequest(**own, conference_id=LEG, number=1),
+            ),
+            (procedures.ReadConferences, procedure_pb2.ReadConferencesRequest(referral_id=referral_id)),
+        ]
         for note in ("", "a note"):
             command = routing_pb2.InboxCommand(
                 idempotency_key=new_key(), referral_id=referral_id, leg_id=leg_id, note=note

@@ -32,7 +32,7 @@ def a_raising() -> intake_pb2.RaiseConcernRequest:
 def test_every_rpc_has_a_right_request_here() -> None:
     declared = {
         f"{service.name}/{method.name}"
-        for name in ("intake", "triage", "routing", "insight", "equality", "audit", "parked")
+        for name in ("intake", "triage", "routing", "procedure", "insight", "equality", "audit", "parked")
         for service in descriptor_pool.Default()
         .FindFileByName(f"safeguarding/v1/{name}.proto")
         .services_by_name.values()

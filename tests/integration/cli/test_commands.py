@@ -177,6 +177,41 @@ def test_the_desk_lists_confirms_and_rejects_the_links_of_a_referral(referrals: 
     assert "rejected" in shown.out
 
 
+def test_a_case_conference_is_called_held_and_read_by_its_partner(referrals: Referrals, tmp_path: Path) -> None:
+    referral = raised(referrals)
+    farm = offered(referrals, referral)
+    offered(referrals, referral, "neighbourhood-policing")
+    minutes = tmp_path / "minutes.txt"
+    minutes.write_text("Canary Quillfeather was there")
+    at = ("--at", "2099-12-01T09:30")
+    kind = "professionals_meeting"
+
+    none = referrals.well("conference", "show", referral, "--as", "partner/farm-watch")
+    called = referrals.well("conference", "call", referral, kind, "--as", DESK, *at, "--about", "patrols")
+    id = called["conference_id"]
+    decision = ("--decision", f"warn_farms:2099-12-02T09:30:{farm}", "--file", str(minutes))
+    held = referrals.well("conference", "held", referral, id, "--as", DESK, "--came", farm, *decision)
+    again = referrals("conference", "held", referral, id, "--as", DESK, *decision)
+    seen = referrals.well("conference", "show", referral, "--as", "partner/farm-watch")
+    done = referrals("conference", "done", referral, id, "1", "--as", "partner/farm-watch")
+    shown = referrals("conference", "show", referral, "--as", DESK)
+    stage = referrals.well("stage", referral, "strategy_discussion", "--as", DESK)
+    journey = referrals("journey", referral, "--as", DESK)
+
+    assert none == {"conferences": []}
+    assert farm not in held["leg_ids"], "its agreement withholds what is written"
+    assert (again.status, again.failed and again.failed.code) == (4, "FAILED_PRECONDITION")
+    [conference] = seen["conferences"]
+    assert (conference["leg_ids"], conference["minutes"]) == ([farm], "")
+    assert [(each["action"], each["yours"]) for each in conference["decisions"]] == [("warn_farms", True)]
+    assert done.status == 0
+    assert "Canary Quillfeather was there" in shown.out
+    assert [each["clock"] for each in stage["started"]] == ["stage_initial_conference"]
+    for said in ("minutes_passed", "decision_done", "stage_initial_conference", "strategy_discussion", "patrols"):
+        assert said in journey.out
+    assert "Quillfeather" not in journey.out
+
+
 def test_tail_shows_facts_decoded_and_nothing_personal(referrals: Referrals) -> None:
     referral = raised(referrals)
     offered(referrals, referral)

@@ -1,5 +1,9 @@
-"""kill -9 of the store in the middle of writes leaves each document whole: with all its index entries, or absent."""
+"""kill -9 of the store in the middle of writes leaves each document whole: with all its index entries, or absent.
 
+And a store that cannot write ends by itself, and goes on from what it acknowledged once it is started again.
+"""
+
+import resource
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +13,7 @@ from pymongo import ASCENDING, MongoClient, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
+from services.cli.local import processes
 from services.cli.local.stack import Stack
 
 pytestmark = pytest.mark.integration
@@ -17,6 +22,7 @@ KILLS = 4
 WRITERS = 5
 WRITE_SECONDS = 2.0
 AT_ONCE = 20
+ENDS_SECONDS = 60.0
 Documents = Collection[dict[str, object]]
 
 
@@ -40,6 +46,25 @@ def test_a_kill_parts_no_document_from_its_index_entries_and_loses_no_acknowledg
     assert len(acknowledged) > KILLS * AT_ONCE, "the kills came in the middle of writes"
     assert parted == []
     assert lost == []
+
+
+def test_a_store_that_cannot_write_ends_and_is_started_again_with_all_that_it_acknowledged(stack: Stack) -> None:
+    """As on a full disk: its file may not grow. Only the process that runs now is held to that."""
+    acknowledged: dict[tuple[str, str], int] = {}
+    stack.wait_ready(["mongo"])
+    victim = stack.process("mongo")
+    assert victim is not None
+    size = (stack.home.data / "mongo" / "store.mv").stat().st_size
+    resource.prlimit(victim.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    _writer(stack, "full", "full", acknowledged, threading.Event())()  # until it is refused
+
+    assert not processes.wait_for_end([victim], ENDS_SECONDS), "a process that cannot commit must not stay"
+    stack.wait_ready(["mongo"])
+    with MongoClient[dict[str, object]](stack.mongo_url) as client:
+        held = {str(document["_id"]): document["revision"] for document in client.tests.full.find()}
+        client.tests.full.insert_one({"_id": "after", "revision": 0})
+    assert [name for (_, name), revision in acknowledged.items() if held.get(name) not in range(revision, 2)] == []
 
 
 def _parted(collection: Documents, held: dict[str, object]) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from safeguarding.v1 import audit_pb2, common_pb2, concern_pb2, intake_pb2, partner_pb2, routing_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from safeguarding.v1 import audit_pb2, common_pb2, concern_pb2, intake_pb2, partner_pb2, procedure_pb2, routing_pb2
 from safeguarding.v1 import triage_pb2 as triage
 from services.chassis.sealing import reply_info, seal_to
 from tests.integration.bad_input import right_requests as right
@@ -84,6 +87,9 @@ class Journey:
         """The desk asks a question."""
         desk = happens("triage has graded the referral", lambda: self._desk(self.referral_id))
         self.call("Triage", "RequestInformation", "triage", triage.RequestInformationRequest(command=desk))
+        desk = happens("the desk sees it", lambda: self._desk(self.referral_id))
+        thought = triage.RecordThriveRequest(command=desk, thrive=triage.Thrive(harm="x"))
+        self.call("Triage", "RecordThrive", "triage", thought)
 
     def desk_ends_others(self) -> None:
         """Referrals that wait for the desk: one judged graver with a reason, one ended with a note."""
@@ -134,6 +140,7 @@ class Journey:
         """By the inbox and by Kafka: taken on, done with a note, failed with a note, declined with a note."""
         leg_id = self.leg(INBOX_PARTNER)
         self.call("PartnerInbox", "Accept", INBOX_PARTNER, routing_pb2.AcceptRequest(command=self._said(leg_id)))
+        self.confer()
         self.ask_raiser(leg_id)
         complete = routing_pb2.CompleteRequest(command=self._said(leg_id), outcome=partner_pb2.OUTCOME_SUPPORTED)
         self.call("PartnerInbox", "Complete", INBOX_PARTNER, complete)
@@ -143,6 +150,32 @@ class Journey:
         self.reply(second, declined=partner_pb2.DeclinedReply(reason=partner_pb2.DECLINE_REASON_NO_CAPACITY))
         wanted = {"completed", "failed", "declined"}
         happens("the replies took effect", lambda: wanted <= {step.kind for step in self.steps(self.referral_id)})
+
+    def confer(self) -> None:
+        """A case conference with minutes, which go to each invited partner as far as its agreement allows."""
+        own = {"referral_id": self.referral_id}
+        later = Timestamp(seconds=int(time.time()) + 3600)
+        call = procedure_pb2.CallConferenceRequest(
+            idempotency_key=new_key(),
+            stage=procedure_pb2.STAGE_MARAC,
+            at=later,
+            agenda=[procedure_pb2.AgendaItem(topic="safety_plan")],
+            **own,
+        )
+        called = self._ask("Procedures", "CallConference", "triage", call)
+        held = procedure_pb2.RecordConferenceRequest(
+            idempotency_key=new_key(),
+            conference_id=called.conference_id,
+            decisions=[procedure_pb2.ConferenceDecision(action="visit_weekly", by=later)],
+            **own,  # type: ignore[arg-type]
+        )
+        self.call("Procedures", "RecordConference", "triage", held)
+        read = procedure_pb2.ReadConferencesRequest(**own)
+        [conference] = self._ask("Procedures", "ReadConferences", "triage", read).conferences
+        assert conference.minutes == held.minutes
+        [seen] = self._ask("Procedures", "ReadConferences", INBOX_PARTNER, read).conferences
+        assert len(called.leg_ids) > 1
+        assert len(seen.leg_ids) == 1, "a partner never reads who else was invited"
 
     def ask_raiser(self, leg_id: str) -> None:
         """A partner asks, its question reaches the raiser, and the answer is in the copy that it opens then."""
@@ -184,8 +217,9 @@ class Journey:
         own, reason = {"referral_id": self.referral_id}, {"referral_id": self.referral_id, "reason": "review"}
         concern = self._ask("Intake", "GetReferral", "officer", intake_pb2.GetReferralRequest(**own)).concern
         assert self._planter.word in concern.narrative.text
-        narratives = self._ask("Triage", "GetAssessment", "triage", triage.GetAssessmentRequest(**reason)).narratives
-        assert len(narratives) == 4
+        assessment = self._ask("Triage", "GetAssessment", "triage", triage.GetAssessmentRequest(**reason))
+        assert len(assessment.narratives) == 4
+        assert [self._planter.word in each.thrive.harm for each in assessment.thrive] == [True]
         self._ask("Routing", "ReadOutcome", "officer", routing_pb2.ReadOutcomeRequest(**own))
         self._ask("Audit", "Timeline", "auditor", audit_pb2.TimelineRequest(**reason))
         self._ask("Audit", "Search", "auditor", audit_pb2.SearchRequest(limit=1000, reason="review"))

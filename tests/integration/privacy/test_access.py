@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from safeguarding.v1 import audit_pb2, intake_pb2, routing_pb2
+from safeguarding.v1 import audit_pb2, intake_pb2, procedure_pb2, routing_pb2
 from safeguarding.v1 import triage_pb2 as triage
 from safeguarding.v1.access_pb2 import AccessFact
 from safeguarding.v1.common_pb2 import LAWFUL_BASIS_SAFEGUARDING
@@ -71,6 +71,10 @@ def looks(house: House, people: dict[str, Who], referral: str, leg: str) -> dict
         "Insight/GetOwnService": (house.who("partner", "safe-harbour"), right.RIGHT["Insight/GetOwnService"][1]),
         "Equality/GetEqualityFigure": (people["protection"], right.RIGHT["Equality/GetEqualityFigure"][1]),
         "Routing/PreviewDisclosure": (people["protection"], preview(referral)),
+        "Procedures/ReadConferences": (
+            people["protection"],
+            procedure_pb2.ReadConferencesRequest(referral_id=referral),
+        ),
         "Routing/GetJourney": (people["protection"], routing_pb2.GetJourneyRequest(referral_id=referral)),
         "PartnerInbox/List": (house.who("partner", "safe-harbour"), routing_pb2.ListRequest(limit=10)),
         "PartnerInbox/OpenCopy": (

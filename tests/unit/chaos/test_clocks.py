@@ -28,7 +28,7 @@ def test_the_library_is_found_where_debian_puts_it(tmp_path: Path) -> None:
 def test_a_clock_is_set_for_one_service_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clocks, "library", lambda: Path("libfaketime"))
     some = Clocks(tmp_path / "clocks")
-    files = {name: Path(some.environment(name)["FAKETIME_TIMESTAMP_FILE"]) for name in ("triage", "intake", "audit")}
+    files = {name: Path(some.environment(name)[clocks.CLOCK]) for name in ("triage", "intake", "audit")}
 
     some.set("triage", DAY)
     some.set("audit", -DAY)

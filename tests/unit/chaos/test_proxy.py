@@ -49,7 +49,7 @@ def proxies() -> Iterator[Proxies]:
 
 @pytest.fixture
 def caller(proxies: Proxies, echo: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", proxies.add("link", echo)), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", proxies.add("link", echo)), timeout=60) as connection:
         yield connection
 
 
@@ -71,7 +71,7 @@ def test_nothing_passes_a_link_that_is_cut_until_it_is_healed(proxies: Proxies, 
 
     proxies.heal("link")
 
-    caller.settimeout(5)
+    caller.settimeout(60)
     assert caller.recv(4_096) == b"held back"
 
 
@@ -84,7 +84,7 @@ def test_a_reset_ends_every_connection_and_new_ones_are_taken(
 
     with pytest.raises(ConnectionResetError):
         caller.recv(1)
-    with socket.create_connection(("127.0.0.1", proxies.links["link"].port), timeout=5) as again:
+    with socket.create_connection(("127.0.0.1", proxies.links["link"].port), timeout=60) as again:
         assert said(again, b"again") == b"again"
 
 
@@ -103,6 +103,6 @@ def test_a_port_behind_which_nobody_listens_is_refused(proxies: Proxies) -> None
     link = proxies.add("to nobody", nobody)
     with (
         pytest.raises(ConnectionResetError),  # it may come before the connection is told to be there
-        socket.create_connection(("127.0.0.1", link), timeout=5) as connection,
+        socket.create_connection(("127.0.0.1", link), timeout=60) as connection,
     ):
         connection.recv(1)

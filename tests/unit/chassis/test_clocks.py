@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from services.chassis.areafile import FileRefused
 from services.chassis.clocks import LONDON, Calendar, ClockRule, Unit, deadline, load_calendar, load_clocks, resumed
+from services.chassis.language import STAGES
 
 AREA = Path(__file__).parents[3] / "deploy" / "areas" / "avon-and-somerset"
 CALENDAR = load_calendar(AREA)
@@ -83,6 +85,45 @@ def test_a_school_day_is_the_next_time_school_opens(start: str, opens: str) -> N
     assert end(1, Unit.SCHOOL_DAYS, london(start)) == london(opens)
 
 
+@pytest.mark.parametrize(
+    ("start", "months", "ends"),
+    [
+        ("2026-11-20T10:00", 3, "2027-02-21T00:00"),
+        ("2026-11-30T10:00", 3, "2027-03-01T00:00"),  # February has no 30th
+        ("2027-11-30T10:00", 3, "2028-03-01T00:00"),  # nor in a leap year: the 29th is its last day
+        ("2028-02-29T10:00", 12, "2029-03-01T00:00"),
+        ("2026-12-31T23:30", 6, "2027-07-01T00:00"),  # into summer time
+        ("2026-08-31T00:00", 6, "2027-03-01T00:00"),
+    ],
+)
+def test_months_end_with_the_day_of_the_same_number_or_the_month_s_last(start: str, months: int, ends: str) -> None:
+    assert end(months, Unit.MONTHS, london(start)) == london(ends)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [({"after": ["strategy_discussion"]}, "until"), ({"until": ["plan_ended"]}, "after")],
+    ids=["nothing ends it", "nothing begins it"],
+)
+def test_what_a_stage_begins_a_stage_must_end(wrong: dict[str, list[str]], field: str) -> None:
+    with pytest.raises(ValidationError, match="nothing") as refused:
+        ClockRule(name="a", amount=1, unit=Unit.HOURS, words="w", source="s", confirmed=True, **wrong)  # type: ignore[arg-type]
+
+    [found] = refused.value.errors()
+    assert found["ctx"]["error"].at == (field,)
+
+
+def test_the_stages_of_child_protection_follow_each_other() -> None:
+    clocks = load_clocks(AREA)
+
+    assert clocks.after(STAGES.number("strategy_discussion")) == ["stage_initial_conference"]
+    assert "stage_initial_conference" in clocks.until(STAGES.number("initial_conference"))
+    assert clocks.after(STAGES.number("plan_ended")) == []
+    assert {"stage_core_group", "stage_first_review_conference", "stage_review_conference"} <= set(
+        clocks.until(STAGES.number("plan_ended"))
+    )
+
+
 def test_beyond_what_calendars_know_a_deadline_is_early_and_never_late() -> None:
     assert date(2028, 12, 31) <= CALENDAR.bank_holidays_until
     last = CALENDAR.bank_holidays_until.year + 1
@@ -124,6 +165,12 @@ def slowly(rule: ClockRule, start: datetime) -> datetime:
             if not left:
                 return opens
             opens = datetime.combine(opens.date() + timedelta(days=1), CALENDAR.school_opens, tzinfo=LONDON)
+    if rule.unit is Unit.MONTHS:
+        wanted = day.day
+        while left or not (day.day == wanted or (day + timedelta(days=1)).day == 1):
+            day += timedelta(days=1)
+            left -= day.day == 1
+        return datetime.combine(day + timedelta(days=1), time(), tzinfo=LONDON)
     while left:
         day += timedelta(days=1)
         left -= day.isoweekday() <= 5 and day not in CALENDAR.bank_holidays
@@ -219,8 +266,10 @@ def test_the_areas_own_clocks_say_what_they_promise() -> None:
     [
         ("clocks.toml", 'name = "tell"', 'name = "told"', "the clock tell is missing"),
         ("clocks.toml", 'name = "tell"', 'name = "answer"', "answer is stated twice"),
+        ("clocks.toml", 'after = ["strategy_discussion"]\n', "", "nothing begins it"),
+        ("clocks.toml", 'after = ["channel_exit"]\nuntil = ["channel_last_review"]', 'after = ["tea"]', "no such word"),
         ("clocks.toml", 'unit = "school_days"', 'unit = "fortnights"', "'fortnights' is no unit"),
-        ("clocks.toml", "amount = 672", "amount = 0", "greater than or equal to 1"),
+        ("clocks.toml", "amount = 2688", "amount = 0", "greater than or equal to 1"),
         ("school_terms.toml", "opens = 08:30:00", 'opens = "half past eight"', "'opens'"),
         ("school_terms.toml", "last = 2025-12-19", "last = 2024-12-19", "it ends before it begins"),
         ("school_terms.toml", "first = 2026-01-05", "first = 2025-12-01", "before autumn 2025 has ended"),

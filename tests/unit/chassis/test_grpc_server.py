@@ -44,7 +44,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Generator[Rig, None, None]:
 
 def failure(call: Any, request: Any) -> Any:
     with pytest.raises(grpc.RpcError) as caught:
-        call(request, timeout=10)
+        call(request, timeout=60)
     return caught.value
 
 
@@ -130,7 +130,7 @@ def test_outside_local_there_is_no_reflection(tmp_path: Path) -> None:
             stub: Any = reflection_pb2_grpc.ServerReflectionStub(opened)
             ask = reflection_pb2.ServerReflectionRequest(list_services="")
             with pytest.raises(grpc.RpcError) as caught:
-                next(stub.ServerReflectionInfo(iter([ask]), timeout=10))
+                next(stub.ServerReflectionInfo(iter([ask]), timeout=60))
     finally:
         server.stop(grace=0).wait(5)
     error: Any = caught.value

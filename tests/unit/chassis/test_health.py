@@ -34,7 +34,7 @@ def server(served: Health) -> Generator[HttpServer, None, None]:
 
 
 def get(server: HttpServer, path: str) -> tuple[int, str]:
-    connection = HTTPConnection(LOOPBACK, server.port, timeout=5)
+    connection = HTTPConnection(LOOPBACK, server.port, timeout=60)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

@@ -98,7 +98,7 @@ def test_a_call_carries_the_callers_trace_to_the_handler(tmp_path: Path, spans: 
         rig.handler.answers = answer
         stub = rig.officer()
         with tracing.span("client", PARENT):
-            stub.GetReferral(intake.GetReferralRequest(referral_id=REFERRAL), timeout=10)
+            stub.GetReferral(intake.GetReferralRequest(referral_id=REFERRAL), timeout=60)
 
     client, server = sorted(read(spans), key=lambda span: str(span["name"]), reverse=True)
     assert (client["name"], server["name"]) == ("client", "Intake/GetReferral")

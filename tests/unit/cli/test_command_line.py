@@ -41,6 +41,8 @@ NEEDS_A_STACK = [
     ("desk", "list", "--as", "triage/t-1"),
     ("link", "list", REFERRAL, "--as", "triage/t-1"),
     ("link", "confirm", REFERRAL, REFERRAL, "--as", "triage/t-1"),
+    ("stage", REFERRAL, "strategy_discussion", "--as", "triage/t-1"),
+    ("conference", "show", REFERRAL, "--as", "triage/t-1"),
     ("inbox", "farm-watch"),
     ("reply", "farm-watch", REFERRAL, REFERRAL, "accept"),
     ("partner", "add", "--all-planned"),
@@ -71,6 +73,9 @@ USAGE = [
     ("inbox", "farm-watch", REFERRAL),
     ("link", "reject", REFERRAL, "--as", "triage/t-1"),
     ("desk", "route", REFERRAL, "--as", "triage/t-1", "--leg", "housing"),
+    ("stage", REFERRAL, "strategy_discussion", "--as", "triage/t-1", "--when", "yesterday"),
+    ("conference", "call", REFERRAL, "marac", "--as", "triage/t-1", "--about", "safety_plan"),
+    ("conference", "held", REFERRAL, REFERRAL, "--as", "triage/t-1", "--decision", "visit", "--file", "pyproject.toml"),
     ("person", "add", "partner", "x", "--kind", "x", "--name", "x"),
     ("person", "add", "officer", "Not An Id", "--kind", "x", "--name", "x"),
 ]

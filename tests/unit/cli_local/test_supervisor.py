@@ -59,10 +59,10 @@ class Supervised:
     def end(self) -> None:
         if self.process:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
@@ -134,7 +134,7 @@ def test_what_ignores_the_polite_signal_is_killed(supervised: Supervised) -> Non
 
     processes.end([processes.running(stubborn.pid)], grace=0.2)
 
-    assert stubborn.wait(5) == -signal.SIGKILL
+    assert stubborn.wait(60) == -signal.SIGKILL
     stubborn.stdout.close()
 
 

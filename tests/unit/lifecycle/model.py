@@ -76,7 +76,7 @@ class Model:
         where = self.where
         if where == "entered_in_error":
             return set()
-        links = {"ConfirmLink", "RejectLink"}
+        links = {"ConfirmLink", "RejectLink", "RecordThrive"}
         if where in ("closed", "no_further_action"):
             return {"EnterInError", "Reopen", *links}
         found = {"EnterInError", "OverrideGrade", "Route", *links}

@@ -121,6 +121,9 @@ class Lives(RuleBasedStateMachine):
         if self.command(command, body, barred=self.model.link == said):
             self.model.link = said
 
+    def think(self, chance: random.Random) -> None:
+        self.command("RecordThrive", triage_pb2.RecordThriveRequest(thrive=triage_pb2.Thrive(harm="x")))
+
     def supervise(self, chance: random.Random) -> None:
         if chance.random() < 0.05:
             if self.command("EnterInError", triage_pb2.EnterInErrorRequest(note="x")):
@@ -188,8 +191,18 @@ class Lives(RuleBasedStateMachine):
 
     @rule(chance=st.randoms(use_true_random=True))
     def live(self, chance: random.Random) -> None:
-        acts = [self.decide, self.route, self.judge, self.supervise, self.supply, self.read, self.answer, self.recall]
-        [act] = chance.choices([*acts, self.wait], weights=[3, 3, 1, 2, 2, 4, 20, 1, 3])
+        acts = [
+            self.decide,
+            self.route,
+            self.judge,
+            self.think,
+            self.supervise,
+            self.supply,
+            self.read,
+            self.answer,
+            self.recall,
+        ]
+        [act] = chance.choices([*acts, self.wait], weights=[3, 3, 1, 1, 2, 2, 4, 20, 1, 3])
         act(chance)
         self.deliver(chance)
 
@@ -271,7 +284,7 @@ def test_random_lives_never_leave_the_model() -> None:
         settings=settings(
             max_examples=LIVES,
             stateful_step_count=STEPS_OF_A_LIFE,
-            deadline=None,
+            derandomize="LIFECYCLE_STEPS" not in os.environ,  # each night other lives
             suppress_health_check=list(HealthCheck),
         ),
     )

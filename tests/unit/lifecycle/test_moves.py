@@ -95,6 +95,7 @@ REFERRAL_ACTS: dict[str, Act] = {
     "Route": say(desk_leg(), DESK),
     "ConfirmLink": say(triage_pb2.ConfirmLinkRequest(other_referral_id=LINK.other_referral_id), DESK),
     "RejectLink": say(triage_pb2.RejectLinkRequest(other_referral_id=LINK.other_referral_id), DESK),
+    "RecordThrive": say(triage_pb2.RecordThriveRequest(), DESK, sealed(FIELD_GROUP_NARRATIVE)),
     "Reopen": say(triage_pb2.ReopenRequest(note="again"), SUPERVISOR, sealed(FIELD_GROUP_NARRATIVE)),
     "EnterInError": say(triage_pb2.EnterInErrorRequest(note="not her"), SUPERVISOR, sealed(FIELD_GROUP_NARRATIVE)),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -91,6 +91,12 @@ class Area:
     def from_raising(self, clock: str) -> bool:
         """Only the clock of that name."""
         return clock == "from_raising"
+
+    def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
+        """After a strategy discussion (1) comes the conference (2); a plan's end (5) ends what waits."""
+        starts = {1: ["conference"], 2: ["core_group", "plan_review"]}
+        ends = {2: ["conference"], 3: ["core_group"], 5: ["conference", "core_group", "plan_review"]}
+        return starts.get(stage, []), ends.get(stage, [])
 
     def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
         """As much later as it stood still."""

@@ -109,7 +109,7 @@ def test_a_supervisor_reopens_what_was_closed_and_the_desk_may_ask_anew() -> Non
     with pytest.raises(Refused) as refused:
         life.say(REOPEN, DESK, NOTE)
     assert refused.value.why is Why.ILLEGAL
-    assert refused.value.legal == ()
+    assert refused.value.legal == ("RecordThrive",)
 
     [fact] = life.say(REOPEN, SUPERVISOR, NOTE)
 

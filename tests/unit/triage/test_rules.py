@@ -135,6 +135,19 @@ def test_a_third_complaint_reaches_the_case_review() -> None:
     assert services(third) - services(second) == {c.SERVICE_KIND_COMMUNITY_SAFETY}
 
 
+def test_three_of_the_five_signs_of_vulnerability_that_an_officer_sees_bring_a_second_look() -> None:
+    two = Signs(vulnerable_appearance=True, vulnerable_environment=True)
+    three = Signs(vulnerable_appearance=True, vulnerable_communication=True, vulnerable_danger=True)
+
+    assert "vulnerable_adult" not in ids(assess(c.CONCERN_KIND_HATE_CRIME, signs=two))
+    found = assess(c.CONCERN_KIND_HATE_CRIME, signs=three)
+    assert found.grade == c.GRADE_AMBER
+    assert c.SERVICE_KIND_POLICE_SAFEGUARDING in services(found)
+    assert "vulnerable_adult" not in ids(assess(c.CONCERN_KIND_HATE_CRIME, signs=three, role=ROLE_PUBLIC))
+    child = assess(c.CONCERN_KIND_HATE_CRIME, signs=three, roles=(c.SUBJECT_ROLE_CHILD,))
+    assert c.SERVICE_KIND_CHILDRENS_SOCIAL_CARE in services(child)
+
+
 def test_another_grade_changes_the_clocks_of_legs_that_have_none_of_their_own() -> None:
     assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(child_lives_here=True))
 

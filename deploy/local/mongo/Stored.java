@@ -1,0 +1,147 @@
+/** How documents and index keys lie in the store: as BSON, and compared by value. As shipped both are Java objects,
+ * serialised to be written and, for every step of a search in an index, to be compared: most of the server's time. */
+
+import de.bwaldvogel.mongo.backend.KeyValue;
+import de.bwaldvogel.mongo.backend.Missing;
+import de.bwaldvogel.mongo.backend.ValueComparator;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
+import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import org.h2.mvstore.WriteBuffer;
+import org.h2.mvstore.type.BasicDataType;
+import org.h2.mvstore.type.DataType;
+import org.h2.mvstore.type.ObjectDataType;
+
+final class Stored {
+
+    /** To be raised with every change of what is written here; a store of another form is refused. */
+    static final int FORM = 1;
+
+    static final DataType<Document> DOCUMENT = new Documents();
+    static final DataType<KeyValue> KEY = new Keys();
+
+    private static final int OBJECT_BYTES = 32;
+
+    private Stored() {}
+
+    private static final class Documents extends BasicDataType<Document> {
+
+        @Override
+        public Document[] createStorage(int size) {
+            return new Document[size];
+        }
+
+        @Override
+        public int getMemory(Document document) {
+            return bytesOf(document);
+        }
+
+        @Override
+        public void write(WriteBuffer out, Document document) {
+            ByteBuf bson = Unpooled.buffer();
+            BsonEncoder.encodeDocument(document, bson);
+            out.put(bson.array(), 0, bson.readableBytes());
+        }
+
+        @Override
+        public Document read(ByteBuffer in) {
+            int start = in.position();
+            int length = Integer.reverseBytes(in.duplicate().order(ByteOrder.BIG_ENDIAN).getInt());
+            in.position(start + length);
+            return BsonDecoder.decodeBson(Unpooled.wrappedBuffer(in.slice(start, length)));
+        }
+    }
+
+    /** Keys of texts, numbers and nulls as BSON; whatever else a key may be, as shipped. */
+    private static final class Keys extends BasicDataType<KeyValue> {
+
+        private static final byte BSON = 0;
+        private static final byte OBJECT = 1;
+        private static final Comparator<Object> BY_VALUE = ValueComparator.ascWithoutListHandling();
+        private static final ObjectDataType ANY = new ObjectDataType();
+
+        @Override
+        public KeyValue[] createStorage(int size) {
+            return new KeyValue[size];
+        }
+
+        @Override
+        public int compare(KeyValue one, KeyValue other) {
+            int shared = Math.min(one.size(), other.size());
+            for (int place = 0; place < shared; place++) {
+                int order = compareValues(one.get(place), other.get(place));
+                if (order != 0) {
+                    return order;
+                }
+            }
+            return Integer.compare(one.size(), other.size());
+        }
+
+        private static int compareValues(Object one, Object other) {
+            if (one instanceof String && other instanceof String) {
+                return ((String) one).compareTo((String) other);
+            }
+            // To ValueComparator a value that is not there is a null; as shipped they are two keys.
+            int there = Boolean.compare(one instanceof Missing, other instanceof Missing);
+            return there != 0 ? there : BY_VALUE.compare(one, other);
+        }
+
+        @Override
+        public int getMemory(KeyValue key) {
+            int bytes = OBJECT_BYTES;
+            for (Object value : key) {
+                bytes += bytesOf(value);
+            }
+            return bytes;
+        }
+
+        @Override
+        public void write(WriteBuffer out, KeyValue key) {
+            List<Object> values = new ArrayList<>();
+            for (Object value : key) {
+                if (!(value == null || value instanceof String || value instanceof Number || value instanceof Boolean)) {
+                    ANY.write(out.put(OBJECT), key);
+                    return;
+                }
+                values.add(value);
+            }
+            DOCUMENT.write(out.put(BSON), new Document("", values));
+        }
+
+        @Override
+        public KeyValue read(ByteBuffer in) {
+            if (in.get() == OBJECT) {
+                return (KeyValue) ANY.read(in);
+            }
+            return new KeyValue((Collection<?>) DOCUMENT.read(in).get(""));
+        }
+    }
+
+    /** About how much memory a value takes: by it the store splits its pages and fills its cache. */
+    private static int bytesOf(Object value) {
+        int bytes = OBJECT_BYTES;
+        if (value instanceof String) {
+            bytes += ((String) value).length();
+        } else if (value instanceof byte[]) {
+            bytes += ((byte[]) value).length;
+        } else if (value instanceof Map) {
+            for (Map.Entry<?, ?> field : ((Map<?, ?>) value).entrySet()) {
+                bytes += bytesOf(field.getKey()) + bytesOf(field.getValue());
+            }
+        } else if (value instanceof Collection) {
+            for (Object item : (Collection<?>) value) {
+                bytes += bytesOf(item);
+            }
+        }
+        return bytes;
+    }
+}

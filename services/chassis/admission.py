@@ -1,0 +1,93 @@
+"""How many calls may be under way at once, so that who is let in is answered soon and who is not hears when to return.
+
+A call that waits behind a hundred others is answered late, and so are all that come after it: once more comes than can
+be done, only what is refused at once keeps the rest quick. Who sends most is refused first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from services.chassis import logs
+from services.chassis.engine.away import Busy
+
+MOST: Final = 96
+"""Calls under way, however quickly they are answered; for a moment, when many come at once; and with those of whoever
+has less under way than their share, whom another's flood must not keep out."""
+MOST_URGENT: Final = 120
+"""The same with what cannot wait, which is let in where all else is refused."""
+LEAST: Final = 64
+"""As many are always let in: a machine that has just started has answered none yet."""
+WAIT_SECONDS: Final = 0.25
+"""How long a call may wait behind those before it: room is what was answered in such a time."""
+MOMENT_SECONDS: Final = 1.0
+"""How long many may be under way before they are more than can be done, and not only many at once."""
+SOONEST_RETURN, LATEST_RETURN = 0.1, 5.0
+WINDOW_SECONDS = 1.0
+FORGET = 0.9
+"""What is left of a rate, window by window, where less is asked for."""
+
+log = logs.get(__name__)
+
+
+class Admission:
+    """Room for calls. Thread-safe; `monotonic` is the clock, in seconds."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._under_way = 0
+        self._by_sender: Counter[str] = Counter()
+        self._rate = 0.0
+        self._answered = self._refused = 0
+        self._window_ends = self._calm_at = monotonic()
+
+    @contextmanager
+    def entered(self, sender: str, *, urgent: bool) -> Iterator[None]:
+        """Be under way as long as the block lasts. Raises Busy, with a time to return, where there is no room."""
+        with self._lock:
+            now = self._monotonic()
+            self._look(now)
+            room, own = self._room(now), self._by_sender[sender]
+            share = room / (len(self._by_sender) + (not own))
+            if self._under_way >= (MOST_URGENT if urgent else MOST if own < share else room):
+                self._refused += 1
+                raise Busy(self._return_after())
+            self._under_way += 1
+            self._by_sender[sender] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way -= 1
+                self._by_sender[sender] -= 1
+                if not self._by_sender[sender]:
+                    del self._by_sender[sender]
+                self._answered += 1
+
+    def _room(self, now: float) -> float:
+        room = min(max(self._rate * WAIT_SECONDS, LEAST), MOST)
+        if self._under_way < room / 2:
+            self._calm_at = now
+        return MOST if now - self._calm_at < MOMENT_SECONDS else room
+
+    def _return_after(self) -> float:
+        """Until as many as are under way have been answered."""
+        seconds = self._under_way / self._rate if self._rate else 1.0
+        return min(max(seconds, SOONEST_RETURN), LATEST_RETURN)
+
+    def _look(self, now: float) -> None:
+        """At the end of each window: how quickly calls were answered, and how many were refused."""
+        if now < self._window_ends:
+            return
+        seconds = WINDOW_SECONDS + now - self._window_ends
+        self._rate = max(self._answered / seconds, self._rate * FORGET)
+        if self._refused:
+            log.warning("calls_refused_busy", count=self._refused, under_way=self._under_way, answered=self._answered)
+        self._answered = self._refused = 0
+        self._window_ends = now + WINDOW_SECONDS

@@ -1,0 +1,131 @@
+"""What lies in the local store's file: every kind of value comes back, and a file of another form is refused."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import Int64, ObjectId
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
+from pymongo import ASCENDING, MongoClient
+from pymongo.errors import DuplicateKeyError
+
+from services.cli.local import jars
+
+pytestmark = pytest.mark.integration
+
+OTHER_FORM = 78
+AN_EARLIER_ONE = """
+import org.h2.mvstore.MVStore;
+public final class Earlier {
+    public static void main(String[] arguments) {
+        try (MVStore store = new MVStore.Builder().fileName(arguments[0]).open()) {
+            store.openMap("databases.intake.referrals").put("one", "in another form");
+            store.commit();
+        }
+    }
+}
+"""
+Options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _jars() -> None:
+    jars.fetch("mongo")
+
+
+def java(*words: str) -> list[str]:
+    return [
+        "java",
+        "-XX:+UseSerialGC",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-cp",
+        jars.classpath("mongo"),
+        *words,
+    ]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def served(file: Path) -> Iterator[Any]:
+    """A collection of a store on this file, which is killed at the end."""
+    port = free_port()
+    with subprocess.Popen(java("LocalMongo", str(file), str(port)), stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            assert "listening" in process.stderr.readline()
+            with MongoClient[dict[str, Any]](f"mongodb://127.0.0.1:{port}") as client:
+                yield client.get_database("tests", Options).things
+        finally:
+            process.kill()
+
+
+def test_every_kind_of_value_comes_back_after_a_kill(tmp_path: Path) -> None:
+    document = {
+        "_id": "naïve ключ 🔑",
+        "none": None,
+        "yes": True,
+        "small": 7,
+        "large": Int64(2**40),
+        "real": 0.25,
+        "text": "",
+        "bytes": bytes(range(256)),
+        "when": datetime(2026, 3, 29, 1, 30, 0, 123000, tzinfo=UTC),
+        "uuid": uuid.uuid4(),
+        "object": ObjectId(),
+        "nested": {"list": [1, "two", None, {"three": [b"3"]}], "empty": {}, "none": []},
+    }
+    with served(tmp_path / "store.mv") as things:
+        things.create_index([("_id", ASCENDING), ("revision", ASCENDING)], unique=True)
+        things.insert_many([document, *({"_id": f"{number}", "revision": number} for number in range(500))])
+
+    with served(tmp_path / "store.mv") as things:
+        assert things.find_one({"_id": document["_id"]}) == document
+        assert list(things.find_one({"_id": document["_id"]})) == list(document), "in the order of its fields"
+        assert things.find_one({"_id": "77", "revision": 77}) == {"_id": "77", "revision": 77}
+        assert things.find_one({"_id": "77", "revision": 78}) is None
+        with pytest.raises(DuplicateKeyError):
+            things.insert_one({"_id": "77", "revision": 9})
+
+
+def test_an_index_tells_kinds_of_keys_apart(tmp_path: Path) -> None:
+    keys = ["1", 1, 2.5, True, None, b"1", {"a": 1}, ObjectId(), datetime(2026, 1, 1, tzinfo=UTC)]
+    with served(tmp_path / "store.mv") as things:
+        things.create_index([("key", ASCENDING)], unique=True)
+        things.insert_many([{"_id": place, "key": key} for place, key in enumerate(keys)])
+
+    with served(tmp_path / "store.mv") as things:
+        for place, key in enumerate(keys):
+            assert [found["_id"] for found in things.find({"key": key})] == [place]
+            with pytest.raises(DuplicateKeyError):
+                things.insert_one({"_id": 100 + place, "key": key})
+        with pytest.raises(DuplicateKeyError):
+            things.insert_one({"_id": 99, "key": 1.0})
+
+
+def test_a_file_of_another_form_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    file, source = tmp_path / "store.mv", tmp_path / "Earlier.java"
+    source.write_text(AN_EARLIER_ONE)
+    subprocess.run(java(str(source), str(file)), check=True, timeout=60)
+
+    ended = subprocess.run(
+        java("LocalMongo", str(file), str(free_port())), capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == OTHER_FORM
+    assert str(file) in ended.stderr
+    assert "form 0, this one reads 1" in ended.stderr

@@ -1,0 +1,55 @@
+"""Row 10: a service's state made again from its topics, beside a bare drain of the same topics."""
+
+from __future__ import annotations
+
+from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+
+from services.triage.domain import TRIAGE
+from tests.performance.ground import Ground, Loaded
+from tests.performance.log_rows import measured
+from tests.performance.result import Claim, Contest, Sample
+from tests.performance.triaging import decided
+from tests.performance.work import raised_facts
+
+DATABASE = "rebuild_bench"
+WHY = (
+    "the drain takes 11 to 15 µs a record. The rebuild's own work takes some 55 more: parsing and field rules 9,"
+    " spooling on disk and looking for forks and gaps 9, folding the facts to the state and its view 18, writing the"
+    " documents and what a process does once (logins, parked records) the rest."
+)
+
+
+def beside_drain(ground: Ground, referrals: int) -> Contest:
+    """Row 10."""
+    upstream, own = ground.topics(["bench.rebuild.intake", "bench.rebuild.triage"])
+    raised = list(raised_facts(referrals))
+    said = [Loaded(one.key, fact.SerializeToString(deterministic=True)) for one in raised for fact in decided(one)]
+    ground.load(upstream, raised)
+    ground.load(own, said)
+    _committed(ground, upstream)
+
+    def arm(kind: str) -> Sample:
+        ground.store.drop_database(DATABASE)
+        told = {"kind": kind, "upstream": upstream, "own": own, "database": DATABASE, "referrals": referrals}
+        return measured("rebuild", {**ground.settings, **told})
+
+    return Contest(
+        "rebuild",
+        f"triage's {referrals:,} referrals from {len(raised) + len(said):,} facts of two topics, stored and checked;"
+        " the drain parses nothing and keeps nothing",
+        {"rebuild": lambda: arm("rebuild"), "bare drain": lambda: arm("drain")},
+        [
+            Claim("10", "rebuild to a bare drain, by CPU-second", "rebuild", "bare drain", 0.3, reached=0.2, why=WHY),
+            Claim("10.clock", "rebuild to a bare drain, by the clock", "rebuild", "bare drain", 0, "per_second"),
+        ],
+    )
+
+
+def _committed(ground: Ground, topic: str) -> None:
+    """As if triage had read all of it: an upstream topic is read up to there."""
+    consumer = KafkaConsumer(**ground.login, group_id=TRIAGE, enable_auto_commit=False)
+    try:
+        ends = ground.ends([topic])
+        consumer.commit({TopicPartition(*place): OffsetAndMetadata(end, "", -1) for place, end in ends.items()})
+    finally:
+        consumer.close(autocommit=False)
