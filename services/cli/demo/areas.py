@@ -8,11 +8,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
 from safeguarding.v1.concern_pb2 import Concern
 from safeguarding.v1.insight_pb2 import Figure
 from safeguarding.v1.partner_pb2 import Offer
 from services.chassis.language import NEEDS
-from services.cli.demo.asked import Asked, column, row, said
+from services.cli.demo.asked import Asked, column, said
 from services.cli.demo.play import Course
 from services.cli.scenario import Answer
 from tests.e2e.checker import Observations
@@ -28,6 +29,8 @@ PLAN = {
 """As the plan names them."""
 CASE_REVIEW = 4
 """Complaints in half a year, as the scenario has them, from which the council reviews the case."""
+TELL_VICTIMS = (ROLE_TRIAGE, ROLE_PARTNER)
+"""The desk, or the partner that leads; raisers read for themselves."""
 Figures = dict[str, int | str]
 
 
@@ -149,11 +152,11 @@ def _reoffending(part: Part) -> Figures:
 
 
 def _victims(part: Part) -> Figures:
-    telling = part.asked.figures.get(Figure.FIGURE_TELLING)
-    victims = [victim for found in part.asked.victims.values() for victim in found]
+    journeys = part.asked.journeys.values()
+    victims = [victim for found in journeys for victim in found.victims]
+    told = [step for found in journeys for step in found.steps if step.kind == "outcome_told"]
     return {
-        "victims_told": row(telling, "victim", "in_time"),
-        "not_told_for_a_reason": row(telling, "victim", "not_told"),
+        "victims_told_or_a_reason_why_not": sum(step.actor.role in TELL_VICTIMS for step in told),
         "businesses": part.count(lambda course: course.stated.signs.business_victim),
         "rural": part.count(lambda course: course.stated.signs.rural),
         "case_reviews": part.count(lambda course: course.stated.signs.complaints_in_six_months >= CASE_REVIEW),
