@@ -15,7 +15,7 @@ from safeguarding.v1.access_control_pb2 import ROLE_PUBLIC
 from services.cli.demo import run
 from services.cli.demo.areas import PLAN
 from services.cli.local.home import CHECKOUT
-from services.cli.scenario import Accompany, ScenarioConcern
+from services.cli.scenario import Accompany, Confer, ScenarioConcern
 
 pytestmark = pytest.mark.e2e
 
@@ -177,4 +177,6 @@ def test_each_partner_sees_its_own_service_levels(sixty: Held) -> None:
     assert area.figures["answered_in_time"] == len(answering)
     assert area.figures["several_partners"] == area.count(lambda concern: len(concern.partners) > 1) > 0
     assert area.figures["went_on_to_another"] > 0
+    met = area.count(lambda concern: any(isinstance(action, Confer) for action in concern.desk))
+    assert area.figures["conferences_held"] == area.figures["decisions_of_conferences"] == met > 0
     assert area.figures["asked_the_raiser"] > 0

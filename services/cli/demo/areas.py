@@ -12,6 +12,7 @@ from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
 from safeguarding.v1.concern_pb2 import Concern
 from safeguarding.v1.insight_pb2 import Figure
 from safeguarding.v1.partner_pb2 import Offer
+from safeguarding.v1.procedure_pb2 import Conference
 from services.chassis.language import NEEDS
 from services.cli.demo.asked import Asked, column, said
 from services.cli.demo.play import Course
@@ -61,6 +62,8 @@ class Part:
     courses: Sequence[Course]
     offers: Sequence[tuple[str, Offer]]
     """Partner and offer, once each."""
+    conferences: Sequence[Conference]
+    """As their partners were told of them."""
     asked: Asked
 
     def count(self, true: Callable[[Course], object]) -> int:
@@ -73,12 +76,18 @@ def results(courses: Sequence[Course], seen: Observations, asked: Asked) -> list
     offered = {
         (read.copy.referral_id, read.partner_id): read.copy.offer for read in seen.copies if read.copy.HasField("offer")
     }
+    conferences = [
+        (read.copy.referral_id, read.copy.conference.conference)
+        for read in seen.copies
+        if read.copy.HasField("conference")
+    ]
     told = {each.referral_id for each in seen.outcomes if each.words} | {each.referral_id for each in seen.untold}
     found = []
     for number, name in PLAN.items():
         own = [course for course in courses if course.stated.area == number]
         ids = {course.referral_id for course in own}
         offers = [(partner, offer) for (referral, partner), offer in offered.items() if referral in ids]
+        met = [each for referral, each in conferences if referral in ids]
         found.append(
             AreaResult(
                 area=number,
@@ -88,7 +97,7 @@ def results(courses: Sequence[Course], seen: Observations, asked: Asked) -> list
                 answered=sum(len(course.answered) for course in own),
                 raisers_told=len(ids & told),
                 closed=sum(course.ended for course in own),
-                figures=FIGURES[number](Part(own, offers, asked)),
+                figures=FIGURES[number](Part(own, offers, met, asked)),
             )
         )
     return found
@@ -167,12 +176,15 @@ def _victims(part: Part) -> Figures:
 
 def _partnership(part: Part) -> Figures:
     own = part.asked.own
+    met = {each.conference_id: each for each in part.conferences if each.HasField("held_at")}
     return {
         "partners": len(own),
         "partners_that_see_their_own_levels": sum(each.offered > 0 for each in own.values()),
         "answered_in_time": sum(each.in_time for each in own.values()),
         "several_partners": part.count(lambda course: len(course.stated.partners) > 1),
         "went_on_to_another": part.count(lambda course: any(each.declined for each in course.stated.partners.values())),
+        "conferences_held": len(met),
+        "decisions_of_conferences": sum(len(each.decisions) for each in met.values()),
         "asked_the_raiser": part.count(lambda course: any(isinstance(each, Answer) for each in course.stated.desk)),
     }
 

@@ -81,6 +81,7 @@ def test_each_area_has_figures_of_its_own() -> None:
     assert figures[5]["victims_told_or_a_reason_why_not"] == 1
     assert (figures[6]["partners"], figures[6]["partners_that_see_their_own_levels"]) == (2, 1)
     assert figures[6]["answered_in_time"] == 2
+    assert figures[6]["conferences_held"] == 1
 
 
 def test_a_masked_count_is_said_to_be_masked() -> None:
