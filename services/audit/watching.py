@@ -24,7 +24,7 @@ from services.chassis.engine.away import Away
 from services.chassis.errors import Unavailable
 
 AUDIT = "audit"
-AT_ONCE = 512
+AT_ONCE = 256
 """Entries that are read together."""
 LOOK_EVERY = 1.0
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # the last repeats for as long as store, broker or intake is away
@@ -94,7 +94,7 @@ class Watcher:
         until = min(self._index.covered_now(), first + AT_ONCE)
         if until <= first:
             return 0
-        looks = [look for look in self._views.looks(range(first, until)) if may_be_flagged(look)]
+        looks = [look for look in self._views.at(range(first, until)) if may_be_flagged(look)]
         about = {each.referral_id: each for each in self._whose(looks)}
         timelines: dict[str, Sequence[TimelineEntry]] = {}
         for look in looks:

@@ -39,9 +39,8 @@ class Kept:
     def remember_watched(self, size: int) -> None:
         self.done = size
 
-    def looks(self, places: Sequence[int]) -> list[TimelineEntry]:
-        found = [self.entries[place] for place in places]
-        return [entry for entry in found if entry.look and entry.look != ACCESS_KIND_FLAGGED]
+    def at(self, places: Sequence[int]) -> list[TimelineEntry]:
+        return [self.entries[place] for place in places]
 
     def timeline(self, referral_id: str) -> list[TimelineEntry]:
         return [entry for entry in self.entries if entry.referral_id == referral_id]
