@@ -19,7 +19,7 @@ from services.chassis.engine.away import Busy
 MOST: Final = 96
 """Calls under way, however quickly they are answered; for a moment, when many come at once; and with those of whoever
 has less under way than their share, whom another's flood must not keep out."""
-MOST_URGENT: Final = 120
+MOST_URGENT: Final = 240
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
 """As many are always let in: a machine that has just started has answered none yet."""

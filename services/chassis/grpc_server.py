@@ -15,7 +15,7 @@ from services.chassis.health import Health
 from services.chassis.metrics import METRICS, Metrics
 from services.chassis.settings import ServiceSettings
 
-THREADS = 128
+THREADS = 256
 # Handlers wait for the engine's turn. There are more threads than calls that are let in (admission.py), so that whoever
 # is not let in hears it at once; beyond this gRPC itself turns calls away.
 MOST_CALLS = 512

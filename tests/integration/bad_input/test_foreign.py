@@ -31,6 +31,7 @@ OF_RAISERS = (
     "Intake/Withdraw",
     "Intake/GetReferral",
     "Routing/ReadOutcome",
+    "Equality/AnswerEquality",
 )
 OF_PARTNERS = sorted(method for method in RIGHT if method.startswith("PartnerInbox/") and method != "PartnerInbox/List")
 RECEIPTS = "Audit/GetReceipt"
@@ -40,6 +41,7 @@ NAME_NO_OBJECT = {
     *("Intake/RaiseConcern", "Intake/RaiseConcerns", "Triage/ListWork", "PartnerInbox/List", "Audit/Search"),
     *("Audit/GetConsistency", "Audit/GetEntries", "ParkedRecords/ListParked", "ParkedRecords/ReplayParked"),
     *("Keys/Open", "Watched/FindWatched", "Routing/ReleasePartner", "Insight/GetFigure", "Insight/GetOwnService"),
+    "Equality/GetEqualityFigure",
 }
 OF_EVERYBODY = sorted(set(RIGHT) - set(OF_RAISERS) - set(OF_PARTNERS) - {RECEIPTS} - NAME_NO_OBJECT)
 """Whoever has the role may name any referral."""

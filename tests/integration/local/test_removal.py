@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -65,7 +65,7 @@ def writing(stack: Stack, access: dict[str, Any]) -> Iterator[Writing]:
 
 
 def test_what_a_removed_partner_reads_ends_within_a_minute(
-    stack: Stack, access: dict[str, Any], writing: Writing, record_property: Callable[[str, object], None]
+    stack: Stack, access: dict[str, Any], writing: Writing
 ) -> None:
     bare = Asker(access["login"])
     consumer = KafkaConsumer(
@@ -82,7 +82,6 @@ def test_what_a_removed_partner_reads_ends_within_a_minute(
 
         last = _last_read(consumer, bare, access["topic"], removing)
 
-        record_property("seconds_until_the_last_byte", last - removing)
         assert last - removing < WITHIN
         assert writing.written > before, "there was more to read"
     finally:

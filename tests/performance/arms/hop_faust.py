@@ -42,7 +42,7 @@ def stock_app() -> faust.App:
 
 def work(app: faust.App) -> None:
     """Run the app's worker as its command does."""
-    sys.argv = ["bench", "worker", "--loglevel", "warn"]
+    sys.argv = ["bench", "worker", "--without-web", "--loglevel", "warn"]
     app.main()
 
 

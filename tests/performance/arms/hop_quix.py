@@ -24,7 +24,6 @@ def main() -> None:
             sasl_password=told["password"],
         ),
         consumer_group=told["group"],
-        consumer_group_prefix="",
         auto_offset_reset="earliest",
         processing_guarantee="at-least-once",
         commit_interval=1.0,
