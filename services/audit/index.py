@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +43,8 @@ class Index:
     """
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self.saved: Callable[[Sequence[Placed], int], None] = lambda placed, covered: None
+        """Told of what was kept, in order, and up to where the log is held then."""
         self._database = database
         self._entries = database[ENTRIES]
         self._referrals = database[REFERRALS]
@@ -113,6 +115,7 @@ class Index:
                 if listed:
                     self._referrals.bulk_write(listed, ordered=False)
             self._log.update_one({"_id": COVERED}, {"$max": {"size": covered}, "$set": {"form": FORM}}, upsert=True)
+        self.saved(placed, covered)
 
     def memory(self) -> Memory:
         """Remembers in the store which tree was signed last."""

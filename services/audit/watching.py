@@ -15,7 +15,7 @@ from safeguarding.v1.common_pb2 import Actor, FactHeader
 from safeguarding.v1.intake_pb2 import FindWatchedRequest, WatchedReferral
 from safeguarding.v1.intake_pb2_grpc import WatchedStub
 from services.audit.anomalies import anomalies, may_be_flagged
-from services.audit.index import Index
+from services.audit.index import Index, Placed
 from services.audit.sequencer import end_process
 from services.audit.views import Views
 from services.chassis import logs
@@ -26,6 +26,8 @@ from services.chassis.errors import Unavailable
 AUDIT = "audit"
 AT_ONCE = 256
 """Entries that are read together."""
+MOST_FRESH = 20_000
+"""Looks that are kept while intake is away; then the store is asked again."""
 LOOK_EVERY = 1.0
 RETRY_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)  # the last repeats for as long as store, broker or intake is away
 ASK_SECONDS = SEND_SECONDS = 5.0
@@ -34,6 +36,40 @@ _NAMESPACE = uuid.UUID("b8a1f1de-6a5c-5a36-8ab5-39a1c70c7f11")
 
 Asks = Callable[[Sequence[str]], Sequence[WatchedReferral]]
 log = logs.get(__name__)
+
+
+class Fresh:
+    """The looks among what was just indexed, kept until they are judged, so that the store is not read for them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._looks: dict[int, TimelineEntry] = {}
+        self._first: int | None = None
+        """From this place of the log on, every look is here."""
+        self._until = 0
+
+    def saved(self, placed: Sequence[Placed], covered: int) -> None:
+        """See Index.saved; a batch that was saved again counts once."""
+        with self._lock:
+            if self._first is None or len(self._looks) > MOST_FRESH:
+                self._looks.clear()
+                self._first = placed[0][0] if placed else covered
+            self._looks |= {place: entry.timeline for place, entry in placed if may_be_flagged(entry.timeline)}
+            self._until = max(self._until, covered)
+
+    def take(self, first: int) -> tuple[int, Sequence[TimelineEntry]] | None:
+        """Some looks from a place on, and up to where these are all; None where the store must be asked."""
+        with self._lock:
+            if self._first is None or first < self._first:
+                return None
+            places = sorted(place for place in self._looks if place >= first)
+            until = places[AT_ONCE] if len(places) > AT_ONCE else self._until
+            return until, [self._looks[place] for place in places[:AT_ONCE]]
+
+    def judged(self, until: int) -> None:
+        """What lies before that place is not needed any more."""
+        with self._lock:
+            self._looks = {place: look for place, look in self._looks.items() if place >= until}
 
 
 class Watcher:
@@ -56,6 +92,9 @@ class Watcher:
         self._asks = asks
         self._access = access
         self._on_fatal = on_fatal
+        self._fresh = Fresh()
+        self._position: int | None = None
+        index.saved = self._fresh.saved
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._guarded, name="watcher", daemon=True)
 
@@ -90,11 +129,11 @@ class Watcher:
 
     def step(self) -> int:
         """Judge what follows in the index, and flag it; how many entries that were. Raises Away, Unavailable."""
-        first = self._index.watched()
-        until = min(self._index.covered_now(), first + AT_ONCE)
+        first = self._position if self._position is not None else self._index.watched()
+        self._position = first
+        until, looks = self._fresh.take(first) or self._stored(first)
         if until <= first:
             return 0
-        looks = [look for look in self._views.at(range(first, until)) if may_be_flagged(look)]
         about = {each.referral_id: each for each in self._whose(looks)}
         timelines: dict[str, Sequence[TimelineEntry]] = {}
         for look in looks:
@@ -105,7 +144,15 @@ class Watcher:
                 for anomaly in anomalies(look, watched, timelines[look.referral_id]):
                     self._flag(look, anomaly)
         self._index.remember_watched(until)
+        self._position = until
+        self._fresh.judged(until)
         return until - first
+
+    def _stored(self, first: int) -> tuple[int, Sequence[TimelineEntry]]:
+        """What was indexed before this process began."""
+        until = min(self._index.covered_now(), first + AT_ONCE)
+        found = self._views.at(range(first, until)) if until > first else []
+        return until, [look for look in found if may_be_flagged(look)]
 
     def _whose(self, looks: Sequence[TimelineEntry]) -> Sequence[WatchedReferral]:
         referrals = sorted({look.referral_id for look in looks})

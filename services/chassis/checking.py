@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from services.chassis.errors import Violation
 from services.chassis.surely import surely_right
+from services.chassis.times import wrong_times
 
 _VALIDATOR = protovalidate.Validator()
 
@@ -15,7 +16,8 @@ def violations(message: Message) -> list[Violation]:
     """Every field that breaks its rule, with what would be right; empty where all is well."""
     if surely_right(message):
         return []
-    return [_violation(found.proto) for found in _VALIDATOR.collect_violations(message)]
+    times = [Violation(path, "must be a time between the years 1 and 9999") for path in wrong_times(message)]
+    return [*(_violation(found.proto) for found in _VALIDATOR.collect_violations(message)), *times]
 
 
 def _violation(found: Any) -> Violation:

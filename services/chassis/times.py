@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,21 @@ TIMESTAMP = "google.protobuf.Timestamp"
 def are_times(message: Message) -> bool:
     """True where each Timestamp in the message, however deep, lies in the years 1 to 9999."""
     return all(_holds(message, field) for field in _with_times(message.DESCRIPTOR))
+
+
+def wrong_times(message: Any, path: str = "") -> Iterator[str]:
+    """The paths of the Timestamps that cannot be read as times."""
+    for field in _with_times(message.DESCRIPTOR):
+        where = f"{path}.{field.name}" if path else field.name
+        if field.is_repeated:
+            inner = [(f"{where}[{place}]", each) for place, each in enumerate(getattr(message, field.name))]
+        else:
+            inner = [(where, getattr(message, field.name))] if message.HasField(field.name) else []
+        for at, each in inner:
+            if each.DESCRIPTOR.full_name != TIMESTAMP:
+                yield from wrong_times(each, at)
+            elif not is_time(each):
+                yield at
 
 
 def is_time(time: Any) -> bool:

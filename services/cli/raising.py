@@ -66,6 +66,8 @@ def raise_(
     if receipt:
         showing.line(f"  receipt  {receipt}")
     showing.line(f"  next:    referrals outcome {raised.referral_id} --as {who}")
+    if who.partition("/")[0] in ("public", "volunteer"):
+        showing.line(f"  and, if you like, about yourself: referrals equality {raised.referral_id} --as {who}")
 
 
 def mine(referral: Referral, who: As, *, as_json: Json = False) -> None:

@@ -19,6 +19,7 @@ from services.chassis.language import (
     Preference,
     Role,
     Service,
+    Stage,
 )
 
 
@@ -134,8 +135,19 @@ class Accompany(Strict):
     satisfaction: Annotated[int, Field(ge=1, le=5)]
 
 
+class Confer(Strict):
+    """The desk calls a case conference with a partner whose leg is open, and records what it decided."""
+
+    do: Literal["confer"]
+    stage: Stage
+    partner: str
+    agenda: Annotated[Sequence[Annotated[str, Field(pattern=r"^[a-z_]{1,60}$")]], Field(min_length=1)]
+    decision: Annotated[str, Field(pattern=r"^[a-z_]{1,60}$")]
+    minutes: str
+
+
 DeskAction = Annotated[
-    Ask | Override | Route | TakeNoFurtherAction | Recall | Answer | Accompany, Field(discriminator="do")
+    Ask | Override | Route | TakeNoFurtherAction | Recall | Answer | Accompany | Confer, Field(discriminator="do")
 ]
 
 

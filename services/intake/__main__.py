@@ -31,6 +31,7 @@ def main() -> None:
     def servicers(parts: Parts[State]) -> list[Servicer]:
         answers = Answers(parts.collection.database[COLLECTION], key_encryption_key)
         answers.prepare()
+        answers.forget_erased(parts.collection)
         return [
             (
                 intake_pb2_grpc.add_IntakeServicer_to_server,
@@ -54,6 +55,7 @@ def main() -> None:
         decider=IntakeDecider(),
         upstreams={topics.TRIAGE.name: (TRIAGE, TriageFact)},
         servicers=servicers,
+        queried=("erased",),
         checked_by_handler=("/safeguarding.v1.Intake/RaiseConcerns",),
         urgent=in_danger,
     )

@@ -62,6 +62,12 @@ class Answers:
         with answering():
             self._collection.delete_one({"_id": self._id(referral_id)})
 
+    def forget_erased(self, referrals: MongoCollection[dict[str, Any]]) -> None:
+        """Take away what came back with a store from a backup, where a referral's tombstones say that it had gone."""
+        with answering():
+            for document in referrals.find({"view.erased": {"$gt": ""}}, {"_id": 1}):
+                self._collection.delete_one({"_id": self._id(document["_id"])})
+
     def of_quarter(self, wanted: str) -> list[EqualityRecord]:
         """What was answered, in no order that tells who answered when."""
         with answering():

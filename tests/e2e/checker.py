@@ -13,7 +13,7 @@ from typing import Any
 
 from safeguarding.v1.intake_pb2 import REFERRAL_STATE_CLOSED
 from safeguarding.v1.partner_pb2 import Copy, Offer
-from services.cli.scenario import Answer, Ask, ExpectedPartner, Raising, ScenarioConcern, paths_in
+from services.cli.scenario import Answer, Ask, Confer, ExpectedPartner, Raising, ScenarioConcern, paths_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,13 @@ def _unexpected(stated: Mapping[str, ScenarioConcern], seen: Observations) -> It
 def _kinds(concern: ScenarioConcern, partner: ExpectedPartner) -> set[str]:
     """What may come to this partner on this referral, by the name of the copy's content."""
     recalled = {action.partner for action in concern.desk if action.do == "recall"}
-    may = {"recall": partner.id in recalled, "expiry": partner.is_silent, "answer": bool(partner.question)}
+    met = {action.partner for action in concern.desk if isinstance(action, Confer)}
+    may = {
+        "recall": partner.id in recalled,
+        "expiry": partner.is_silent,
+        "answer": bool(partner.question),
+        "conference": partner.id in met,
+    }
     return {"offer", "reminder", *(kind for kind, is_so in may.items() if is_so)}
 
 
@@ -227,7 +233,9 @@ def _duplicated(copies: Iterable[CopyRead]) -> Iterator[Fault]:
         # A leg may have several refused replies: each is a step of its own.
         reply_id = f" {copy.refusal.reply_id}" if copy.HasField("refusal") else ""
         reminded = f" {copy.reminder.deadline.clock} {copy.reminder.percent}" if copy.HasField("reminder") else ""
-        step = f"{copy.WhichOneof('content')}{reply_id}{reminded}"
+        met = copy.conference.conference
+        held = f" {met.conference_id} {met.held_at.seconds}" if copy.HasField("conference") else ""
+        step = f"{copy.WhichOneof('content')}{reply_id}{reminded}{held}"
         event_ids[read.partner_id, copy.leg_id, step].add(copy.event_id)
         contents[read.partner_id, copy.event_id].add(read.record)
         referrals[copy.event_id] = referrals[copy.leg_id] = copy.referral_id

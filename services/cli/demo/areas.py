@@ -8,11 +8,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
 from safeguarding.v1.concern_pb2 import Concern
 from safeguarding.v1.insight_pb2 import Figure
 from safeguarding.v1.partner_pb2 import Offer
+from safeguarding.v1.procedure_pb2 import Conference
 from services.chassis.language import NEEDS
-from services.cli.demo.asked import Asked, column, row, said
+from services.cli.demo.asked import Asked, column, said
 from services.cli.demo.play import Course
 from services.cli.scenario import Answer
 from tests.e2e.checker import Observations
@@ -28,6 +30,8 @@ PLAN = {
 """As the plan names them."""
 CASE_REVIEW = 4
 """Complaints in half a year, as the scenario has them, from which the council reviews the case."""
+TELL_VICTIMS = (ROLE_TRIAGE, ROLE_PARTNER)
+"""The desk, or the partner that leads; raisers read for themselves."""
 Figures = dict[str, int | str]
 
 
@@ -58,6 +62,8 @@ class Part:
     courses: Sequence[Course]
     offers: Sequence[tuple[str, Offer]]
     """Partner and offer, once each."""
+    conferences: Sequence[Conference]
+    """As their partners were told of them."""
     asked: Asked
 
     def count(self, true: Callable[[Course], object]) -> int:
@@ -70,12 +76,18 @@ def results(courses: Sequence[Course], seen: Observations, asked: Asked) -> list
     offered = {
         (read.copy.referral_id, read.partner_id): read.copy.offer for read in seen.copies if read.copy.HasField("offer")
     }
+    conferences = [
+        (read.copy.referral_id, read.copy.conference.conference)
+        for read in seen.copies
+        if read.copy.HasField("conference")
+    ]
     told = {each.referral_id for each in seen.outcomes if each.words} | {each.referral_id for each in seen.untold}
     found = []
     for number, name in PLAN.items():
         own = [course for course in courses if course.stated.area == number]
         ids = {course.referral_id for course in own}
         offers = [(partner, offer) for (referral, partner), offer in offered.items() if referral in ids]
+        met = [each for referral, each in conferences if referral in ids]
         found.append(
             AreaResult(
                 area=number,
@@ -85,7 +97,7 @@ def results(courses: Sequence[Course], seen: Observations, asked: Asked) -> list
                 answered=sum(len(course.answered) for course in own),
                 raisers_told=len(ids & told),
                 closed=sum(course.ended for course in own),
-                figures=FIGURES[number](Part(own, offers, asked)),
+                figures=FIGURES[number](Part(own, offers, met, asked)),
             )
         )
     return found
@@ -149,11 +161,11 @@ def _reoffending(part: Part) -> Figures:
 
 
 def _victims(part: Part) -> Figures:
-    telling = part.asked.figures.get(Figure.FIGURE_TELLING)
-    victims = [victim for found in part.asked.victims.values() for victim in found]
+    journeys = part.asked.journeys.values()
+    victims = [victim for found in journeys for victim in found.victims]
+    told = [step for found in journeys for step in found.steps if step.kind == "outcome_told"]
     return {
-        "victims_told": row(telling, "victim", "in_time"),
-        "not_told_for_a_reason": row(telling, "victim", "not_told"),
+        "victims_told_or_a_reason_why_not": sum(step.actor.role in TELL_VICTIMS for step in told),
         "businesses": part.count(lambda course: course.stated.signs.business_victim),
         "rural": part.count(lambda course: course.stated.signs.rural),
         "case_reviews": part.count(lambda course: course.stated.signs.complaints_in_six_months >= CASE_REVIEW),
@@ -164,12 +176,15 @@ def _victims(part: Part) -> Figures:
 
 def _partnership(part: Part) -> Figures:
     own = part.asked.own
+    met = {each.conference_id: each for each in part.conferences if each.HasField("held_at")}
     return {
         "partners": len(own),
         "partners_that_see_their_own_levels": sum(each.offered > 0 for each in own.values()),
         "answered_in_time": sum(each.in_time for each in own.values()),
         "several_partners": part.count(lambda course: len(course.stated.partners) > 1),
         "went_on_to_another": part.count(lambda course: any(each.declined for each in course.stated.partners.values())),
+        "conferences_held": len(met),
+        "decisions_of_conferences": sum(len(each.decisions) for each in met.values()),
         "asked_the_raiser": part.count(lambda course: any(isinstance(each, Answer) for each in course.stated.desk)),
     }
 

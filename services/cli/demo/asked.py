@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from safeguarding.v1 import audit_pb2, equality_pb2, insight_pb2, routing_pb2
 from safeguarding.v1.insight_pb2 import Figure, FigureCell, GetFigureResponse, GetOwnServiceResponse
-from safeguarding.v1.routing_pb2 import JourneyVictim, Offered
+from safeguarding.v1.routing_pb2 import GetJourneyResponse, Offered
 from services.cli.demo.course import CALL_SECONDS
 from services.cli.demo.people import AUDITOR, SUPERVISOR, People
 from services.cli.demo.play import Course, Play
@@ -22,7 +22,6 @@ WANTED = (
     Figure.FIGURE_DECLINES,
     Figure.FIGURE_OUTCOMES,
     Figure.FIGURE_REPEATS,
-    Figure.FIGURE_TELLING,
 )
 ETHNIC_GROUP = equality_pb2.EQUALITY_QUESTION_ETHNIC_GROUP
 
@@ -35,7 +34,8 @@ class Asked:
     equality: GetFigureResponse = field(default_factory=GetFigureResponse)
     disclosures: Mapping[str, int] = field(default_factory=dict)
     """How many disclosures audit's ledger has of a referral."""
-    victims: Mapping[str, Sequence[JourneyVictim]] = field(default_factory=dict)
+    journeys: Mapping[str, GetJourneyResponse] = field(default_factory=dict)
+    """Of the referrals with victims."""
     own: Mapping[str, GetOwnServiceResponse] = field(default_factory=dict)
     """What each partner sees of itself."""
 
@@ -62,7 +62,7 @@ def ask(people: People, play: Play, partners: Sequence[str]) -> Asked:
             for course in play.courses()
             if course.stated.area == 2
         },
-        victims={course.referral_id: _victims(people, course) for course in play.courses() if course.stated.area == 5},
+        journeys={course.referral_id: _journey(people, course) for course in play.courses() if course.stated.area == 5},
         own={
             partner: people.insight("partner", partner).GetOwnService(mine, timeout=CALL_SECONDS)
             for partner in partners
@@ -84,9 +84,10 @@ def _disclosures(people: People, course: Course, at_least: int) -> int | None:
     return len(legs) if len(legs) >= at_least else None
 
 
-def _victims(people: People, course: Course) -> Sequence[JourneyVictim]:
+def _journey(people: People, course: Course) -> GetJourneyResponse:
     request = routing_pb2.GetJourneyRequest(referral_id=course.referral_id)
-    return list(people.routing(*SUPERVISOR).GetJourney(request, timeout=CALL_SECONDS).victims)
+    found: GetJourneyResponse = people.routing(*SUPERVISOR).GetJourney(request, timeout=CALL_SECONDS)
+    return found
 
 
 def said(cell: FigureCell) -> int | str:
@@ -99,11 +100,3 @@ def column(figure: GetFigureResponse | None, name: str) -> int | str:
     if figure is None or name not in figure.columns:
         return 0
     return said(figure.column_totals[list(figure.columns).index(name)])
-
-
-def row(figure: GetFigureResponse | None, name: str, column_name: str) -> int | str:
-    """One cell of a figure."""
-    for each in figure.rows if figure is not None else ():
-        if each.name == name and figure is not None:
-            return said(each.cells[list(figure.columns).index(column_name)])
-    return 0

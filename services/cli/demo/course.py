@@ -13,6 +13,7 @@ from safeguarding.v1.concern_pb2 import Narrative, Signs
 from safeguarding.v1.intake_pb2 import REFERRAL_STATE_CLOSED
 from safeguarding.v1.partner_pb2 import AUDIENCE_VICTIM, ToldReply
 from services.chassis.identity import ROLE_NAMES
+from services.cli.demo import meeting
 from services.cli.demo.people import DESK, SUPERVISOR, People
 from services.cli.demo.play import Course, Play
 from services.cli.scenario import Raising
@@ -20,6 +21,7 @@ from services.cli.scenario_file import (
     Accompany,
     Answer,
     Ask,
+    Confer,
     DeskAction,
     Override,
     Recall,
@@ -32,7 +34,14 @@ CALL_SECONDS = 10.0
 MOST = 500
 UNKNOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 """It may have happened: the same request is sent again, with its key."""
-LEG_TAKEN_ON = (routing_pb2.LEG_STATE_ACCEPTED, routing_pb2.LEG_STATE_IN_PROGRESS, routing_pb2.LEG_STATE_ON_HOLD)
+LEG_OPEN = (
+    routing_pb2.LEG_STATE_OFFERED,
+    routing_pb2.LEG_STATE_RECEIVED,
+    routing_pb2.LEG_STATE_ACCEPTED,
+    routing_pb2.LEG_STATE_IN_PROGRESS,
+    routing_pb2.LEG_STATE_ON_HOLD,
+)
+LEG_TAKEN_ON = LEG_OPEN[2:]
 
 Rpc = Callable[..., Any]
 
@@ -117,6 +126,8 @@ class Follower:
                 self._play.tell(f"{course.title}: {action.partner} asked, and the raiser answered")
             case Accompany():
                 self._accompany(course, action)
+            case Confer():
+                self._confer(course, action)
 
     def _ask(self, course: Course, action: Ask) -> None:
         request = triage_pb2.RequestInformationRequest(question=action.question)
@@ -173,16 +184,24 @@ class Follower:
         self._call(self._people.routing(*DESK).Recall, request)
         self._play.tell(f"{course.title}: the desk took {action.partner}'s leg back ({action.reason})")
 
+    def _confer(self, course: Course, action: Confer) -> None:
+        """The desk calls a conference with a partner that has not ended its work, records it, and sees to it."""
+
+        def unended() -> routing_pb2.JourneyLeg | None:
+            legs = self.journey(course.referral_id).legs
+            return next((leg for leg in legs if leg.partner_id == action.partner and leg.state in LEG_OPEN), None)
+
+        leg = self._play.until(f"{action.partner} to be offered its leg", unended)
+        desk = self._people.procedures(*DESK)
+        met = self._call(desk.CallConference, meeting.called(course, action, leg.leg_id))
+        self._call(desk.RecordConference, meeting.held(course, action, leg.leg_id, met.conference_id))
+        self._call(desk.CompleteDecision, meeting.decision_done(course, met.conference_id))
+        self._play.tell(f"{course.title}: the desk and {action.partner} conferred, and what they decided is done")
+
     def _accompany(self, course: Course, action: Accompany) -> None:
         """Somebody is there for the victim: how to reach them, what they need and which rights they have."""
         self._play.until("routing to know of the victim", lambda: self.journey(course.referral_id).victims or None)
-        steps = (
-            routing_pb2.VictimStep(contact_named=routing_pb2.ContactNamed(contact_id=action.contact)),
-            routing_pb2.VictimStep(preference_stated=routing_pb2.PreferenceStated(preference=action.prefers)),
-            routing_pb2.VictimStep(needs_assessed=routing_pb2.NeedsAssessed(needs=action.needs)),
-            routing_pb2.VictimStep(rights_explained=routing_pb2.RightsExplained(rights=action.rights)),
-        )
-        for step in steps:
+        for step in meeting.first_steps(action):
             self._victim_step(course, action.subject, step)
         self._play.tell(f"{course.title}: the desk named somebody who is there for the victim")
 
@@ -191,13 +210,7 @@ class Follower:
         self._victim_step(course, action.subject, routing_pb2.VictimStep(satisfaction_asked=asked))
 
     def _victim_step(self, course: Course, subject: int, step: routing_pb2.VictimStep) -> None:
-        step.subject = subject
-        kind = step.WhichOneof("step")
-        request = routing_pb2.RecordVictimStepRequest(
-            idempotency_key=f"{course.raising.idempotency_key}-{kind}"[-100:],
-            referral_id=course.referral_id,
-            step=step,
-        )
+        request = meeting.victim_step(course, subject, step)
         self._call(self._people.routing(*DESK).RecordVictimStep, request)
 
     def _tell_victim(self, course: Course, told: ToldReply) -> None:

@@ -10,6 +10,7 @@ from safeguarding.v1.audit_pb2_grpc import AuditStub
 from safeguarding.v1.equality_pb2_grpc import EqualityStub
 from safeguarding.v1.insight_pb2_grpc import InsightStub
 from safeguarding.v1.intake_pb2_grpc import IntakeStub
+from safeguarding.v1.procedure_pb2_grpc import ProceduresStub
 from safeguarding.v1.routing_pb2_grpc import PartnerInboxStub, RoutingStub
 from safeguarding.v1.triage_pb2_grpc import TriageStub
 from services.chassis.areas import load_areas
@@ -59,6 +60,10 @@ class People:
     def equality(self, role: str, name: str) -> EqualityStub:
         """Equality questions, as this identity."""
         return EqualityStub(self._channel(role, name, "intake"))
+
+    def procedures(self, role: str, name: str) -> ProceduresStub:
+        """Stages and case conferences, as this identity."""
+        return ProceduresStub(self._channel(role, name, "partner-routing"))
 
     def insight(self, role: str, name: str) -> InsightStub:
         """Figures, and a partner's own service levels."""

@@ -57,6 +57,16 @@ def offered(referrals: Referrals, referral: str, partner: str = "farm-watch") ->
     return str(happens(f"{referral} is offered to {partner}", leg))
 
 
+def wait_until_graded(referrals: Referrals, referral: str) -> None:
+    """Wait until routing, which may not even know of the referral yet, has heard its grade."""
+
+    def heard() -> bool:
+        ran = referrals("journey", referral, "--as", DESK, "--json")
+        return ran.status == 0 and ran.json["grade"] != "GRADE_UNSPECIFIED"
+
+    happens("triage has graded it", heard)
+
+
 def test_a_concern_goes_from_raised_to_told_by_the_command_alone(referrals: Referrals) -> None:
     referral = raised(referrals)
     farm, police = offered(referrals, referral), offered(referrals, referral, "neighbourhood-policing")
@@ -129,10 +139,7 @@ def test_each_refusal_has_status_four_and_says_what_would_be_right(referrals: Re
 def test_the_desk_looks_asks_and_the_raiser_answers(referrals: Referrals) -> None:
     concern = {**CONCERN, "kinds": ["anti_social_behaviour"], "area": "bristol", "signs": {}}
     referral = referrals.well("raise", "--as", OFFICER, "--file", "-", given=json.dumps(concern))["referral_id"]
-    happens(
-        "triage has graded it",
-        lambda: referrals.well("journey", referral, "--as", DESK)["grade"] != "GRADE_UNSPECIFIED",
-    )
+    wait_until_graded(referrals, referral)
 
     shown = referrals.well("desk", "show", referral, "--as", DESK)
     referrals.well("desk", "ask", referral, "--as", DESK, "--file", "-", given="Which house is it?")
@@ -152,10 +159,7 @@ def test_the_desk_lists_confirms_and_rejects_the_links_of_a_referral(referrals: 
     for _ in range(2):
         found = referrals.well("raise", "--as", OFFICER, "--file", "-", given=json.dumps(same))
         ids.append(str(found["referral_id"]))
-        happens(
-            "triage has graded it",
-            lambda: referrals.well("journey", ids[-1], "--as", DESK)["grade"] != "GRADE_UNSPECIFIED",
-        )
+        wait_until_graded(referrals, ids[-1])
     earlier, later = ids
 
     of_it = referrals.well("link", "list", later, "--as", DESK)

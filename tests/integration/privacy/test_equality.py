@@ -11,8 +11,9 @@ import pytest
 from safeguarding.v1 import equality_pb2, intake_pb2, routing_pb2
 from safeguarding.v1 import triage_pb2 as triage
 from safeguarding.v1.audit_pb2 import TimelineRequest
-from safeguarding.v1.equality_pb2 import AnswerEqualityRequest, EqualityAnswers
-from services.intake.equality import COLLECTION
+from safeguarding.v1.equality_pb2 import AnswerEqualityRequest, EqualityAnswers, EqualityRecord
+from services.cli.installed import told
+from services.intake.equality import COLLECTION, Answers
 from services.quarters import quarter
 from services.topics import TOPICS
 from tests.integration.bad_input.support import abuse, ask, ask_if_known, code_of
@@ -120,6 +121,13 @@ def test_an_erasure_takes_the_answers_with_it_and_none_come_after(
     assert kept.count_documents({}) == before
     request = AnswerEqualityRequest(referral_id=referral, answers=ANSWERS)
     assert code_of(house.stub("Equality", raiser).AnswerEquality, request).name == "FAILED_PRECONDITION"
+
+    # What a backup brings back goes when intake starts.
+    answers = Answers(kept, bytes.fromhex(told(house.stack.home, "intake")["KEY_ENCRYPTION_KEY"]))
+    answers.keep(referral, "2026-Q4", EqualityRecord(area="bristol", answers=ANSWERS))
+    assert kept.count_documents({}) == before + 1
+    answers.forget_erased(house.documents("intake"))
+    assert kept.count_documents({}) == before
 
 
 def test_a_figure_of_few_answers_shows_none_of_them(

@@ -12,8 +12,9 @@ from safeguarding.v1.access_pb2 import ACCESS_KIND_FLAGGED, ANOMALY_WELL_KNOWN, 
 from safeguarding.v1.audit_pb2 import TimelineEntry
 from safeguarding.v1.intake_pb2 import WatchedReferral
 from services.audit.describing import place_of
-from services.audit.entries import entry_of
-from services.audit.watching import Watcher, flag_of
+from services.audit.entries import Entry, entry_of
+from services.audit.index import Placed
+from services.audit.watching import AT_ONCE, Watcher, flag_of
 from services.chassis.access import Access
 from services.chassis.engine.away import Away
 from services.chassis.kafka_in.chunk import Record
@@ -28,7 +29,8 @@ class Kept:
     def __init__(self, entries: Sequence[TimelineEntry]) -> None:
         self.entries = list(entries)
         self.done = 0
-        self.asked = 0
+        self.reads = 0
+        self.saved: Callable[[Sequence[Placed], int], None] = lambda placed, covered: None
 
     def watched(self) -> int:
         return self.done
@@ -40,6 +42,7 @@ class Kept:
         self.done = size
 
     def at(self, places: Sequence[int]) -> list[TimelineEntry]:
+        self.reads += 1
         return [self.entries[place] for place in places]
 
     def timeline(self, referral_id: str) -> list[TimelineEntry]:
@@ -141,6 +144,63 @@ def test_nothing_is_asked_where_nobody_looked() -> None:
     assert watcher(kept, [], asks).step() == 2
     assert watcher(kept, [], asks).step() == 0
     assert asked == []
+
+
+def placed(entries: Sequence[TimelineEntry], first: int = 0) -> list[Placed]:
+    return [(place, Entry(entry, (entry.referral_id,), 0)) for place, entry in enumerate(entries, first)]
+
+
+def test_what_was_just_indexed_is_judged_without_the_store_and_none_of_it_twice() -> None:
+    sent: list[OutRecord] = []
+    before = [raised(), routed(), look()]
+    kept = Kept(before)
+    made = watcher(kept, sent, is_well_known)
+    assert made.step() == 3
+    kept.reads = 0
+
+    # The index's `saved` hears of the next batch, twice where the store was away in between.
+    kept.entries += (after := [look(40), routed(minute=40), look(41)])
+    for _ in range(2):
+        kept.saved(placed(after, first=3), 6)
+
+    assert made.step() == 3
+    assert made.step() == 0
+    assert kept.reads == 0
+    assert len(sent) == 3
+    assert kept.done == 6
+
+
+def test_what_was_indexed_before_this_process_began_is_read_from_the_store_first() -> None:
+    sent: list[OutRecord] = []
+    kept = Kept([raised(), routed(), look(30), look(31), look(32)])
+    made = watcher(kept, sent, is_well_known)
+    kept.saved(placed(kept.entries[3:], first=3), 5)
+
+    while made.step():
+        pass
+
+    assert len({AccessFact.FromString(record.value).header.cause_id for record in sent}) == len(sent) == 3
+
+
+def test_looks_that_came_in_great_number_are_judged_part_by_part() -> None:
+    asked: list[int] = []
+
+    def asks(referral_ids: Sequence[str]) -> Sequence[WatchedReferral]:
+        asked.append(len(referral_ids))
+        return ()
+
+    many = [look(30) for _ in range(AT_ONCE * 2 + 1)]
+    for number, each in enumerate(many):
+        each.referral_id = f"00000000-0000-4000-8000-{number:012}"
+    kept = Kept(many)
+    made = watcher(kept, [], asks)
+    kept.saved(placed(many), len(many))
+
+    steps = [made.step() for _ in range(4)]
+
+    assert steps == [AT_ONCE, AT_ONCE, 1, 0]
+    assert asked == [AT_ONCE, AT_ONCE, 1]
+    assert kept.done == len(many)
 
 
 def test_a_look_has_one_flag_for_each_reason() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from safeguarding.v1.insight_pb2 import FigureCell, FigureRow, GetFigureResponse, GetOwnServiceResponse
-from safeguarding.v1.routing_pb2 import JourneyVictim
+from safeguarding.v1.access_control_pb2 import ROLE_PUBLIC, ROLE_TRIAGE
+from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.insight_pb2 import FigureCell, GetFigureResponse, GetOwnServiceResponse
+from safeguarding.v1.routing_pb2 import GetJourneyResponse, JourneyStep, JourneyVictim
 from services.cli.demo.areas import PLAN, AreaResult, personal, results
-from services.cli.demo.asked import Asked, column, row, said
+from services.cli.demo.asked import Asked, column, said
 from services.cli.demo.play import Course
 from services.cli.scenario import raisings
 from tests.e2e.checker import Observations
@@ -63,8 +65,12 @@ def test_feedback_that_names_somebody_is_counted(number: int) -> None:
 
 def test_each_area_has_figures_of_its_own() -> None:
     victim = JourneyVictim(subject=1, contact_id="victim-care-2", assessed=True, rights=[1], satisfaction=4)
+    by = [Actor(role=role) for role in (ROLE_TRIAGE, ROLE_PUBLIC)]
+    journey = GetJourneyResponse(
+        victims=[victim, JourneyVictim(subject=2)], steps=[JourneyStep(kind="outcome_told", actor=who) for who in by]
+    )
     own = {"farm-watch": GetOwnServiceResponse(offered=3, in_time=2), "silent": GetOwnServiceResponse()}
-    asked = Asked(disclosures={"a": 3, "b": 2}, victims={"a": [victim, JourneyVictim(subject=2)]}, own=own)
+    asked = Asked(disclosures={"a": 3, "b": 2}, journeys={"a": journey}, own=own)
     figures = {number: each.figures for number, each in came(asked).items()}
 
     assert figures[1]["anonymous"] == 1
@@ -72,16 +78,15 @@ def test_each_area_has_figures_of_its_own() -> None:
     assert figures[3]["speeds_measured"] == 3
     assert figures[4]["mappa_managed"] == 1
     assert (figures[5]["accompanied"], figures[5]["asked_how_it_was"]) == (1, 1)
+    assert figures[5]["victims_told_or_a_reason_why_not"] == 1
     assert (figures[6]["partners"], figures[6]["partners_that_see_their_own_levels"]) == (2, 1)
     assert figures[6]["answered_in_time"] == 2
+    assert figures[6]["conferences_held"] == 1
 
 
 def test_a_masked_count_is_said_to_be_masked() -> None:
     cells = [FigureCell(count=7), FigureCell(masked=True)]
-    figure = GetFigureResponse(
-        columns=["in_time", "late"], rows=[FigureRow(name="victim", cells=cells)], column_totals=cells
-    )
+    figure = GetFigureResponse(columns=["in_time", "late"], column_totals=cells)
 
     assert (column(figure, "in_time"), column(figure, "late"), column(figure, "other")) == (7, "masked", 0)
-    assert (row(figure, "victim", "in_time"), row(figure, "raiser", "in_time"), column(None, "late")) == (7, 0, 0)
-    assert said(FigureCell()) == 0
+    assert (column(None, "late"), said(FigureCell())) == (0, 0)

@@ -38,6 +38,7 @@ from services.cli.scenario import (
     Accompany,
     Answer,
     Ask,
+    Confer,
     Override,
     Recall,
     Route,
@@ -256,7 +257,7 @@ def test_the_set_holds_what_the_issue_asks_for() -> None:
     assert {stated.area for stated in SCENARIO} == {1, 2, 3, 4, 5, 6}
     assert {ROLE_OFFICER, ROLE_VOLUNTEER, ROLE_PUBLIC} <= {stated.raiser.role for stated in SCENARIO}
     assert sum(stated.concern.anonymous for stated in SCENARIO) == 1
-    assert actions == {Accompany, Answer, Ask, Override, Route, TakeNoFurtherAction, Recall}
+    assert actions == {Accompany, Answer, Ask, Confer, Override, Route, TakeNoFurtherAction, Recall}
     assert partners == {partner.id for partner in PARTNERS}
     assert len(partners) >= 10
     assert {"declined", "failed", "on_hold", "recall_acknowledged"} <= replies

@@ -7,7 +7,7 @@ from pathlib import Path
 from safeguarding.v1.intake_pb2 import REFERRAL_STATE_CLOSED
 from safeguarding.v1.partner_pb2 import Copy, Offer
 from services.cli.scenario import ExpectedPartner, Raising, ScenarioConcern, load_scenario, raisings
-from services.cli.scenario_file import Ask, Recall
+from services.cli.scenario_file import Ask, Confer, Recall
 from tests.e2e.checker import Acknowledged, CopyRead, Observations, OutcomeRead, RecordedUntold
 
 SCENARIO = load_scenario(Path(__file__).resolve().parents[3] / "deploy" / "local" / "scenario")
@@ -62,12 +62,17 @@ def _copies(raising: Raising, partner: ExpectedPartner) -> list[Copy]:
     if any(isinstance(action, Recall) and action.partner == partner.id for action in raising.stated.desk):
         found.append(Copy())
         found[-1].recall.reason = "unsafe_to_contact"
+    if any(isinstance(action, Confer) and action.partner == partner.id for action in raising.stated.desk):
+        for held_at in (0, 9):
+            found.append(Copy())
+            found[-1].conference.conference.conference_id = _id(leg_id, "met")
+            found[-1].conference.conference.held_at.seconds = held_at
     if partner.is_silent:
         found.append(Copy())
         found[-1].expiry.SetInParent()
     for second, copy in enumerate(found, start=1):
         copy.partner_id, copy.leg_id, copy.referral_id = partner.id, leg_id, referral_id
-        copy.event_id = _id(leg_id, copy.WhichOneof("content") or "")
+        copy.event_id = _id(leg_id, copy.WhichOneof("content") or "", str(copy.conference.conference.held_at.seconds))
         copy.occurred_at.seconds = second
     return found
 

@@ -109,7 +109,7 @@ def test_second_leg_for_one_pair_is_unexpected(raised: list[Raising], seen: Obse
     assert "got 2 legs" in "".join(faults(raised, seen))
 
 
-@pytest.mark.parametrize("content", ["recall", "expiry", "refusal"])
+@pytest.mark.parametrize("content", ["recall", "expiry", "refusal", "conference"])
 def test_notice_that_the_scenario_does_not_lead_to_is_unexpected(
     raised: list[Raising], seen: Observations, content: str
 ) -> None:
