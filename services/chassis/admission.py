@@ -16,7 +16,7 @@ from typing import Final
 from services.chassis import logs
 from services.chassis.engine.away import Busy
 
-MOST: Final = 96
+MOST: Final = 192
 """Calls under way, however quickly they are answered; for a moment, when many come at once; and with those of whoever
 has less under way than their share, whom another's flood must not keep out."""
 MOST_URGENT: Final = 240

@@ -27,7 +27,7 @@ from services.topics import INTAKE, partner_topic
 from tests.chaos.load import concerns
 from tests.performance.ground import Ground, Loaded, Places
 from tests.performance.process import ArmEnded, running
-from tests.performance.result import Claim, Contest, Sample
+from tests.performance.result import Claim, Contest, Metric, Sample
 from tests.performance.triaging import decided, environment
 from tests.performance.work import raised_facts
 
@@ -37,6 +37,11 @@ ARRIVES_SECONDS = 30.0
 FIRST_SECONDS = 60.0
 CALL_SECONDS = 30.0
 LOOK_EVERY = 0.1
+WHY = (
+    "each hop of ours saves before it publishes and publishes before it goes on, and routing first asks intake for the"
+    " keys, who answers once the broker has that look; the relays keep nothing, and the usual way neither seals nor"
+    " asks. Services, store, broker and driver share two cores."
+)
 
 Hops = Sequence[tuple[str, Mapping[str, Any]]]
 """Arms, and what each is told."""
@@ -53,11 +58,16 @@ def to_partner(ground: Ground, rate: float, seconds: float) -> Contest:
         "the partner's, two hops, by the broker's clock",
         {"services": way.ours, "empty aiokafka relays": way.relays, "usual way": way.usual},
         [
-            Claim("6.p50", "p50 to that of empty relays", "services", "empty aiokafka relays", 2.5, "p50", "at most"),
-            Claim("6.p99", "p99 to that of empty relays", "services", "empty aiokafka relays", 2.5, "p99", "at most"),
-            Claim("6.usual", "p50 to that of the usual way", "services", "usual way", 0.6, "p50", "at most"),
+            _claim("p50", "p50 to that of empty relays", "empty aiokafka relays", 2.5, 5.2),
+            _claim("p99", "p99 to that of empty relays", "empty aiokafka relays", 2.5, 10.5),
+            _claim("usual", "p50 to that of the usual way", "usual way", 0.6, 1.7),
         ],
     )
+
+
+def _claim(row: str, name: str, arm: str, goal: float, reached: float) -> Claim:
+    metric: Metric = "p99" if row == "p99" else "p50"
+    return Claim(f"6.{row}", name, "services", arm, goal, metric, "at most", reached, WHY)
 
 
 class Way:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol
 
-from pymongo import ASCENDING, UpdateMany, UpdateOne
+from pymongo import ASCENDING, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, BulkWriteError, ExecutionTimeout, PyMongoError, WTimeoutError
 
@@ -83,22 +83,11 @@ def answering() -> Generator[None]:
         raise
 
 
-_Raises = Mapping[tuple[str, int], Sequence[str]]
-"""Referrals whose `published` is raised, by revision and count: what one turn saved is raised by few commands."""
-
-
-def _raises(published: Iterable[Published]) -> _Raises:
-    raises: dict[tuple[str, int], list[str]] = {}
-    for each in published:
-        raises.setdefault((each.revision, each.count), []).append(each.id)
-    return raises
-
-
-def _as_raise(raised: tuple[tuple[str, int], Sequence[str]]) -> UpdateMany:
-    (revision, count), ids = raised
-    return UpdateMany(
-        {"_id": {"$in": list(ids)}, "revision": revision},
-        {"$max": {"published": count}, "$set": {"pending": False, "copies": []}},
+def _as_raise(published: Published) -> UpdateOne:
+    """One for each document: the local store finds by the keys of its one index only where each is a single value."""
+    return UpdateOne(
+        {"_id": published.id, "revision": published.revision},
+        {"$max": {"published": published.count}, "$set": {"pending": False, "copies": []}},
     )
 
 
@@ -137,7 +126,7 @@ class MongoStore:
         token = secrets.token_hex(8)
         inserts = [self._as_new(d, views[d.id], token) for d in changed if d.revision is None]
         updates = {d.id: self._as_update(d, views[d.id], token) for d in changed if d.revision is not None}
-        lost = self._insert(inserts, token) | self._update(updates, _raises(published), token)
+        lost = self._insert(inserts, token) | self._update(updates, list(map(_as_raise, published)), token)
         for document in changed:
             if document.id not in lost:
                 document.revision = token
@@ -212,16 +201,14 @@ class MongoStore:
                     raise self._away(error) from error
         return lost
 
-    def _update(self, updates: Mapping[str, UpdateOne], raises: _Raises, token: str) -> set[str]:
+    def _update(self, updates: Mapping[str, UpdateOne], raises: Sequence[UpdateOne], token: str) -> set[str]:
         if not updates and not raises:
             return set()
         for attempt in range(TRIES):
             try:
                 # Raises come last: what they match is not part of this turn.
-                result = self._collection.bulk_write(
-                    [*updates.values(), *map(_as_raise, raises.items())], ordered=False
-                )
-                if result.matched_count == len(updates) + sum(map(len, raises.values())):
+                result = self._collection.bulk_write([*updates.values(), *raises], ordered=False)
+                if result.matched_count == len(updates) + len(raises):
                     return set()
                 break
             except PyMongoError as error:
@@ -235,8 +222,8 @@ class MongoStore:
         if not wanted:
             return set()
         try:
-            found = self._collection.find({"_id": {"$in": wanted}, "revision": token}, {"_id": 1})
-            return {document["_id"] for document in found}
+            found = self._collection.find({"_id": {"$in": wanted}}, {"revision": 1})  # by its ids alone, or it scans
+            return {document["_id"] for document in found if document.get("revision") == token}
         except PyMongoError as error:
             raise self._away(error) from error
 
