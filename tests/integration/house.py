@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -221,18 +220,6 @@ def channel_of(address: str, authority_file: Path, key: Path, certificate: Path)
 def new_key() -> str:
     """An idempotency key that nobody used."""
     return str(uuid.uuid4())
-
-
-def happens(what: str, sooner: Callable[[], T | None], seconds: float = HAPPENS_SECONDS) -> T:
-    """Wait until `sooner` gives something, and return it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = sooner()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.05)
 
 
 def refused(call: Callable[[], object]) -> grpc.RpcError:

@@ -9,8 +9,9 @@ from safeguarding.v1.access_control_pb2 import ROLE_OFFICER, ROLE_PARTNER, ROLE_
 from safeguarding.v1.common_pb2 import Deadline
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, NOT_TOLD_REASON_ANONYMOUS, Outcome
 from safeguarding.v1.routing_pb2 import Closed, OutcomeKnown, OutcomeTold, RoutingFact
+from services.partner_routing.domain.leg import taken_up
 from services.partner_routing.domain.offers import AreaRules
-from services.partner_routing.domain.state import State, taken_up
+from services.partner_routing.domain.state import State
 
 TELL_CLOCK = "tell"
 PROFESSIONAL = frozenset({ROLE_OFFICER, ROLE_PARTNER, ROLE_SYSTEM})

@@ -25,9 +25,10 @@ from safeguarding.v1.procedure_pb2 import (
 from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import Command, Context, Refused, Why
 from services.lifecycle import Leg as Stands
+from services.partner_routing.domain.leg import Leg
 from services.partner_routing.domain.offers import AreaRules, disclosed_to
 from services.partner_routing.domain.procedures import Conference
-from services.partner_routing.domain.state import Leg, State
+from services.partner_routing.domain.state import State
 from services.shields import SHIELDED, concerns
 
 CONFERENCES = uuid.UUID("b0f6f1c4-6f0c-5d0f-9a53-4b7a0a6f2e58")

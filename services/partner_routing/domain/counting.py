@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from services.partner_routing.domain.state import Leg, State
+from services.partner_routing.domain.leg import Leg
+from services.partner_routing.domain.state import State
 from services.quarters import quarter
 
 

@@ -20,6 +20,7 @@ from services.frozen import replace
 from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched
+from services.partner_routing.domain.asked import with_triage
 from services.partner_routing.domain.closing import closing
 from services.partner_routing.domain.conferring import (
     call_conference,
@@ -29,9 +30,10 @@ from services.partner_routing.domain.conferring import (
 )
 from services.partner_routing.domain.counting import counted
 from services.partner_routing.domain.erasing import told_to_delete
+from services.partner_routing.domain.leg import ALREADY_KNOWN, Leg, taken_up
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
-from services.partner_routing.domain.state import ALREADY_KNOWN, Leg, State, taken_up, with_routing, with_triage
+from services.partner_routing.domain.state import State, with_routing
 from services.partner_routing.domain.victims import Victim, update_clock, victims
 from services.shields import same
 

@@ -6,8 +6,9 @@ from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE
 from safeguarding.v1.intake_pb2 import Erased
 from safeguarding.v1.routing_pb2 import ErasureConfirmed, ErasureTold, RoutingFact
 from services.chassis.deciding import Refused, Why
+from services.partner_routing.domain.leg import Leg
 from services.partner_routing.domain.offers import given_groups
-from services.partner_routing.domain.state import Leg, State
+from services.partner_routing.domain.state import State
 
 CONFIRMED = "erasure_confirmed"
 

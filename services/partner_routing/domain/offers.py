@@ -19,7 +19,8 @@ from safeguarding.v1.common_pb2 import (
 from safeguarding.v1.routing_pb2 import CameBack, Given, InformationPassed, Offered, RoutingFact, Withheld
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.known import Known
-from services.partner_routing.domain.state import Leg, State
+from services.partner_routing.domain.leg import Leg
+from services.partner_routing.domain.state import State
 from services.shields import SHIELDED, hides
 
 LEGS = uuid.UUID("2f4d1a0b-6d6c-5d5e-8a3d-6f0f9d2f6c77")

@@ -13,8 +13,9 @@ from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.deciding import Refused, Why
 from services.lifecycle import LEG_MOVES, legal, require
 from services.partner_routing.domain.erasing import CONFIRMED, confirmed
+from services.partner_routing.domain.leg import Leg
 from services.partner_routing.domain.offers import AreaRules
-from services.partner_routing.domain.state import Leg, State
+from services.partner_routing.domain.state import State
 
 REVIEW_CLOCK = "review"
 

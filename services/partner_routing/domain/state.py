@@ -1,4 +1,4 @@
-"""Where a referral and its legs stand: what the facts of intake, triage and routing say together."""
+"""Where a referral stands: what the facts of intake, triage and routing say together."""
 
 from __future__ import annotations
 
@@ -11,133 +11,22 @@ from safeguarding.v1.common_pb2 import (
     GRADE_UNSPECIFIED,
     SUBJECT_ROLE_BUSINESS,
     SUBJECT_ROLE_VICTIM,
-    ClockReached,
     Deadline,
     Shield,
 )
 from safeguarding.v1.intake_pb2 import ReferralState
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, AUDIENCE_VICTIM
-from safeguarding.v1.routing_pb2 import LegState, Offered, Shielded
-from safeguarding.v1.triage_pb2 import SAMENESS_PERSON, FiredRule, RequestedLeg
+from safeguarding.v1.routing_pb2 import Shielded
+from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.frozen import replace
 from services.known import NOTHING, Known
-from services.lifecycle import LEG_OF, OPEN, STATE_OF_FACT, UNANSWERED
-from services.lifecycle import Leg as Stands
+from services.lifecycle import STATE_OF_FACT
 from services.marks import Running
+from services.partner_routing.domain.asked import NOTHING_ASKED, Asked
+from services.partner_routing.domain.leg import Leg, moved, taken_up
 from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, followed
 from services.partner_routing.domain.victims import Victim, with_step
 from services.shields import same
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One partner's part of the referral."""
-
-    offered: Offered
-    offered_at: datetime
-    state: int = LegState.LEG_STATE_OFFERED
-    outcome: int = 0
-    declined: int = 0
-    """Why, as DeclineReason."""
-    answered_at: datetime | None = None
-    """When its partner took it on or declined."""
-    acknowledge_by: Deadline | None = None
-    recalled_at: datetime | None = None
-    recall_acknowledged: bool = False
-    to_delete: frozenset[int] = frozenset()
-    """Erased subjects of whom the partner has not yet confirmed that it deleted what it held."""
-    recall_reached: int = 0
-    work_by: Deadline | None = None
-    work_from: datetime | None = None
-    work_reached: int = 0
-    review_by: Deadline | None = None
-    review_from: datetime | None = None
-    """When that clock began; later by as long as it stood still."""
-    held: datetime | None = None
-    """Since when the work rests."""
-    reached: int = 0
-    """How far the running clock came, in percent, as was told."""
-    asked: int = 0
-    """How many questions its partner has for the raiser."""
-    answered: int = 0
-    """How many of them were answered."""
-
-    @property
-    def clock(self) -> Running | None:
-        """The clock that runs: for the answer until there is one, then for the next look at the work."""
-        if self.state in UNANSWERED:
-            return Running(self.offered.respond_by, self.offered_at, self.reached, self.id)
-        if self.is_open and self.held is None and self.review_by is not None and self.review_from is not None:
-            return Running(self.review_by, self.review_from, self.reached, self.id)
-        return None
-
-    @property
-    def clocks(self) -> list[Running]:
-        """All that run: beside that one the clock of the work, which never rests, and that of a recall."""
-        running = [self.clock] if self.clock is not None else []
-        if self.is_open and self.work_by is not None and self.work_from is not None:
-            running.append(Running(self.work_by, self.work_from, self.work_reached, self.id))
-        unheard = self.state == LegState.LEG_STATE_RECALLED and not self.recall_acknowledged
-        if unheard and self.acknowledge_by is not None and self.recalled_at is not None:
-            running.append(Running(self.acknowledge_by, self.recalled_at, self.recall_reached, self.id))
-        return running
-
-    def with_reached(self, reached: ClockReached) -> Leg:
-        """The leg once it was told how far one of its clocks came."""
-        if reached.deadline == self.work_by:
-            return replace(self, work_reached=reached.percent)
-        if reached.deadline == self.acknowledge_by:
-            return replace(self, recall_reached=reached.percent)
-        return replace(self, reached=reached.percent)
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        return self.offered.leg_id
-
-    @property
-    def partner_id(self) -> str:
-        """Its partner."""
-        return self.offered.partner_id
-
-    @property
-    def stands(self) -> Stands:
-        """Where it stands, as the life-cycle names it."""
-        return LEG_OF[self.state]
-
-    @property
-    def joined(self) -> bool:
-        """True where the partner works with the person already, and takes it into that."""
-        return self.state == LegState.LEG_STATE_DECLINED and self.declined == ALREADY_KNOWN
-
-    @property
-    def is_open(self) -> bool:
-        """True while something is still to come from the partner."""
-        return self.state in OPEN
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What triage's facts say."""
-
-    grade: int = GRADE_UNSPECIFIED
-    fired: tuple[FiredRule, ...] = ()
-    legs: tuple[RequestedLeg, ...] = ()
-    intake_sequence: int = 0
-    """The last of intake's facts that triage knew when it routed."""
-    no_further_action: bool = False
-    hidden: bool = False
-    """Entered in error."""
-    questions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """By leg: for each question that was put to the raiser, how often they had supplied information before."""
-    decide_by: Deadline | None = None
-    decided_at: datetime | None = None
-    """When it was first decided who must know, or that nobody needs to."""
-    in_time: bool = True
-    same_person: frozenset[str] = frozenset()
-    """Other referrals that seem to be about the same person, without those that a person rejected."""
-    decided: frozenset[str] = frozenset()
-    """The legs that had come back and about which the desk decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +34,7 @@ class State:
     """Everything that routing decides by."""
 
     known: Known = NOTHING
-    asked: Asked = Asked()
+    asked: Asked = NOTHING_ASKED
     legs: Mapping[str, Leg] = field(default_factory=dict)
     """By id, in the order they were offered."""
     told: frozenset[int] = frozenset()
@@ -269,54 +158,6 @@ class State:
         return frozenset(leg.partner_id for leg in self.legs.values() if self.request_of(leg) == request_id)
 
 
-def taken_up(leg: Leg) -> bool:
-    """True where a partner did something, or knows the person already; silence and a plain no are neither."""
-    return leg.state in (LegState.LEG_STATE_COMPLETED, LegState.LEG_STATE_FAILED) or leg.joined
-
-
-ALREADY_KNOWN = 4
-"""DECLINE_REASON_ALREADY_KNOWN: the leg is joined to work that goes on."""
-
-
-def with_triage(asked: Asked, fact: Any) -> Asked:
-    """What triage asks for after one more of its facts."""
-    kind = fact.WhichOneof("fact")
-    if kind in ("routed", "no_further_action") and asked.decided_at is None:
-        at = fact.header.occurred_at.ToDatetime(UTC)
-        in_time = asked.decide_by is None or at <= asked.decide_by.at.ToDatetime(UTC)
-        asked = replace(asked, decided_at=at, in_time=in_time)
-    match kind:
-        case "graded":
-            fired = asked.fired if fact.graded.overridden else tuple(fact.graded.fired)
-            decide_by = given(fact.graded, "decide_by")
-            return replace(asked, grade=fact.graded.grade, fired=fired, decide_by=decide_by)
-        case "linked" if SAMENESS_PERSON in fact.linked.same:
-            return replace(asked, same_person=asked.same_person | {fact.linked.other_referral_id})
-        case "link_rejected":
-            return replace(asked, same_person=asked.same_person - {fact.link_rejected.other_referral_id})
-        case "routed":
-            return replace(
-                asked,
-                legs=asked.legs + tuple(fact.routed.legs),
-                intake_sequence=max(asked.intake_sequence, fact.routed.intake_sequence),
-                no_further_action=False,
-                decided=asked.decided.union(fact.routed.came_back_leg_ids),
-            )
-        case "information_requested" if fact.information_requested.leg_id:
-            leg_id = fact.information_requested.leg_id
-            before = (*asked.questions.get(leg_id, ()), fact.information_requested.supplied_before)
-            return replace(asked, questions={**asked.questions, leg_id: before})
-        case "no_further_action":
-            decided = asked.decided.union(fact.no_further_action.came_back_leg_ids)
-            return replace(asked, no_further_action=True, decided=decided)
-        case "reopened":
-            return replace(asked, no_further_action=False)
-        case "entered_in_error":
-            return replace(asked, hidden=True)
-        case _:
-            return asked
-
-
 def with_routing(state: State, fact: Any) -> State:
     """The state after one more of routing's own facts."""
     state = replace(state, sequence=fact.header.sequence)
@@ -379,36 +220,9 @@ def with_routing(state: State, fact: Any) -> State:
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:
-            return _with_leg(state, _moved(state.legs[body.leg_id], kind, body, at))
+            return _with_leg(state, moved(state.legs[body.leg_id], kind, body, at))
         case _:
             return state
-
-
-def _moved(leg: Leg, kind: str, body: Any, at: datetime) -> Leg:
-    leg = replace(
-        leg, state=STATE_OF_FACT[kind], answered_at=at if kind in ("accepted", "declined") else leg.answered_at
-    )
-    if kind == "completed":
-        return replace(leg, outcome=body.outcome)
-    if kind == "declined":
-        return replace(leg, declined=body.reason)
-    if kind == "on_hold":
-        return replace(leg, held=at)
-    if kind == "in_progress" and leg.held is not None:
-        began = leg.review_from and leg.review_from + (at - leg.held)
-        return replace(leg, held=None, review_by=body.review_by, review_from=began)
-    if kind == "recalled":
-        return replace(leg, acknowledge_by=given(body, "acknowledge_by"), recalled_at=at)
-    if kind == "accepted":
-        leg = replace(leg, work_by=given(body, "work_by"), work_from=body.work_from.ToDatetime(UTC))
-    if kind in ("accepted", "in_progress"):
-        return replace(leg, review_by=body.review_by, review_from=at, reached=0)
-    return leg
-
-
-def given(body: Any, name: str) -> Any:
-    """A field of a fact, or None where the fact does not have it."""
-    return getattr(body, name) if body.HasField(name) else None
 
 
 def _with_leg(state: State, leg: Leg) -> State:

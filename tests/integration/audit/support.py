@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,14 +26,7 @@ from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.cli.local import authority, directory
 from services.cli.local.stack import Stack
-
-
-def wait_until(true: Callable[[], object], seconds: float = 30.0, *, what: str) -> None:
-    """Return when `true()` is; fail with `what` when it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.1)
+from tests.waiting import happens
 
 
 class Auditor:
@@ -145,7 +138,7 @@ def wait_for_all(stack: Stack, index: Database[dict[str, Any]], seconds: float =
         except PyMongoError:  # the store is away for now
             return False
 
-    wait_until(reached, seconds, what=f"{total} entries")
+    happens(f"{total} entries", reached, seconds)
 
 
 def readiness(stack: Stack) -> dict[str, bool]:

@@ -13,8 +13,9 @@ from safeguarding.v1.audit_pb2 import SearchRequest, TimelineRequest
 from services import topics
 from services.cli.local.stack import Stack
 from tests.integration.audit.conftest import SCHOOL
-from tests.integration.audit.support import Auditor, a_referral, raised, send, wait_for_all, wait_until
+from tests.integration.audit.support import Auditor, a_referral, raised, send, wait_for_all
 from tests.integration.audit.test_sequencer import records_on_the_broker
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -26,7 +27,7 @@ def referral(audit: Stack, broker: Stack, index: Index) -> str:
     """A referral with one fact, in the index."""
     made = a_referral()
     send(broker, [(topics.INTAKE.name, made.encode(), raised(made))])
-    wait_until(lambda: index["referrals"].find_one({"_id": made}), what="the referral is in the index")
+    happens("the referral is in the index", lambda: index["referrals"].find_one({"_id": made}))
     return made
 
 

@@ -19,8 +19,9 @@ from services.chassis import kafka_headers
 from services.cli.local.stack import Stack
 from tests.integration.audit.alone import started
 from tests.integration.audit.conftest import SCHOOL
-from tests.integration.audit.support import everywhere, log_of, send, verifier, wait_for_all, wait_until
+from tests.integration.audit.support import everywhere, log_of, send, verifier, wait_for_all
 from tests.integration.audit.test_sequencer import assert_kept_once
+from tests.waiting import happens
 
 KILLS = int(os.environ.get("KILLS", "8"))
 SEED = int(os.environ.get("SEED", "4"))
@@ -66,7 +67,7 @@ def test_kills_at_random_moments_lose_and_repeat_nothing_and_take_no_checkpoint_
             before = len(seen)
             process = started(audit, tmp_path / "said")
             try:
-                wait_until(lambda before=before: len(seen) > before, 30, what="a checkpoint")  # type: ignore[misc]
+                happens("a checkpoint", lambda before=before: len(seen) > before, 30)  # type: ignore[misc]
                 moved += 1
                 ended.wait(chosen.uniform(0, 0.5))
             finally:

@@ -18,8 +18,9 @@ from services.cli.local.stack import Stack
 from tests.fakes.witness import Witness
 from tests.integration.audit.alone import Alone, started
 from tests.integration.audit.conftest import SCHOOL
-from tests.integration.audit.support import everywhere, log_of, on_the_broker, send, verifier, wait_for_all, wait_until
+from tests.integration.audit.support import everywhere, log_of, on_the_broker, send, verifier, wait_for_all
 from tests.unit.audit.log.support import VERIFIER
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -52,17 +53,17 @@ def test_on_a_full_disk_it_signs_nothing_says_so_and_goes_on_by_itself(
     folder = tmp_path / "log"
     disk = FullDisk(folder)
     with Alone(audit, disk) as alone:
-        wait_until(lambda: alone.covered() >= sum(on_the_broker(audit).values()), what="all that there is")
+        happens("all that there is", lambda: alone.covered() >= sum(on_the_broker(audit).values()))
         signed = (folder / "checkpoint").read_bytes()
         disk.full.set()
         send(broker, everywhere(50, SCHOOL.id))
-        wait_until(lambda: alone.told.get("log") is False, what="it says that the log is away")
+        happens("it says that the log is away", lambda: alone.told.get("log") is False)
         assert (folder / "checkpoint").read_bytes() == signed
 
         disk.full.clear()
 
-        wait_until(lambda: alone.covered() >= sum(on_the_broker(audit).values()), what="what came meanwhile")
-        wait_until(lambda: alone.told["log"], what="it says that the log is there again")
+        happens("what came meanwhile", lambda: alone.covered() >= sum(on_the_broker(audit).values()))
+        happens("it says that the log is there again", lambda: alone.told["log"])
         assert not alone.fatal
     assert verify(folder, VERIFIER).tree.size >= 50
     assert "No space left on device" in capfd.readouterr().out
@@ -131,14 +132,14 @@ def test_a_configured_witness_cosigns_what_is_served_and_without_it_nothing_is(
         (tmp_path / "witnesses.toml").write_text(f"quorum = 1\n{listed}")
         process = started(audit, said, "services.audit", **own)
         try:
-            wait_until(lambda: cosigned() >= sum(on_the_broker(audit).values()) > 0, 60, what="all is cosigned")
+            happens("all is cosigned", lambda: cosigned() >= sum(on_the_broker(audit).values()) > 0, 60)
             witness.away = True
             size = cosigned()
             send(broker, everywhere(20, SCHOOL.id))
-            wait_until(lambda: "fewer than 1 witnesses cosigned" in said.read_text(), what="it says why it waits")
+            happens("it says why it waits", lambda: "fewer than 1 witnesses cosigned" in said.read_text())
             assert cosigned() == size
             witness.away = False
-            wait_until(lambda: cosigned() >= size + 20, what="it goes on by itself")
+            happens("it goes on by itself", lambda: cosigned() >= size + 20)
         finally:
             process.terminate()
             process.wait(30)

@@ -30,8 +30,8 @@ from tests.integration.audit.support import (
     send,
     topic_ids,
     wait_for_all,
-    wait_until,
 )
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -86,7 +86,7 @@ def _reads_all_headers() -> None:
 
 
 def wait_for_some(index: Index, count: int) -> None:
-    wait_until(lambda: index["entries"].count_documents({}) >= count, what=f"{count} entries")
+    happens(f"{count} entries", lambda: index["entries"].count_documents({}) >= count)
 
 
 def test_every_record_of_every_partition_is_kept_once(audit: Stack, broker: Stack, index: Index) -> None:
@@ -155,7 +155,7 @@ def test_a_new_partners_topics_are_read_within_10_seconds(audit: Stack, broker: 
     referral = a_referral()
     send(broker, [(copies.name, referral.encode(), b"\xff")])
 
-    wait_until(lambda: index["referrals"].find_one({"_id": referral}), 10, what="the new topic's record")
+    happens("the new topic's record", lambda: index["referrals"].find_one({"_id": referral}), 10)
 
 
 def answer(stack: Stack) -> grpc.StatusCode:
@@ -182,13 +182,13 @@ def test_kill_9_of_store_or_broker_while_it_reads_is_waited_for_and_skips_nothin
 
     audit.kill(killed)
     audit.hold(killed)
-    wait_until(lambda: readiness(audit).get(condition) is False, 20, what=f"audit sees that {killed} is away")
+    happens(f"audit sees that {killed} is away", lambda: readiness(audit).get(condition) is False)
     assert answer(audit) in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED), "nothing is shown"
     audit.start([killed])
 
     send(broker, everywhere(500, SCHOOL.id))
     wait_for_all(audit, index)
-    wait_until(lambda: all(readiness(audit).values()), 20, what="audit is ready again")
+    happens("audit is ready again", lambda: all(readiness(audit).values()))
     assert_kept_once(audit, index)
     assert audit.process("audit") == pid, "it waited, and did not end"
 

@@ -11,7 +11,8 @@ from services.audit.log.leaf import decode
 from services.cli.local import partners
 from services.cli.local.partners import Partner
 from services.cli.local.stack import Stack
-from tests.integration.audit.support import log_of, send, topic_ids, wait_until
+from tests.integration.audit.support import log_of, send, topic_ids
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -33,11 +34,11 @@ def test_a_topic_that_was_made_again_has_places_of_its_own_in_the_log(audit: Sta
         if again:
             with broker.admin() as admin:
                 admin.delete_topics([name])
-                wait_until(lambda: name not in topic_ids(broker), what="the topic is gone")
+                happens("the topic is gone", lambda: name not in topic_ids(broker))
                 admin.create_topics({name: {"num_partitions": 6, "replication_factor": 1}})
-        wait_until(lambda: name in topic_ids(broker), what="the broker knows of the topic")
-        wait_until(lambda: name in topic_ids(broker), what="every part of the broker knows the topic")
+        happens("the broker knows of the topic", lambda: name in topic_ids(broker))
+        happens("every part of the broker knows the topic", lambda: name in topic_ids(broker))
         made.append(topic_ids(broker)[name])
         send(broker, [(name, b"key", b"one"), (name, b"key", b"two")])
-        wait_until(lambda: ids_in_log() == {one: [0, 1] for one in made}, 40, what="both records of each are logged")
+        happens("both records of each are logged", lambda: ids_in_log() == {one: [0, 1] for one in made})
     assert len(set(made)) == 2

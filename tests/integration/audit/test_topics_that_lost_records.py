@@ -17,14 +17,9 @@ from services.cli.local import partners
 from services.cli.local.partners import Partner
 from services.cli.local.stack import Stack
 from tests.integration.audit.alone import Alone
-from tests.integration.audit.support import (
-    in_one_transaction,
-    log_of,
-    send_to,
-    topic_ids,
-    wait_until,
-)
+from tests.integration.audit.support import in_one_transaction, log_of, send_to, topic_ids
 from tests.unit.audit.log.support import unsynced
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -46,16 +41,16 @@ def test_records_that_expired_unread_and_offsets_without_a_record_are_gaps_with_
 ) -> None:
     place = TopicPartition(copies, 0)
     send_to(broker, place, 2)
-    wait_until(lambda: len(logged(audit, copies)) == 2, what="the first two")
+    happens("the first two", lambda: len(logged(audit, copies)) == 2)
     audit.hold("audit")
     send_to(broker, place, 5)
     with broker.admin() as admin:
         admin.delete_records({place: 5})
     audit.start(["audit"])
-    wait_until(lambda: len(logged(audit, copies)) == 5, what="the gap, and what is left")
+    happens("the gap, and what is left", lambda: len(logged(audit, copies)) == 5)
     in_one_transaction(broker, place, 2)  # its marker takes offset 9, and nobody can read it
     send_to(broker, place, 1)
-    wait_until(lambda: len(logged(audit, copies)) == 9, what="the gap in the middle")
+    happens("the gap in the middle", lambda: len(logged(audit, copies)) == 9)
 
     said = [(leaf.offset, leaf.until, leaf.why if isinstance(leaf, Gap) else "") for leaf in logged(audit, copies)]
     assert said == [
@@ -86,7 +81,7 @@ def test_a_log_that_is_ahead_of_a_topic_stops_and_names_both(
     send_to(broker, place, 4)
     with Alone(audit, disk) as alone:
         partition = (topic_ids(audit)[copies], 1)
-        wait_until(lambda: alone.covered() and alone.reached(partition) == 7, 60, what="all that there is")
+        happens("all that there is", lambda: alone.covered() and alone.reached(partition) == 7, 60)
     audit.hold("kafka")
     data.rename(tmp_path / "newest")
     shutil.copytree(tmp_path / "old", data)

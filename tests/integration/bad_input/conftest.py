@@ -8,7 +8,8 @@ import pytest
 from safeguarding.v1 import routing_pb2
 from services.topics import SERVICES
 from tests.integration.bad_input.support import abuse, ask
-from tests.integration.house import House, Who, happens
+from tests.integration.house import House, Who
+from tests.waiting import happens
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ from tests.integration.bad_input.support import abuse
 from tests.integration.bad_input.test_fields import rpc
 from tests.integration.bad_input.test_replies import legs_of
 from tests.integration.bad_input.test_roles import OPEN_TO
-from tests.integration.house import CALL_SECONDS, House, Who, happens, new_key, refused
+from tests.integration.house import CALL_SECONDS, House, Who, new_key, refused
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("theirs", "nothing_changes")]
 

@@ -13,7 +13,8 @@ from safeguarding.v1 import triage_pb2 as triage
 from safeguarding.v1.routing_pb2 import LegState
 from tests.integration.bad_input.right_requests import LEG, REFERRAL
 from tests.integration.bad_input.support import ask, code_of, details, said
-from tests.integration.house import UNSIGNED, House, Who, happens, new_key, refused
+from tests.integration.house import UNSIGNED, House, Who, new_key, refused
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,8 @@ from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.parked_pb2 import ParkedClass, ParkedItem, ParkedRecord
 from tests.integration.bad_input.support import abuse, ask, ask_if_known
-from tests.integration.house import House, Who, happens
+from tests.integration.house import House, Who
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 

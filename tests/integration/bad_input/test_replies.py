@@ -13,7 +13,8 @@ from services.chassis.sealing import copy_info, open_with
 from services.cli.local import partners
 from tests.integration.bad_input.right_requests import LEG, REFERRAL
 from tests.integration.bad_input.support import abuse, ask_if_known
-from tests.integration.house import House, Who, happens, new_key
+from tests.integration.house import House, Who, new_key
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,8 @@ from services.audit.log.proof import verify_receipt
 from services.audit.log.reader import LogReader
 from services.cli.local.home import CHECKOUT
 from tests.integration.cli.conftest import AUDITOR, OFFICER, Referrals
-from tests.integration.cli.test_commands import CONCERN, happens, offered
+from tests.integration.cli.test_commands import CONCERN, offered
+from tests.waiting import happens
 
 OFFERED = "safeguarding.v1.Offered"
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]

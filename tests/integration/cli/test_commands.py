@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kafka import KafkaProducer
@@ -17,6 +14,7 @@ from services import topics
 from services.cli.local import directory, partners
 from services.cli.local.home import CHECKOUT
 from tests.integration.cli.conftest import AUDITOR, DESK, OFFICER, Referrals
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -29,16 +27,6 @@ CONCERN = {
     "narrative": {"text": NARRATIVE},
     "raiser": {"name": "Canary Quillfeather"},
 }
-HAPPENS_SECONDS = 60
-
-
-def happens(what: str, found: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + HAPPENS_SECONDS
-    while True:
-        if value := found():
-            return value
-        assert time.monotonic() < deadline, f"not within {HAPPENS_SECONDS} s: {what}"
-        time.sleep(0.2)
 
 
 def raised(referrals: Referrals) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import cycle, islice
 from typing import Any
 
@@ -23,12 +22,12 @@ from services.cli.local.stack import Stack
 from services.cli.rebuild import DECIDERS, FACTS
 from services.cli.scenario import load_scenario
 from tests.integration.cli.conftest import OFFICER, Referrals
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 
 COUNT = 50
 SERVICES = ("intake", "triage", "partner-routing")
-SETTLED_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +64,7 @@ def documents(store: MongoClient[dict[str, Any]], service: str) -> dict[str, Any
 
 def settle(stack: Stack, store: MongoClient[dict[str, Any]]) -> None:
     """Wait until everything that was written has been read, and every store knows what is published."""
-    until("everything is read and published", lambda: not _lag(stack) and not _pending(store))
-
-
-def until(what: str, so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SETTLED_SECONDS
-    while not so():
-        assert time.monotonic() < deadline, f"not within {SETTLED_SECONDS} s: {what}"
-        time.sleep(0.2)
+    happens("everything is read and published", lambda: not _lag(stack) and not _pending(store))
 
 
 def _lag(stack: Stack) -> bool:

@@ -208,7 +208,7 @@ class Works:
         self.wait_for(lambda: self.engine.counts["applied"] + self.engine.counts["repeated"] >= records)
         self.wait_for(lambda: self.collection.count_documents({"pending": True}) == 0)
 
-    def wait_for(self, holds: Callable[[], bool], seconds: float = 30.0) -> None:
+    def wait_for(self, holds: Callable[[], bool], seconds: float = 60.0) -> None:
         """Wait until a condition holds."""
         until = time.monotonic() + seconds
         pause = threading.Event()

@@ -4,8 +4,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,6 @@ from services.chassis.kafka_settings import KafkaAccess
 
 CHECKOUT = Path(__file__).parents[3]
 Place = tuple[int, int]
-
-
-def wait_until(true: Callable[[], object], seconds: float = 30.0, *, what: str) -> None:
-    """Return when `true()` is; fail with `what` when it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        time.sleep(0.05)
 
 
 def produce(kafka: KafkaAccess, topic: str, count: int, *, size: int = 300) -> set[Place]:

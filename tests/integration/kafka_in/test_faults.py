@@ -14,16 +14,8 @@ import pytest
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.watchdog import EXIT_STUCK
 from services.cli.local.stack import Stack
-from tests.integration.kafka_in.support import (
-    Commits,
-    Place,
-    a_reader,
-    commits_of,
-    effects,
-    produce,
-    send,
-    wait_until,
-)
+from tests.integration.kafka_in.support import Commits, Place, a_reader, commits_of, effects, produce, send
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 log = logging.getLogger(__name__)
@@ -70,13 +62,13 @@ def test_a_reader_killed_in_the_middle_loses_nothing_and_only_repeats(
     with commits_of(kafka, topic, group) as commits:
         for part in (1, 2):
             with a_reader(kafka, **options) as reader:
-                wait_until(partial(has_effects, done, RECORDS * part // 4), what="some effects")
+                happens("some effects", partial(has_effects, done, RECORDS * part // 4))
                 reader.kill()
                 reader.wait()
             assert_no_commit_passes(commits, done)
         with a_reader(kafka, **options):
-            wait_until(lambda: set(effects(done)) == sent, 60, what="everything after two kills")
-            wait_until(lambda: commits.total() == RECORDS, what="everything committed")
+            happens("everything after two kills", lambda: set(effects(done)) == sent, 60)
+            happens("everything committed", lambda: commits.total() == RECORDS)
 
     log.warning("killed twice: repeated=%d of %d", len(effects(done)) - RECORDS, RECORDS)
     assert_all_in_order(sent, done)
@@ -92,12 +84,12 @@ def test_stock_faust_loses_the_event_that_its_agent_raised_at(
 
     with commits_of(kafka, topic, group, 1) as commits:
         with a_reader(kafka, program="stock", fails_on=BAD.decode(), **options) as stock:
-            wait_until(lambda: commits() == {0: 3}, 60, what="stock Faust's commit past the failed event")
+            happens("stock Faust's commit past the failed event", lambda: commits() == {0: 3}, 60)
             stock.terminate()
             stock.wait(30)
         with a_reader(kafka, program="stock", fails_on="nothing", **options):
             send(kafka, topic, b"mended")
-            wait_until(lambda: (0, 3) in effects(done), 60, what="a record after the bug was mended")
+            happens("a record after the bug was mended", lambda: (0, 3) in effects(done), 60)
 
     assert (0, 1) not in effects(done)
 
@@ -114,8 +106,8 @@ def test_ours_ends_the_process_and_reads_the_failed_event_again(
             assert reader.wait(60) == EXIT_STUCK
         assert commits().get(0, 0) <= 1
         with a_reader(kafka, **options):
-            wait_until(lambda: set(effects(done)) == {(0, 0), (0, 1), (0, 2)}, what="the failed event")
-            wait_until(lambda: commits() == {0: 3}, what="the commit after the bug was mended")
+            happens("the failed event", lambda: set(effects(done)) == {(0, 0), (0, 1), (0, 2)})
+            happens("the commit after the bug was mended", lambda: commits() == {0: 3})
 
 
 def test_rebalances_between_processes_lose_nothing_and_commit_nothing_in_flight(
@@ -135,18 +127,18 @@ def test_rebalances_between_processes_lose_nothing_and_commit_nothing_in_flight(
             return readers.enter_context(a_reader(kafka, done=file, **options))
 
         first = read_into(files[0])
-        wait_until(lambda: has_effects(files[0], 1_000), what="the first alone")
+        happens("the first alone", lambda: has_effects(files[0], 1_000))
         second = read_into(files[1])
-        wait_until(lambda: has_effects(files[1], 600), what="the second beside it")
+        happens("the second beside it", lambda: has_effects(files[1], 600))
         assert_no_commit_passes(commits, *files)
         first.terminate()  # leaves the group in good order
         assert first.wait(30) == 0
         assert_no_commit_passes(commits, *files)
         read_into(files[2])
-        wait_until(lambda: has_effects(files[2], 200), what="the third beside the second")
+        happens("the third beside the second", lambda: has_effects(files[2], 200))
         second.kill()  # the group waits out its session
-        wait_until(lambda: all_effects() == sent, 90, what="everything")
-        wait_until(lambda: commits.total() == RECORDS, what="everything committed")
+        happens("everything", lambda: all_effects() == sent, 90)
+        happens("everything committed", lambda: commits.total() == RECORDS)
 
     repeated = sum(len(effects(file)) for file in files) - RECORDS
     log.warning("rebalanced: repeated=%d of %d", repeated, RECORDS)
@@ -167,13 +159,13 @@ def test_after_a_killed_broker_the_reader_goes_on_by_itself(
     }
 
     with a_reader(kafka, **options) as reader, commits_of(kafka, topic, group) as commits:
-        wait_until(lambda: has_effects(done, RECORDS // 4), what="some effects")
+        happens("some effects", lambda: has_effects(done, RECORDS // 4))
         broker.kill("kafka")
         broker.wait_ready(["kafka"])
         back = time.monotonic()
         sent |= produce(kafka, topic, 1_000)
-        wait_until(lambda: set(effects(done)) == sent, 60, what="everything after the kill")
-        wait_until(lambda: commits.total() == len(sent), what="everything committed")
+        happens("everything after the kill", lambda: set(effects(done)) == sent, 60)
+        happens("everything committed", lambda: commits.total() == len(sent))
         log.warning("broker killed: all read %.1f s after it was back", time.monotonic() - back)
         assert reader.poll() is None
 

@@ -16,7 +16,8 @@ from services.chassis.kafka_in import Chunk, Held, Record
 from services.chassis.kafka_in.consumer import KafkaIn
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.chassis.watchdog import Watchdog
-from tests.integration.kafka_in.support import commits_of, produce, send, wait_until
+from tests.integration.kafka_in.support import commits_of, produce, send
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 log = logging.getLogger(__name__)
@@ -58,9 +59,9 @@ def test_200_000_records_arrive_once_in_order_in_few_chunks_and_cheaply(
 
     started = time.process_time()
     with reading(kafka, topic, group, handle), commits_of(kafka, topic, group) as commits:
-        wait_until(lambda: sum(chunks) >= RECORDS, 90, what="all records handled")
+        happens("all records handled", lambda: sum(chunks) >= RECORDS, 90)
         spent = time.process_time() - started
-        wait_until(lambda: commits.total() == RECORDS, what="all offsets committed")
+        happens("all offsets committed", lambda: commits.total() == RECORDS)
 
     log.warning("kafka_in events=%d cpu_seconds=%.2f a_cpu_second=%.0f", RECORDS, spent, RECORDS / spent)
     assert {(partition, offset) for partition, each in offsets.items() for offset in each} == sent
@@ -84,7 +85,7 @@ def test_a_record_arrives_whole(kafka: KafkaAccess, make_topic: Callable[..., st
         return answered()
 
     with reading(kafka, topic, group, handle):
-        wait_until(lambda: len(records) == 3, what="the records")
+        happens("the records", lambda: len(records) == 3)
 
     assert records[0] == Record(topic, 0, 0, 1_700_000_000_123, b"k", b"v", (("ce_id", b"1"),))
     assert [(record.key, record.value, record.headers) for record in records[1:]] == [
@@ -108,21 +109,21 @@ def test_commits_wait_for_the_engine_and_at_most_two_chunks_are_in_flight(
         reading(kafka, topic, group, handle, max_records=10) as reader,
         commits_of(kafka, topic, group, 1) as commits,
     ):
-        wait_until(lambda: len(waiting) == 2, what="two chunks in flight")
+        happens("two chunks in flight", lambda: len(waiting) == 2)
         waiting[1][1].set_result(())  # the second first
-        wait_until(lambda: len(waiting) == 3, what="a third chunk")
+        happens("a third chunk", lambda: len(waiting) == 3)
         time.sleep(2.5)  # two commit intervals: the point is that nothing happens
 
         assert len(waiting) == 3
         assert commits() == {}
 
         waiting[0][1].set_result(())
-        wait_until(lambda: commits() == {0: 20}, what="the commit of two chunks")
+        happens("the commit of two chunks", lambda: commits() == {0: 20})
         assert reader.lag() == 20
         waiting[2][1].set_result(())
-        wait_until(lambda: len(waiting) == 4, what="the last chunk")
+        happens("the last chunk", lambda: len(waiting) == 4)
         waiting[3][1].set_result(())
-        wait_until(lambda: reader.unfinished == 0, what="all done")
+        happens("all done", lambda: reader.unfinished == 0)
 
     assert [record.offset for chunk, _ in waiting for record in chunk.records] == list(range(40))
 
@@ -139,11 +140,11 @@ def test_a_held_record_is_not_committed_past_until_it_is_released(
         return answered([record.position for record in chunk.records if record.value == b"gap"])
 
     with reading(kafka, topic, group, handle) as reader, commits_of(kafka, topic, group, 1) as commits:
-        wait_until(lambda: len(seen) == 4 and commits() == {0: 1}, what="the commit up to the held record")
+        happens("the commit up to the held record", lambda: len(seen) == 4 and commits() == {0: 1})
         assert reader.unfinished == 1
 
         reader.release(topic, 0, 1)
-        wait_until(lambda: commits() == {0: 4}, what="the commit past the released record")
+        happens("the commit past the released record", lambda: commits() == {0: 4})
 
 
 def test_while_paused_nothing_arrives_and_the_watchdog_is_content(
@@ -158,9 +159,9 @@ def test_while_paused_nothing_arrives_and_the_watchdog_is_content(
 
     with reading(kafka, topic, group, handle) as reader:
         watchdog = Watchdog(kafka, group, reader)
-        wait_until(lambda: reader.assigned == {(topic, 0)}, what="the assignment")
+        happens("the assignment", lambda: reader.assigned == {(topic, 0)})
         send(kafka, topic, b"first")
-        wait_until(lambda: seen == [b"first"] and reader.last_commit_time, what="the first record")
+        happens("the first record", lambda: seen == [b"first"] and reader.last_commit_time)
         assert not any(reading.behind for reading in (watchdog.look().readings or {}).values())
 
         reader.pause()
@@ -173,7 +174,7 @@ def test_while_paused_nothing_arrives_and_the_watchdog_is_content(
         assert b"third" not in seen
 
         reader.resume()
-        wait_until(lambda: seen == [b"first", b"second", b"third"], what="what came during the pause")
+        happens("what came during the pause", lambda: seen == [b"first", b"second", b"third"])
 
 
 def test_assigned_partitions_are_told_before_their_records(
@@ -188,7 +189,7 @@ def test_assigned_partitions_are_told_before_their_records(
         return answered()
 
     with reading(kafka, topic, group, handle, on_assigned=told.append):
-        wait_until(lambda: "record" in told, what="the record")
+        happens("the record", lambda: "record" in told)
 
     assert told == [frozenset({(topic, 0), (topic, 1)}), "record"]
 

@@ -12,8 +12,9 @@ from safeguarding.v1 import triage_pb2 as triage
 from services.chassis.sealing import reply_info, seal_to
 from tests.integration.bad_input import right_requests as right
 from tests.integration.bad_input.support import ask_if_known
-from tests.integration.house import CALL_SECONDS, House, Who, happens, new_key
+from tests.integration.house import CALL_SECONDS, House, Who, new_key
 from tests.integration.privacy.planting import Planter
+from tests.waiting import happens
 
 INBOX_PARTNER = "safe-harbour"
 KAFKA_PARTNERS = ("police-safeguarding", "childrens-care-avon")

@@ -19,7 +19,8 @@ from services import topics
 from tests.contract.test_access_table import LOOKS
 from tests.integration.bad_input import right_requests as right
 from tests.integration.bad_input.support import abuse, ask_if_known
-from tests.integration.house import CALL_SECONDS, STUBS, House, Who, happens
+from tests.integration.house import CALL_SECONDS, STUBS, House, Who
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 

@@ -17,7 +17,8 @@ from services.cli.local import directory
 from services.intake.area import WELL_KNOWN
 from services.intake.watched import Watch
 from tests.integration.bad_input.support import ask, ask_if_known
-from tests.integration.house import House, Who, happens, new_key
+from tests.integration.house import House, Who, new_key
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

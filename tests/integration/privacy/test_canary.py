@@ -16,10 +16,11 @@ from services.cli.local import partners
 from services.topics import SERVICES
 from tests.integration.bad_input import right_requests as right
 from tests.integration.bad_input.wrong_fields import wrongs
-from tests.integration.house import CALL_SECONDS, House, Who, happens, new_key, refused
+from tests.integration.house import CALL_SECONDS, House, Who, new_key, refused
 from tests.integration.privacy import places
 from tests.integration.privacy.journey import KAFKA_PARTNERS, Journey
 from tests.integration.privacy.planting import Planter, found_in, personal_fields
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

@@ -17,7 +17,8 @@ from services.intake.equality import COLLECTION, Answers
 from services.quarters import quarter
 from services.topics import TOPICS
 from tests.integration.bad_input.support import abuse, ask, ask_if_known, code_of
-from tests.integration.house import House, Who, happens, new_key
+from tests.integration.house import House, Who, new_key
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

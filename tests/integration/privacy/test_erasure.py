@@ -20,8 +20,9 @@ from services.cli.installed import told
 from services.cli.local import partners
 from tests.integration.bad_input import right_requests as right
 from tests.integration.bad_input.support import ask_if_known
-from tests.integration.house import CALL_SECONDS, House, Who, happens, new_key, refused
+from tests.integration.house import CALL_SECONDS, House, Who, new_key, refused
 from tests.integration.privacy.journey import INBOX_PARTNER, KAFKA_PARTNERS
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -14,9 +14,10 @@ from safeguarding.v1.audit_pb2 import Operation, TimelineEntry
 from safeguarding.v1.common_pb2 import CONCERN_KIND_CHILD_AT_RISK, SUBJECT_ROLE_CHILD
 from safeguarding.v1.concern_pb2 import Identifiers, Subject
 from tests.integration.bad_input import right_requests as right
-from tests.integration.house import House, Who, happens, new_key
+from tests.integration.house import House, Who, new_key
 from tests.integration.privacy.journey import KAFKA_PARTNERS
 from tests.integration.privacy.test_erasure import Case
+from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 

@@ -14,7 +14,8 @@ from services.chassis.kafka_in import Chunk, Held
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.chassis.replies_in import RepliesIn
 from services.cli.local.stack import Stack
-from tests.integration.kafka_in.support import commits_of, send, wait_until
+from tests.integration.kafka_in.support import commits_of, send
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 
@@ -74,11 +75,11 @@ def test_a_partner_added_later_is_heard_within_ten_seconds(
     send(kafka, make_replies("school"), b"from the first")
     replies = replies_of(kafka, group, area, door)
     replies.start()
-    wait_until(lambda: door.values == [b"from the first"], what="the first partner's reply")
+    happens("the first partner's reply", lambda: door.values == [b"from the first"])
 
     send(kafka, make_replies("watch"), b"from the second")
     added = time.monotonic()
-    wait_until(lambda: b"from the second" in door.values, what="the second partner's reply")
+    happens("the second partner's reply", lambda: b"from the second" in door.values)
 
     assert time.monotonic() - added < 10
     assert replies.stop()
@@ -93,7 +94,7 @@ def test_what_was_done_is_committed_and_not_heard_again(
         door = Door()
         replies = replies_of(kafka, group, area, door)
         replies.start()
-        wait_until(lambda door=door, expected=expected: door.values == expected, what=f"{expected}")  # type: ignore[misc]
+        happens(f"{expected}", lambda door=door, expected=expected: door.values == expected)  # type: ignore[misc]
         assert replies.stop()
         send(kafka, topic, b"three")
 
@@ -107,9 +108,9 @@ def test_a_held_reply_is_committed_past_only_when_released(
     replies.start()
 
     with commits_of(kafka, topic, group, 1) as commits:
-        wait_until(lambda: len(door.values) == 3 and commits() == {0: 1}, what="the commit up to it")
+        happens("the commit up to it", lambda: len(door.values) == 3 and commits() == {0: 1})
         replies.release(topic, 0, 1)
-        wait_until(lambda: commits() == {0: 3}, what="the commit past it")
+        happens("the commit past it", lambda: commits() == {0: 3})
     assert replies.stop()
 
 
@@ -121,14 +122,14 @@ def test_a_reply_that_cannot_be_handled_is_told_and_not_committed(
     door.failing.set()
     broken = replies_of(kafka, group, area, door, failures)
     broken.start()
-    wait_until(lambda: failures, what="the failure")
+    happens("the failure", lambda: failures)
     with commits_of(kafka, topic, group, 1) as commits:
         assert commits() == {}
 
     door.failing.clear()
     mended = replies_of(kafka, group, area, door)
     mended.start()
-    wait_until(lambda: door.values == [b"one"], what="the reply again")
+    happens("the reply again", lambda: door.values == [b"one"])
     assert mended.stop()
 
 
@@ -152,7 +153,7 @@ def test_a_header_name_that_is_no_text_stops_nothing(
     replies = replies_of(kafka, group, area, door)
     replies.start()
 
-    wait_until(lambda: door.values == [b"harm", b"right"], what="both replies")
+    happens("both replies", lambda: door.values == [b"harm", b"right"])
     assert replies.stop()
 
 
@@ -166,7 +167,7 @@ def test_while_paused_no_reply_is_heard(kafka: KafkaAccess, make_replies: MakeRe
     assert door.values == []
 
     replies.resume()
-    wait_until(lambda: door.values == [b"one"], what="the reply")
+    happens("the reply", lambda: door.values == [b"one"])
     assert replies.stop()
 
 
@@ -177,12 +178,12 @@ def test_after_a_killed_broker_replies_are_heard_again(
     send(kafka, topic, b"before")
     replies = replies_of(kafka, group, area, door)
     replies.start()
-    wait_until(lambda: door.values == [b"before"], what="the first reply")
+    happens("the first reply", lambda: door.values == [b"before"])
 
     broker.kill("kafka")
     broker.wait_ready(["kafka"])
     send(kafka, topic, b"after")
-    wait_until(lambda: b"after" in door.values, what="the reply after the kill")
+    happens("the reply after the kill", lambda: b"after" in door.values)
 
     assert replies.stop()
 
