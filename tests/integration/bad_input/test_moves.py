@@ -80,12 +80,12 @@ def test_the_desk_cannot_end_what_was_routed_and_hears_what_it_may_do(
     end = triage.TakeNoFurtherActionRequest(command=command(seen.sequence), reason=BELOW)
     error = refused(lambda: ask(desk.TakeNoFurtherAction, end))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert moves(error) == {"EnterInError", "OverrideGrade", "RequestInformation", "Route"}
+    assert moves(error) == {"EnterInError", "OverrideGrade", "RecordThrive", "RequestInformation", "Route"}
 
     same = triage.OverrideGradeRequest(command=command(seen.sequence), grade=seen.grade)
     error = refused(lambda: ask(desk.OverrideGrade, same))
     assert error.code() is grpc.StatusCode.FAILED_PRECONDITION
-    assert moves(error) == {"EnterInError", "OverrideGrade", "RequestInformation", "Route"}
+    assert moves(error) == {"EnterInError", "OverrideGrade", "RecordThrive", "RequestInformation", "Route"}
 
     stale = triage.RequestInformationRequest(command=command(seen.sequence + 1), question="where?")
     error = refused(lambda: ask(desk.RequestInformation, stale))
