@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 from collections.abc import Generator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from services.cli.local.supervisor import ENDS_WITH
 from tests.logged import warnings_since
 
 SHARED = {
@@ -35,6 +37,9 @@ SHARED = {
 
 # The same examples in each run, and none too late on a busy machine: what fails has found something.
 settings.load_profile("ci")
+# Whatever a test starts ends with the tests, also where they are killed.
+os.environ[ENDS_WITH] = str(os.getpid())
+
 # It says at each of hundreds of connections that a login on loopback is not encrypted.
 logging.getLogger("kafka.net.sasl.scram").setLevel(logging.ERROR)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import statistics
 import sys
 import tempfile
@@ -95,7 +96,7 @@ def main() -> int:
     """Run as the command line says; exit status 1 where the goal is missed."""
     wanted = _arguments()
     with tempfile.TemporaryDirectory(prefix="fair-") as folder:
-        stack = Stack(Path(folder))
+        stack = Stack(Path(folder), ends_with=os.getpid())
         try:
             with Wiring(stack, disks=False) as wiring:
                 stack.start(["kafka", "mongo", "intake"], progress=say)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -48,7 +49,7 @@ class World(AbstractContextManager["World"]):
     ) -> None:
         """`wired`: its links can be broken, its disks filled, and its services' points can fail; `clocks`: they can
         also be set. Raises NoLibrary."""
-        self.stack = Stack(root)
+        self.stack = Stack(root, ends_with=os.getpid())
         is_wired = wired or clocks or brokers == 3
         self._wiring = Wiring(self.stack, disks=brokers == 1 and not clocks, clocks=clocks) if is_wired else None
         self.brokers = ThreeBrokers(self.stack) if brokers == 3 else None

@@ -6,6 +6,7 @@ By hand: `python -m tests.matching.cost` (minutes) starts a store of its own, an
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -210,7 +211,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=25)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(Path(folder) / "home")
+        stack = Stack(Path(folder) / "home", ends_with=os.getpid())
         try:
             stack.start(["mongo"])
             benches = compared(stack.mongo_url, asked.fewer, asked.more, batches=asked.batches, size=asked.size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -38,7 +39,7 @@ class Ground(AbstractContextManager["Ground"]):
     """A stack of its own in build/bench/home, made new, and taken away at the end."""
 
     def __init__(self) -> None:
-        self.stack = Stack(FOLDER / "home")
+        self.stack = Stack(FOLDER / "home", ends_with=os.getpid())
         self._admin: KafkaAdminClient | None = None
         self._watch: Any = None
         self._store: MongoClient[dict[str, Any]] | None = None

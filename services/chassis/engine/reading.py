@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from safeguarding.v1.parked_pb2 import ParkedClass
+from services.chassis.checking import violations
 from services.chassis.deciding import Input, Upstream
 from services.chassis.kafka_in.chunk import Record
-from services.chassis.surely import surely_right
-from services.chassis.times import are_times
-
-_validator = protovalidate.Validator()
 
 
 class Unreadable(Exception):
@@ -55,9 +51,7 @@ def parsed(record: Record, message_type: type[Message]) -> Message:
         message.ParseFromString(record.value)
     except DecodeError as error:
         raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "DecodeError") from error
-    if surely_right(message):
-        return message
-    if _validator.collect_violations(message) or not are_times(message):
+    if violations(message):
         raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "ValidationError")
     return message
 

@@ -41,11 +41,11 @@ class Played:
     shown: tuple[Course, routing_pb2.GetJourneyResponse] | None
 
 
-def new_stack(root: Path) -> Stack:
-    """A stack in a home of its own, on free ports, whose area runs by the scenario's clocks."""
+def new_stack(root: Path, *, ends_with: int | None = None) -> Stack:
+    """A stack in a home of its own, on free ports, whose area runs by the scenario's clocks (see Stack)."""
     area = root / "area"
     prepare_area(environments.AREAS / environments.default_area(), SCENARIO, area)
-    return Stack(root, area=str(area))
+    return Stack(root, area=str(area), ends_with=ends_with)
 
 
 def scenario() -> tuple[ScenarioConcern, ...]:

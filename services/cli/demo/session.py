@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import tempfile
@@ -35,7 +36,8 @@ def hold(*, keep: bool, concerns: int, as_json: bool) -> bool:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = _console(stderr=as_json)
     began = time.monotonic()
-    stack = run.new_stack(Path(tempfile.mkdtemp(prefix="referrals-demo-")))
+    root = Path(tempfile.mkdtemp(prefix="referrals-demo-"))
+    stack = run.new_stack(root, ends_with=None if keep else os.getpid())
     watching = show.Watching(console)
     right = False
     try:

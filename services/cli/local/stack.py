@@ -1,6 +1,7 @@
 """The local stack as a library: commands and integration tests start, break and stop it through this."""
 
 import fcntl
+import os
 import signal
 import subprocess
 import sys
@@ -55,11 +56,15 @@ class Row:
 
 
 class Stack:
-    """One installation's processes. Nothing starts before `start`; `stop` ends only what was started."""
+    """One installation's processes. Nothing starts before `start`; `stop` ends only what was started.
 
-    def __init__(self, root: Path | None = None, *, area: str | None = None) -> None:
+    `ends_with`: the pid of a process with whose end everything stops too; without it, it runs until `stop`.
+    """
+
+    def __init__(self, root: Path | None = None, *, area: str | None = None, ends_with: int | None = None) -> None:
         self.home = files.find(root)
         self.area = area or environments.default_area()
+        self._told = {supervisor.ENDS_WITH: str(ends_with)} if ends_with is not None else {}
 
     def start(
         self,
@@ -226,6 +231,7 @@ class Stack:
             process = subprocess.Popen(
                 [sys.executable, "-m", "services.cli.local.supervisor", str(self.home.root)],
                 cwd=files.CHECKOUT,
+                env=os.environ | self._told,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,7 +1,8 @@
 """The small process left behind by `referrals up`: it restarts what ends, and stops only what it started.
 
 It runs what wanted.json lists and writes what it runs into stack.json. SIGHUP makes it read wanted.json
-again, SIGTERM stops everything. A lock on the home makes a second supervisor end at once.
+again, SIGTERM stops everything. A lock on the home makes a second supervisor end at once. Where REFERRALS_ENDS_WITH
+names a process, as for a demo or a test, everything is stopped once that one has ended, however it did.
 """
 
 import fcntl
@@ -25,6 +26,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 STEADY_AFTER = 10.0
 GRACE = 15.0
 TICK = 1.0
+ENDS_WITH = "REFERRALS_ENDS_WITH"
 SIGNALS = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 log = logging.getLogger("supervisor")
@@ -74,14 +76,16 @@ class Supervisor:
     """Keeps the processes that are wanted running until it is told to stop."""
 
     home: Home
+    ends_with: Running | None = None
+    """The process with which it ends; None where it stays until it is told."""
     children: dict[str, Child] = field(default_factory=dict)
     applied: str = ""
     ports: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
+        """Serve until SIGTERM or SIGINT, or the end of the process with which it ends."""
         end_leftovers(self.home)
-        while True:
+        while self.ends_with is None or self.ends_with.alive:
             self._apply()
             self._reap()
             self._start_due()
@@ -204,7 +208,17 @@ def main() -> None:
         log.info("another supervisor runs in %s", home.root)
         sys.exit(0)
     with held:
-        Supervisor(home).run()
+        Supervisor(home, _process(os.environ.pop(ENDS_WITH, ""))).run()
+
+
+def _process(pid: str) -> Running | None:
+    """The process of that pid; one that has ended already is one that does not live."""
+    if not pid:
+        return None
+    try:
+        return processes.running(int(pid))
+    except ProcessLookupError:
+        return Running(int(pid), "ended")
 
 
 if __name__ == "__main__":

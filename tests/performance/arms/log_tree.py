@@ -38,7 +38,7 @@ def pymerkle(leaves: Sequence[bytes]) -> None:
     tree = importlib.import_module("pymerkle").InmemoryTree(algorithm="sha256")
     for leaf in leaves:
         tree.append_entry(leaf)
-    tree.get_state()
+    tree.get_root()
 
 
 KINDS: dict[str, Callable[[Sequence[bytes]], None]] = {"ours": ours, "bare": bare, "pymerkle": pymerkle}

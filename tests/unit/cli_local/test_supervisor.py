@@ -1,5 +1,6 @@
 """The supervisor restarts what ends with growing pauses, obeys wanted.json, and leaves nothing behind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from services.cli.local import home as files
 from services.cli.local import processes
 from services.cli.local.home import Home
 from services.cli.local.processes import Running
-from services.cli.local.supervisor import FIRST_PAUSE, LONGEST_PAUSE, Child
+from services.cli.local.supervisor import ENDS_WITH, FIRST_PAUSE, LONGEST_PAUSE, Child
 
 FOREVER = ["sleep", "600"]
 
@@ -36,6 +37,7 @@ class Supervised:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.version = 0
+        self.ends_with: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
 
     def want(self, *entries: dict[str, Any]) -> None:
@@ -44,7 +46,8 @@ class Supervised:
         files.write_json(self.home.wanted, {"version": version, "ports": {}, "processes": list(entries)})
         if self.process is None:
             command = [sys.executable, "-m", "services.cli.local.supervisor", str(self.home.root)]
-            self.process = subprocess.Popen(command, cwd=files.CHECKOUT, stderr=subprocess.DEVNULL)
+            told = os.environ | {ENDS_WITH: str(self.ends_with)} if self.ends_with else None
+            self.process = subprocess.Popen(command, cwd=files.CHECKOUT, env=told, stderr=subprocess.DEVNULL)
         else:
             self.process.send_signal(signal.SIGHUP)
         until(lambda: self.stack().get("applied") == version)
@@ -136,6 +139,18 @@ def test_what_ignores_the_polite_signal_is_killed(supervised: Supervised) -> Non
 
     assert stubborn.wait(60) == -signal.SIGKILL
     stubborn.stdout.close()
+
+
+def test_with_the_process_that_it_ends_with_everything_stops_however_that_ended(supervised: Supervised) -> None:
+    with subprocess.Popen(FOREVER) as owner:
+        supervised.ends_with = owner.pid
+        supervised.want(entry("a", FOREVER))
+        a = supervised.running("a")
+
+        owner.kill()
+
+    until(lambda: supervised.process is not None and supervised.process.poll() == 0)
+    assert not a.alive
 
 
 def test_pauses_double_up_to_five_seconds() -> None:
