@@ -22,7 +22,7 @@ from safeguarding.v1.common_pb2 import (
     GRADE_RED,
     SERVICE_KIND_POLICE_SAFEGUARDING,
 )
-from safeguarding.v1.concern_pb2 import Signs
+from safeguarding.v1.concern_pb2 import Concern, Contact, Place, Signs, Subject
 from safeguarding.v1.intake_pb2 import Amended, IntakeFact
 from safeguarding.v1.triage_pb2 import (
     SAMENESS_HOUSEHOLD,
@@ -37,6 +37,7 @@ from services.chassis.areafile import FileRefused
 from services.triage.area import Area
 from services.triage.domain import TriageDecider
 from services.triage.rules import load_rules
+from tests.fakes.linking import Linking
 from tests.unit.domains import DESK, NOON, REFERRAL, Life, raised
 
 AREA_FOLDER = Path(__file__).parents[3] / "deploy/areas/avon-and-somerset"
@@ -46,6 +47,7 @@ HARE_COURSING = CONCERN_KIND_RURAL_CRIME
 NUISANCE = CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR
 SPEEDING = CONCERN_KIND_ROAD_DANGER
 EXPLOITATION = CONCERN_KIND_EXPLOITATION
+UPRN = "100023336956"
 
 
 def other(number: int) -> str:
@@ -130,6 +132,21 @@ def test_the_fact_says_how_many_and_not_which() -> None:
 
     assert other(1).encode() not in rule.SerializeToString()
     assert other(2).encode() not in rule.SerializeToString()
+
+
+THERE = Concern(kinds=[HARE_COURSING], place=Place(uprn=UPRN))
+LIVES_THERE = Concern(kinds=[HARE_COURSING], subjects=[Subject(contact=Contact(uprn=UPRN))])
+
+
+@pytest.mark.parametrize("concerns", [[THERE, LIVES_THERE, THERE], [THERE] * 3, [LIVES_THERE] * 3])
+def test_place_and_home_are_found_by_the_keyed_hashes_that_intake_makes(concerns: Sequence[Concern]) -> None:
+    linking = Linking()
+    found: Sequence[Linked] = ()
+    for number, concern in enumerate(concerns):
+        fact = linking.raised(concern, f"concern {number}", NOON - timedelta(days=30 - number))
+        found = linking.hear(fact)[fact.header.referral_id]
+
+    assert fired(life_with(found))[REPEAT].counted == 3
 
 
 def test_a_third_concern_of_exploitation_at_a_place_is_red_for_an_adult_too() -> None:
