@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from safeguarding.v1 import triage_pb2
 from safeguarding.v1.common_pb2 import CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR, CONCERN_KIND_DOMESTIC_ABUSE
@@ -39,6 +39,17 @@ class Link:
 
 Links = Mapping[str, Link]
 """By the other referral's id."""
+
+HOME = "address"
+"""In what two referrals are linked whose subjects live at one address; a shared telephone makes a household too."""
+
+
+class AtPlace(NamedTuple):
+    """Another concern at the same place, as far as rules see it: neither which referral it is, nor who is in it."""
+
+    after: timedelta
+    """How long after this one it was raised; less than nothing for an earlier one."""
+    kinds: frozenset[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,28 @@ def with_counts(raised: Raised, raised_at: Any, links: Links) -> Raised:
     return now
 
 
+def at_place(raised_at: Any, links: Links) -> tuple[AtPlace, ...]:
+    """The other concerns that happened at the same place, or are about somebody who lives at the same address."""
+    if raised_at is None or not links:
+        return ()
+    this = raised_at.ToDatetime()
+    return tuple(
+        AtPlace(link.linked.other_raised_at.ToDatetime() - this, frozenset(link.linked.other_kinds))
+        for link in links.values()
+        if link.counts and (SAMENESS_LOCATION in link.linked.same or HOME in link.linked.by.split(", "))
+    )
+
+
+def most_around(after: Sequence[timedelta], within: timedelta) -> int:
+    """The most events, this one among them, that lie within some such time in which this one lies too.
+
+    A referral may be heard of after later ones, so the time may begin before it or with it.
+    """
+    this = timedelta()
+    starts = [this, *(at for at in after if -within <= at <= this)]
+    return max(1 + sum(start <= at <= start + within for at in after) for start in starts)
+
+
 def judge(
     links: Links, body: triage_pb2.ConfirmLinkRequest | triage_pb2.RejectLinkRequest, legal: Sequence[str]
 ) -> TriageFact:
@@ -145,15 +178,9 @@ def _count(counted: Counted, raised: Raised, raised_at: Any, links: Links) -> in
     if counted.kind not in raised.kinds or raised_at is None:
         return 0
     this = raised_at.ToDatetime()
-    others = [
-        link.linked.other_raised_at.ToDatetime()
+    after = [
+        link.linked.other_raised_at.ToDatetime() - this
         for link in links.values()
         if link.counts and counted.kind in link.linked.other_kinds and counted.same.intersection(link.linked.same)
     ]
-    return _most_around(this, others, counted.within)
-
-
-def _most_around(this: datetime, others: Sequence[datetime], within: timedelta) -> int:
-    """A referral may be heard of after later ones, so the time may begin before it or with it."""
-    starts = [this, *(at for at in others if this - within <= at <= this)]
-    return max(1 + sum(start <= at <= start + within for at in others) for start in starts)
+    return most_around(after, counted.within)

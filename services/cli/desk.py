@@ -53,7 +53,8 @@ def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = F
     showing.line(f"{item.referral_id}: {showing.word(item, 'grade')}, sequence {item.sequence}")
     for rule in found.fired:
         unsure = "" if rule.confirmed else f"; not confirmed: {rule.unconfirmed_reason}"
-        showing.line(f"  {rule.rule_id}: {rule.words} ({rule.source}{unsure})")
+        counted = f"; counted {rule.counted}" if rule.counted else ""
+        showing.line(f"  {rule.rule_id}: {rule.words} ({rule.source}{unsure}{counted})")
     for number, narrative in enumerate(found.narratives, start=1):
         showing.line(f"  {number}. {narrative}")
     for record in found.thrive:

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def figure(
     figure: Annotated[
         str,
-        typer.Argument(help="reach, grades, decisions, answers, declines, outcomes, repeats or telling."),
+        typer.Argument(help=", ".join(showing.words_of(Figure))),
     ],
     quarter: Quarter,
     who: As,

@@ -11,7 +11,8 @@ from safeguarding.v1 import insight_pb2
 from safeguarding.v1.insight_pb2 import Figure
 from safeguarding.v1.partner_pb2 import Audience
 from safeguarding.v1.routing_pb2 import LegState
-from services.chassis.language import DECLINES, GRADES, KINDS, OUTCOMES, ROLES, SERVICES, EnumWords
+from services.chassis.language import DECLINES, GRADES, KINDS, OUTCOMES, ROLES, SERVICES, STAGES, EnumWords
+from services.partner_routing.domain.conferring import MEETINGS
 from services.tables import One, Plan
 
 Referral = Mapping[str, Any]
@@ -27,6 +28,7 @@ ANSWERS = ("in_time", "late", "expired", "recalled", "waiting")
 def plan(figure: int, areas: Iterable[str]) -> Plan:
     """What a figure counts; `areas` are all that the force has."""
     places, kinds, services = sorted(areas), list(KINDS), list(SERVICES)
+    meetings = [word for word in STAGES if STAGES.number(word) in MEETINGS]
     match figure:
         case Figure.FIGURE_REACH:
             return Plan(places, RAISERS, lambda each: _one(each["area"], _word(ROLES, each["raiser"])))
@@ -44,6 +46,10 @@ def plan(figure: int, areas: Iterable[str]) -> Plan:
             return Plan(kinds, ("first", "repeat"), _repeats)
         case Figure.FIGURE_TELLING:
             return Plan(list(AUDIENCES), ("in_time", "late", "not_told", "overdue", "waiting"), _telling)
+        case Figure.FIGURE_CONFERENCES:
+            return Plan(meetings, ("held", "called"), _conferences)
+        case Figure.FIGURE_CONFERENCE_DECISIONS:
+            return Plan(meetings, ("in_time", "late", "overdue", "waiting"), _conference_decisions)
         case _:
             raise ValueError(f"no figure {figure}")
 
@@ -114,3 +120,14 @@ def _telling(each: Referral) -> Iterator[One]:
     if each["outcome"]:
         for audience, how in each["told"]:
             yield One(_word(AUDIENCES, audience), how)
+
+
+def _conferences(each: Referral) -> Iterator[One]:
+    for conference in each.get("conferences", ()):  # not in a view of before there were any
+        yield One(_word(STAGES, conference["stage"]), "held" if conference["held"] else "called")
+
+
+def _conference_decisions(each: Referral) -> Iterator[One]:
+    for conference in each.get("conferences", ()):
+        for how in conference["decisions"]:
+            yield One(_word(STAGES, conference["stage"]), how)

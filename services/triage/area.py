@@ -10,6 +10,7 @@ from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.intake_pb2 import Raised
 from services.chassis.clocks import Clocks, load_clocks
 from services.chassis.live_files import today
+from services.links import AtPlace
 from services.triage.rules import Assessment, Features, Rules, load_rules
 
 
@@ -23,9 +24,9 @@ class Area:
         # All of a turn is decided at one time, and mostly by a few clocks.
         self._deadline = lru_cache(maxsize=64)(self._clocks.deadline)
 
-    def assess(self, raised: Raised, raiser: Actor) -> Assessment:
+    def assess(self, raised: Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = ()) -> Assessment:
         """See domain.AreaRules."""
-        return self._rules.assess(Features.of(raised, raiser))
+        return self._rules.assess(Features.of(raised, raiser, at_place))
 
     def deadline(self, clock: str, start: datetime) -> datetime:
         """See domain.AreaRules."""

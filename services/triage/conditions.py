@@ -13,6 +13,8 @@ from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import Raised
 from services.chassis.areafile import Strict, Wrong
 from services.chassis.language import Kind, Role, SubjectRole
+from services.links import AtPlace
+from services.triage.same_place import Earlier, SamePlace
 
 VULNERABLE = frozenset(
     f"vulnerable_{part}" for part in ("appearance", "behaviour", "communication", "danger", "environment")
@@ -42,9 +44,11 @@ class Features:
     anonymous: bool
     raiser_role: Role
     raiser_kind: str
+    at_place: tuple[AtPlace, ...] = ()
+    """The other concerns at the same place, but for those that a person rejected as links."""
 
     @classmethod
-    def of(cls, raised: Raised, actor: Actor) -> "Features":
+    def of(cls, raised: Raised, actor: Actor, at_place: tuple[AtPlace, ...] = ()) -> "Features":
         """The features of a concern as it was raised; `replace` them with what was learned later."""
         return cls(
             kinds=frozenset(raised.kinds),
@@ -54,6 +58,7 @@ class Features:
             anonymous=raised.anonymous,
             raiser_role=actor.role,
             raiser_kind=actor.kind,
+            at_place=at_place,
         )
 
 
@@ -74,6 +79,7 @@ class Seen:
     abuse_events: int
     vulnerabilities: int
     """How many of the five signs are ticked."""
+    at_place: tuple[AtPlace, ...]
 
     @classmethod
     def of(cls, features: Features) -> "Seen":
@@ -92,6 +98,7 @@ class Seen:
             signs.complaints_in_six_months,
             signs.abuse_events_in_twelve_months,
             len(ticked & VULNERABLE),
+            features.at_place,
         )
 
 
@@ -127,11 +134,20 @@ class When(Strict):
     abuse_events_in_twelve_months_at_least: Count | None = None
     vulnerabilities_at_least: Annotated[int, Field(ge=1, le=5, examples=["3"])] | None = None
     """So many of the five signs of vulnerability are ticked."""
+    same_place: SamePlace | None = None
+    """So many concerns are of the same place."""
 
     def model_post_init(self, _: Any) -> None:
-        """A rule without a condition would always fire."""
+        """A rule without a condition would always fire, and one that counts only what it excludes never."""
         if not self.model_fields_set:
             raise Wrong("a rule without a condition", 'kinds = ["domestic_abuse"]')
+        counted = frozenset(self.same_place.kinds if self.same_place is not None else ())
+        if counted and counted <= frozenset(self.without_kinds):
+            raise Wrong(
+                "same_place counts only kinds that without_kinds excludes, so this concern never counts",
+                "same_place.kinds with a kind that the concern may be of",
+                at=("same_place",),
+            )
 
     def tests(self) -> tuple[Test, ...]:
         """One for each condition that is stated; whoever asks often keeps them."""
@@ -140,6 +156,23 @@ class When(Strict):
     def holds(self, seen: Seen) -> bool:
         """True where everything that is stated is so."""
         return all(test(seen) for test in self._stated())
+
+    @property
+    def counts(self) -> bool:
+        """True where a condition counts events."""
+        events = (self.complaints_in_six_months_at_least, self.abuse_events_in_twelve_months_at_least)
+        return self.same_place is not None or any(each is not None for each in events)
+
+    def counted(self, seen: Seen) -> int:
+        """How many events its conditions counted, the most where several do; 0 where none does."""
+        counts = [0]
+        if self.complaints_in_six_months_at_least is not None:
+            counts.append(seen.complaints)
+        if self.abuse_events_in_twelve_months_at_least is not None:
+            counts.append(seen.abuse_events)
+        if self.same_place is not None:
+            counts.append(self.same_place.count(seen.kinds, seen.at_place))
+        return max(counts)
 
     def _stated(self) -> Iterator[Test]:
         yield from _any_of("kinds", self.kinds)
@@ -159,6 +192,9 @@ class When(Strict):
         yield from _reaches("complaints", self.complaints_in_six_months_at_least)
         yield from _reaches("abuse_events", self.abuse_events_in_twelve_months_at_least)
         yield from _reaches("vulnerabilities", self.vulnerabilities_at_least)
+        if self.same_place is not None:
+            place = self.same_place
+            yield lambda seen: place.count(seen.kinds, seen.at_place) >= place.at_least
 
 
 def _any_of(name: str, stated: Iterable[Any]) -> Iterator[Test]:
@@ -210,6 +246,8 @@ class Example(Strict):
     anonymous: bool = False
     raiser_role: Role = RoleEnum.ROLE_OFFICER
     raiser_kind: str = "response_officer"
+    at_same_place: Sequence[Earlier] = ()
+    """Earlier concerns at the same place."""
 
     def seen(self) -> Seen:
         """The example as a rule sees it."""
@@ -228,5 +266,6 @@ class Example(Strict):
                 anonymous=self.anonymous,
                 raiser_role=self.raiser_role,
                 raiser_kind=self.raiser_kind,
+                at_place=tuple(each.at_place() for each in self.at_same_place),
             )
         )

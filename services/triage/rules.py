@@ -7,7 +7,7 @@ holds for the desk, a person decides.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,8 +84,8 @@ class Rule(Sourced):
                 at=("example_not",),
             )
 
-    def as_fired(self) -> FiredRule:
-        """The rule as a fact keeps it."""
+    def as_fired(self, counted: int = 0) -> FiredRule:
+        """The rule as a fact keeps it, with how many events it counted."""
         return FiredRule(
             rule_id=self.id,
             words=self.words,
@@ -93,6 +93,7 @@ class Rule(Sourced):
             confirmed=self.confirmed,
             unconfirmed_reason=self.unconfirmed_reason,
             grade=self.grade,
+            counted=counted,
         )
 
 
@@ -127,6 +128,12 @@ class Assessment:
     """True where a rule wants a person to decide."""
     floor: Grade
     """The lowest grade that a person may set; unspecified where any may be."""
+    counted: Mapping[str, int] = field(default_factory=dict)
+    """How many events each fired rule counted that counts any, by the rule's id."""
+
+    def as_fired(self) -> list[FiredRule]:
+        """The rules that fired, as a fact keeps them."""
+        return [rule.as_fired(self.counted.get(rule.id, 0)) for rule in self.fired]
 
     def regraded(self, grade: Grade) -> "Assessment":
         """The same under a grade that a person set: legs without a clock of their own get the grade's."""
@@ -140,6 +147,7 @@ class Rules:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self.all = tuple(rules)
         self._tests = [(rule, rule.id, rule.when.tests()) for rule in self.all]
+        self._counting = frozenset(rule.id for rule in self.all if rule.when.counts)
         self._known: dict[tuple[str, ...], Assessment] = {}
         """What follows where just these rules have fired: the same for every referral, so it is worked out once."""
 
@@ -159,7 +167,9 @@ class Rules:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
             known = self._known[tuple(ids)] = _followed(tuple(fired))
-        return known
+        if self._counting.isdisjoint(ids):
+            return known
+        return replace(known, counted={rule.id: rule.when.counted(seen) for rule in fired if rule.id in self._counting})
 
 
 def _followed(fired: tuple[Rule, ...]) -> Assessment:

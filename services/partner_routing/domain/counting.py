@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.partner_routing.domain.leg import Leg
+from services.partner_routing.domain.procedures import Conference
 from services.partner_routing.domain.state import State
 from services.quarters import quarter
 
@@ -27,6 +28,7 @@ def counted(state: State) -> dict[str, Any]:
         "in_time": asked.in_time,
         "repeat": bool(asked.same_person),
         "outcome": state.outcome_known,
+        "conferences": [_conference(each) for each in state.procedures.conferences.values()],
         "told": [[audience, _told(state, audience)] for audience in sorted(state.audiences)],
         "legs": [_leg(leg) for leg in state.legs.values()],
     }
@@ -36,6 +38,21 @@ def _told(state: State, audience: int) -> str:
     if audience in state.told:
         return "not_told" if state.not_told.get(audience) else "late" if audience in state.overdue else "in_time"
     return "overdue" if audience in state.overdue else "waiting"
+
+
+def _conference(conference: Conference) -> dict[str, Any]:
+    return {
+        "stage": conference.called.stage,
+        "held": conference.held is not None,
+        "decisions": [_done(conference, number) for number in conference.decisions],
+    }
+
+
+def _done(conference: Conference, number: int) -> str:
+    over = conference.reached.get(number, 0) >= 100
+    if number in conference.done:
+        return "late" if over else "in_time"
+    return "overdue" if over else "waiting"
 
 
 def _leg(leg: Leg) -> dict[str, Any]:

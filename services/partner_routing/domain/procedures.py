@@ -70,7 +70,7 @@ class Conference:
         reached = {
             number: told.percent
             for number, decision in self.decisions.items()
-            if decision.owner_leg_id == told.leg_id and decision.by == told.deadline.at
+            if number not in self.done and decision.owner_leg_id == told.leg_id and decision.by == told.deadline.at
         }
         return replace(self, reached={**self.reached, **reached}) if reached else self
 

@@ -152,10 +152,10 @@ def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
     facts = new_links(state.links, context.gathered.get("links", {}).get(given.referral_id, ()))
     for fact in facts:
         state = replace(state, links=with_fact(state.links, fact))
-    assessed = rules.assess(state.concern or known.raised, known.raiser)
+    assessed = rules.assess(state.concern or known.raised, known.raiser, state.at_place)
     if assessed.grade > state.grade:
-        fired = [rule.as_fired() for rule in assessed.fired]
         decide_by = clock(rules, f"decide_{GRADE_WORDS[assessed.grade]}", context.now)
+        fired = assessed.as_fired()
         facts.append(TriageFact(graded=triage_pb2.Graded(grade=assessed.grade, fired=fired, decide_by=decide_by)))
     if state.grade > assessed.grade:
         assessed = assessed.regraded(state.grade)

@@ -11,7 +11,7 @@ from safeguarding.v1 import intake_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade
 from services.known import NOTHING, Known
 from services.lifecycle import Referral
-from services.links import Links, with_counts
+from services.links import AtPlace, Links, at_place, with_counts
 from services.marks import Running
 
 GRADE_WORDS: Mapping[int, str] = {number: name.removeprefix("GRADE_").lower() for name, number in Grade.items()}
@@ -31,22 +31,17 @@ class AskedLeg(Protocol):
     needs: Sequence[Any]
 
 
-class Fired(Protocol):
-    """A rule that fired."""
-
-    def as_fired(self) -> triage_pb2.FiredRule:
-        """The rule as a fact keeps it."""
-        ...
-
-
 class Assessed(Protocol):
     """What the rules say of a referral."""
 
     grade: Any
-    fired: Sequence[Fired]
     legs: Sequence[AskedLeg]
     floor: Any
     """The lowest grade that a person may set; unspecified where any may be."""
+
+    def as_fired(self) -> Sequence[triage_pb2.FiredRule]:
+        """The rules that fired, as a fact keeps them."""
+        ...
 
     def regraded(self, grade: Any) -> Assessed:
         """The same under a grade that a person set."""
@@ -56,8 +51,8 @@ class Assessed(Protocol):
 class AreaRules(Protocol):
     """The area's rules and clocks, as a decision needs them."""
 
-    def assess(self, raised: intake_pb2.Raised, raiser: Actor) -> Assessed:
-        """The grade, the rules that fired, and the legs that they ask for."""
+    def assess(self, raised: intake_pb2.Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = ()) -> Assessed:
+        """The grade, the rules that fired, and the legs that they ask for; `at_place`: what else happened there."""
         ...
 
     def deadline(self, clock: str, start: datetime) -> datetime:
@@ -115,6 +110,11 @@ class State:
         """What was raised, as rules are to see it: with what linked referrals add to its counts."""
         raised = self.known.raised
         return with_counts(raised, self.known.raised_at, self.links) if raised is not None else None
+
+    @property
+    def at_place(self) -> tuple[AtPlace, ...]:
+        """The other concerns at the same place, as linked referrals tell."""
+        return at_place(self.known.raised_at, self.links)
 
     @property
     def awaiting_information(self) -> bool:

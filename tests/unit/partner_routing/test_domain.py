@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from safeguarding.v1.intake_pb2 import IntakeFact, ReferralState
 from safeguarding.v1.partner_pb2 import (
     AUDIENCE_RAISER,
     AUDIENCE_VICTIM,
+    DECLINE_REASON_NO_CAPACITY,
+    DECLINE_REASON_NOT_ELIGIBLE,
     NOT_TOLD_REASON_UNSAFE,
 )
 from safeguarding.v1.triage_pb2 import TriageFact
@@ -150,6 +153,15 @@ def test_a_full_partner_leads_to_the_next_and_then_to_the_lead_agency() -> None:
     assert (second[1].offered.partner_id, second[1].offered.escalated) == ("lead", True)
     assert kinds_of(reply(life, FULL, partner="lead", leg=third_leg)) == ["declined", "came_back"]
     assert not life.state.outcome_known
+
+
+@pytest.mark.parametrize("reason", [DECLINE_REASON_NOT_ELIGIBLE, DECLINE_REASON_NO_CAPACITY])
+def test_a_no_that_is_about_the_partner_leads_to_the_next(reason: Any) -> None:
+    """Unsafe contact and a person who is known already lead elsewhere."""
+    declined, offered = reply(life_of(request()), {"declined": partner_pb2.DeclinedReply(reason=reason)})
+
+    assert declined.declined.reason == reason
+    assert offered.offered.partner_id == "council-b"
 
 
 def test_a_partner_that_knows_the_person_already_joins_and_the_referral_may_close() -> None:

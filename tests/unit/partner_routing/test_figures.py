@@ -23,6 +23,7 @@ from tests.unit.partner_routing.life import (
     FULL,
     HOUR,
     LEG,
+    OTHER_LEG,
     SUPPORTED,
     Area,
     life_of,
@@ -32,6 +33,8 @@ from tests.unit.partner_routing.life import (
     routed,
     told,
 )
+from tests.unit.partner_routing.test_conferences import called, decision, held, two_legs
+from tests.unit.partner_routing.test_conferences import done as finish
 
 AREAS = ["bristol", "somerset"]
 
@@ -132,6 +135,23 @@ def test_who_was_told_and_who_was_not_is_counted_once_there_is_an_outcome() -> N
 
     found = shown(figure(Figure.FIGURE_TELLING, view(waiting), view(read), view(unsafe)))
     assert found == {"raiser": {"waiting": 10, "in_time": 10, "not_told": 10}}
+
+
+def test_conferences_are_counted_by_the_meeting_and_what_they_decided_by_whether_it_was_done_in_time() -> None:
+    waiting, met = two_legs(), two_legs()
+    called(waiting)
+    conference = called(met)
+    met.now = NOON + HOUR
+    soon = NOON + 2 * HOUR
+    held(met, conference, [decision(by=soon), decision(OTHER_LEG, by=soon), decision(by=soon), decision("")])
+    finish(met, conference, 1)
+    met.run_out("conference_action", soon)
+    finish(met, conference, 2)
+
+    found = shown(figure(Figure.FIGURE_CONFERENCES, view(waiting), view(met)))
+    assert found == {"initial_conference": {"called": 10, "held": 10}}
+    found = shown(figure(Figure.FIGURE_CONFERENCE_DECISIONS, view(waiting), view(met)))
+    assert found == {"initial_conference": {"in_time": 10, "late": 10, "overdue": 10, "waiting": 10}}
 
 
 def test_what_was_entered_in_error_counts_nowhere() -> None:
