@@ -49,10 +49,11 @@ MOST_TIMES = 1.5
 
 
 class Commands(CommandListener):
-    """Counts what the store is sent."""
+    """Counts what the store is sent, and how long it took to answer."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.seconds = 0.0
 
     def started(self, event: CommandStartedEvent) -> None:
         """See CommandListener."""
@@ -60,6 +61,7 @@ class Commands(CommandListener):
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
         """See CommandListener."""
+        self.seconds += event.duration_micros / 1e6
 
     def failed(self, event: CommandFailedEvent) -> None:
         """See CommandListener."""
@@ -75,6 +77,8 @@ class Bench:
     linking: Linking = field(default_factory=Linking)
     times: list[float] = field(default_factory=list)
     """Seconds of each batch."""
+    in_store: list[float] = field(default_factory=list)
+    """How many of them the store took to answer."""
     linked: int = 0
 
     def __post_init__(self) -> None:
@@ -131,9 +135,10 @@ class Bench:
         facts = self._facts(list(islice(self._referrals, count)))
         records = [self._record(fact) for fact in facts]
         before = len(self._publisher.records)
-        began = time.perf_counter()
+        answered, began = self.commands.seconds, time.perf_counter()
         held = self.engine.handle(Chunk(records)).result(120)
         self.times.append(time.perf_counter() - began)
+        self.in_store.append(self.commands.seconds - answered)
         assert not held
         decided = [TriageFact.FromString(record.value or b"") for record in self._publisher.records[before:]]
         assert {fact.header.referral_id for fact in decided} == {fact.header.referral_id for fact in facts}
@@ -164,6 +169,7 @@ def compared(mongo_url: str, fewer: int, more: int, *, batches: int, size: int) 
                 bench.hear(size)
                 if number == 0:
                     bench.times.clear()
+                    bench.in_store.clear()
                     bench.commands.counts.clear()
                     bench.linked = 0
     finally:
@@ -195,10 +201,11 @@ def stored_as_heard(fact: IntakeFact) -> dict[str, Any]:
 
 def _lines(benches: tuple[Bench, Bench], size: int) -> Iterator[str]:
     for bench in benches:
-        each = 1000 * median(bench.times) / size
+        each, stored = (1000 * median(seconds) / size for seconds in (bench.times, bench.in_store))
         commands = {name: round(count / len(bench.times), 1) for name, count in sorted(bench.commands.counts.items())}
         links = bench.linked / (len(bench.times) * size)
-        yield f"{bench.earlier:>9,} earlier: {each:.2f} ms a referral, {links:.2f} links; a batch of {size}: {commands}"
+        yield f"{bench.earlier:>9,} earlier: {each:.2f} ms a referral, {stored:.2f} of them the store, {links:.2f} links"
+        yield f"          a batch of {size}: {commands}"
     yield f"{times_over(benches):.2f} times (at most {MOST_TIMES})"
 
 
