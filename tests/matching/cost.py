@@ -204,7 +204,7 @@ def _lines(benches: tuple[Bench, Bench], size: int) -> Iterator[str]:
         each, stored = (1000 * median(seconds) / size for seconds in (bench.times, bench.in_store))
         commands = {name: round(count / len(bench.times), 1) for name, count in sorted(bench.commands.counts.items())}
         links = bench.linked / (len(bench.times) * size)
-        yield f"{bench.earlier:>9,} earlier: {each:.2f} ms a referral, {stored:.2f} of them the store, {links:.2f} links"
+        yield f"{bench.earlier:>9,} earlier: {each:.2f} ms a referral, {stored:.2f} of it the store, {links:.2f} links"
         yield f"          a batch of {size}: {commands}"
     yield f"{times_over(benches):.2f} times (at most {MOST_TIMES})"
 
