@@ -7,15 +7,14 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
 import grpc
 
-from services.chassis.areas import load_areas
-from services.chassis.language import SERVICES
+from services.cli.demo.people import partners_of
 from services.cli.local import environments, partners
 from services.cli.local.stack import Stack
 from tests.chaos.brokers import ThreeBrokers
@@ -68,7 +67,7 @@ class World(AbstractContextManager["World"]):
         try:
             self.stack.start(progress=self._progress)
             self._progress("making partners")
-            self._partners = _agreed(self.stack)
+            self._partners = partners_of(environments.AREAS / self.stack.area)
             partners.add(self.stack, self._partners)
         except BaseException:
             self._stop()
@@ -198,19 +197,3 @@ class World(AbstractContextManager["World"]):
                 deadline, closed = time.monotonic() + seconds, self.ledger.closed_count
             self.sweep()
         return False
-
-
-def _agreed(stack: Stack) -> Sequence[partners.Partner]:
-    area = load_areas(environments.AREAS / stack.area)
-    return [
-        partners.Partner(
-            id=each.id,
-            name=each.name,
-            serves=tuple(SERVICES.word(service) for service in each.serves),
-            areas=tuple(each.areas),
-            kind=each.kind,
-            kafka=each.kafka,
-            lead=each.lead,
-        )
-        for each in area.partners
-    ]

@@ -30,11 +30,9 @@ from safeguarding.v1 import (
 from safeguarding.v1.concern_pb2 import Concern
 from safeguarding.v1.intake_pb2 import RaiseConcernRequest, RaiseConcernResponse
 from services import topics
-from services.chassis.areas import load_areas
-from services.chassis.language import SERVICES
+from services.cli.demo.people import partners_of
 from services.cli.local import authority, directory, partners
 from services.cli.local.environments import AREAS, default_area
-from services.cli.local.partners import Partner
 from services.cli.local.stack import Stack
 
 CALL_SECONDS = 15.0
@@ -204,7 +202,7 @@ def opened(root: Path) -> Iterator[House]:
                 name = f"{service.replace('-', '_').upper()}_TRACE_FILE"
                 environment.setenv(name, str(traces / f"{service}.jsonl"))
             stack.start()
-        partners.add(stack, [_partner(planned) for planned in load_areas(area).partners])
+        partners.add(stack, partners_of(area))
         yield house
     finally:
         house.close()
@@ -258,18 +256,6 @@ class _Closing:
 
 def _ours(consumer: Any) -> Sequence[str]:
     return [name for name in consumer.topics() if name.startswith(("referrals.", "partner."))]
-
-
-def _partner(planned: Any) -> Partner:
-    return Partner(
-        id=planned.id,
-        name=planned.name,
-        serves=tuple(SERVICES.word(service) for service in planned.serves),
-        areas=tuple(planned.areas),
-        kind=planned.kind,
-        kafka=planned.kafka,
-        lead=planned.lead,
-    )
 
 
 def _with_unsigned_partner(area: Path) -> None:

@@ -19,9 +19,8 @@ from kafka import KafkaProducer
 from safeguarding.v1.concern_pb2 import Concern
 from safeguarding.v1.intake_pb2 import RaiseConcernRequest
 from safeguarding.v1.intake_pb2_grpc import IntakeStub
-from services.chassis.areas import load_areas
 from services.chassis.grpc_client import TlsFiles, channel
-from services.chassis.language import SERVICES
+from services.cli.demo.people import partners_of
 from services.cli.local import authority, directory, environments, partners
 from services.topics import INTAKE, partner_topic
 from tests.chaos.load import concerns
@@ -206,19 +205,7 @@ class Way:
     @cached_property
     def _partner_topics(self) -> list[str]:
         stack = self._ground.stack
-        area = load_areas(environments.AREAS / stack.area)
-        agreed = [
-            partners.Partner(
-                id=each.id,
-                name=each.name,
-                serves=tuple(SERVICES.word(service) for service in each.serves),
-                areas=tuple(each.areas),
-                kind=each.kind,
-                kafka=each.kafka,
-                lead=each.lead,
-            )
-            for each in area.partners
-        ]
+        agreed = partners_of(environments.AREAS / stack.area)
         partners.add(stack, agreed)
         return [partner_topic(each.id).name for each in agreed if each.kafka]
 
