@@ -6,13 +6,12 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
-from services.chassis.kafka_in.chunk import Record
+from services.chassis.kafka_in.chunk import Record, record_of
 
 INTERNAL = "__"
 """Topics of Kafka's own begin with this."""
@@ -43,11 +42,6 @@ def topics_of(admin: KafkaAdminClient) -> dict[str, Described]:
         for found in admin.describe_topics()
         if not found["error_code"] and not found["name"].startswith(INTERNAL)
     }
-
-
-def record_of(raw: Any) -> Record:
-    """A record as the client gives it."""
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
 
 
 def kept(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, Span]:

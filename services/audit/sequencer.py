@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, OffsetOutOfRangeError
 
-from services.audit.broker import Described, kept, record_of, topics_of
+from services.audit.broker import Described, kept, topics_of
 from services.audit.entries import Entry, entry_of, leaf_of
 from services.audit.index import Index
 from services.audit.indexing import bring_up
@@ -20,6 +20,7 @@ from services.audit.log.leaf import Gap, Leaf, batch_of
 from services.audit.log.writer import Writer
 from services.chassis import logs
 from services.chassis.engine.away import Away
+from services.chassis.kafka_in.chunk import record_of
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.metrics import METRICS, Metrics
 

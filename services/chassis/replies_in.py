@@ -13,7 +13,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
-from services.chassis.kafka_in.chunk import Chunk, Handle, Held, Record
+from services.chassis.kafka_in.chunk import Chunk, Handle, Held, record_of
 from services.chassis.kafka_in.consumer import end_process
 from services.chassis.kafka_in.offsets import Offsets
 from services.chassis.kafka_settings import KafkaAccess
@@ -157,7 +157,7 @@ class RepliesIn:
     async def _through_the_door(self, batches: Mapping[TopicPartition, list[Any]]) -> None:
         for partition, raws in batches.items():
             self._offsets.fetched((partition.topic, partition.partition), [raw.offset for raw in raws])
-        chunk = Chunk([_record(raw) for raws in batches.values() for raw in raws])
+        chunk = Chunk([record_of(raw) for raws in batches.values() for raw in raws])
         held: Held = await asyncio.wrap_future(self._handle(chunk))
         waiting = set(held)
         for record in chunk.records:
@@ -229,7 +229,3 @@ async def _within(seconds: float, doing: Coroutine[Any, Any, Any]) -> bool:
     except (KafkaError, TimeoutError):
         return False
     return True
-
-
-def _record(raw: Any) -> Record:
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))

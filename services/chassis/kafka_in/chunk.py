@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Position(NamedTuple):
@@ -33,6 +33,11 @@ class Record(NamedTuple):
     def lane(self) -> tuple[str, bytes | None]:
         """Return what its order is kept by: its topic and key."""
         return (self.topic, self.key)
+
+
+def record_of(raw: Any) -> Record:
+    """A record as either Kafka client gives it."""
+    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))
 
 
 class Chunk:

@@ -23,7 +23,7 @@ from faust.types import TP, ConsumerMessage
 from mode import get_logger
 from yarl import URL
 
-from services.chassis.kafka_in.chunk import Chunk, Held, Position, Record
+from services.chassis.kafka_in.chunk import Chunk, Held, Position, record_of
 from services.chassis.kafka_in.offsets import Offsets
 
 log = get_logger(__name__)
@@ -220,7 +220,7 @@ class Consumer(driver.Consumer):
             # Of an older assignment: whoever has the partition now reads from the commit. Of a newer one:
             # its position has moved past these records, so they must be kept until we hear of it.
             return fetched if fetched.assignment is self._thread.assignment_token() else None
-        records = [_record(raw) for batch in fetched.records.values() for raw in batch]
+        records = [record_of(raw) for batch in fetched.records.values() for raw in batch]
         if not records:
             return None
         for partition, batch in fetched.records.items():
@@ -312,7 +312,3 @@ class Transport(driver.Transport):
         super().__init__(servers, app, app.loop)
         self.settings = settings
         self.callbacks = callbacks
-
-
-def _record(raw: Any) -> Record:
-    return Record(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, raw.value, tuple(raw.headers))

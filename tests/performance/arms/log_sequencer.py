@@ -16,12 +16,13 @@ from kafka.admin import KafkaAdminClient
 from pymongo import MongoClient
 
 from services.audit import sequencer as sequencers
-from services.audit.broker import Described, record_of, topics_of
+from services.audit.broker import Described, topics_of
 from services.audit.entries import entry_of
 from services.audit.index import Index, Placed
 from services.audit.log.note import Signer
 from services.audit.log.writer import Writer
 from services.audit.sequencer import Sequencer
+from services.chassis.kafka_in.chunk import record_of
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from tests.performance.process import most_resident
 
