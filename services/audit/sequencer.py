@@ -138,6 +138,8 @@ class Sequencer:
                 batches = self._broker(lambda: self._poll(consumer))
                 if batches:
                     self._keep(consumer, batches)
+                else:
+                    self._patiently("log", self._writer.tidy)
         finally:
             consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
 
