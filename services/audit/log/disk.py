@@ -93,7 +93,7 @@ class Disk:
         self.remove_from(folder, sys.maxsize)
 
     def remove_from(self, folder: str, at_most: int) -> tuple[int, bool]:
-        """Take away so many of a folder's files, and with its last one the folder; how many went, and if more are there."""
+        """Take away so many of a folder's files, and with the last one itself; how many went, and if more are there."""
         try:
             names = os.listdir(self.root / folder)
         except FileNotFoundError:

@@ -128,7 +128,10 @@ class _Verification:
             self._done.save()
 
     def _account_for_files(self) -> list[str]:
-        """Every file must be one that the checkpoint names. Returns earlier partial ones, which a writer may not have removed yet."""
+        """Every file must be one that the checkpoint names, or an earlier partial one that has not been removed yet.
+
+        Returns the latter.
+        """
         older: list[str] = []
         for path in disk.files(self._folder):
             placed = tiles.parse_path(path)
