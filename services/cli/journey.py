@@ -32,6 +32,9 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
         showing.print_json(found)
         return
     showing.line(f"{referral}: {showing.word(found, 'state')}, {showing.word(found, 'grade') or 'not graded'}")
+    if found.graded_by:
+        graded = ((each.id, each.words, each.source, _confirmed(each)) for each in found.graded_by)
+        showing.table(("rule", "in words", "source", "confirmed"), graded, title="rules that gave the grade")
     showing.table(
         ("when", "who wrote", "what", "by", "leg"), (_step(found, step) for step in found.steps), title="facts"
     )
@@ -41,24 +44,26 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
         showing.table(("stage", "reached", "leg"), (_stage(each) for each in found.stages), title="stages")
         conferences = ("conference", "kind", "at", "held", "about", "decided", "done")
         showing.table(conferences, (_conference(each) for each in found.conferences), title="conferences")
-    columns = ("leg", "partner", "asked for", "stands", "answer by", "basis", "given", "withheld")
-    showing.table(columns, (_leg(leg) for leg in found.legs), title="legs")
+    columns = (
+        *("leg", "partner", "asked for", "stands", "answer by", "basis", "without consent", "by rules"),
+        *("given", "withheld"),
+    )
+    showing.table(columns, (leg_row(leg) for leg in found.legs), title="legs")
     showing.table(
-        ("clock", "told at", "until"),
-        ((each.deadline.clock, f"{each.percent}%", showing.moment(each.deadline.at)) for each in found.reached),
+        ("clock", "told at"),
+        ((showing.deadline(each.deadline), f"{each.percent}%") for each in found.reached),
         title="clocks that came far",
     )
     showing.table(
         ("clock", "in words", "source", "confirmed"),
-        (
-            (each.clock, each.words, each.source, "yes" if each.confirmed else f"no: {each.unconfirmed_reason}")
-            for each in found.stated
-        ),
+        ((each.clock, each.words, each.source, _confirmed(each)) for each in found.stated),
         title="where clocks come from",
     )
-    showing.table(
-        ("clock", "until"), ((clock.clock, showing.moment(clock.at)) for clock in found.clocks), title="clocks"
-    )
+    showing.table(("clock",), ((showing.deadline(clock),) for clock in found.clocks), title="clocks")
+
+
+def _confirmed(stated: Any) -> str:
+    return "yes" if stated.confirmed else f"no: {stated.unconfirmed_reason}"
 
 
 def _step(found: GetJourneyResponse, step: JourneyStep) -> tuple[str, ...]:
@@ -88,12 +93,15 @@ def _victim(victim: JourneyVictim) -> tuple[Any, ...]:
     return str(victim.subject), victim.contact_id, reach, enhanced, rights, told, until, list(victim.to_do)
 
 
-def _leg(leg: JourneyLeg) -> tuple[Any, ...]:
+def leg_row(leg: JourneyLeg) -> tuple[Any, ...]:
     stands = showing.word(leg, "state") + (" (escalated)" if leg.escalated else "")
     stands += " (joined)" if leg.joined else f" (came back: {showing.word(leg, 'came_back')})" if leg.came_back else ""
     asked, until = showing.word(leg, "service"), showing.deadline(leg.respond_by)
     basis = showing.word(leg, "basis")
-    return leg.leg_id, leg.partner_id, asked, stands, until, basis, _groups(leg.given), _groups(leg.withheld)
+    ground = showing.standing(leg.without_consent) if leg.HasField("without_consent") else ""
+    rules = [showing.standing(rule) for rule in leg.rules] or "a person"
+    said = (leg.leg_id, leg.partner_id, asked, stands, until, basis, ground, rules)
+    return *said, _groups(leg.given), _groups(leg.withheld)
 
 
 def _groups(found: Iterable[Any]) -> list[str]:

@@ -121,7 +121,7 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
             referral_ids=[request.referral_id],
         )
         found = journey(document)
-        found.stated.extend(stated_clocks(found, self._area().clocks))
+        found.stated.extend(stated_clocks(found, self._area().clocks, document.state.known.council))
         return found
 
     def ReleasePartner(  # noqa: N802 - the RPC's name

@@ -7,10 +7,10 @@ from typing import Any
 from pymongo.collection import Collection
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.common_pb2 import ClockReached
+from safeguarding.v1.common_pb2 import ClockReached, Standing
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
-from safeguarding.v1.triage_pb2 import TriageFact
+from safeguarding.v1.triage_pb2 import FiredRule, TriageFact
 from services.chassis.clocks import Clocks
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
@@ -92,6 +92,7 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
         legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
         reached=_reached(document),
         victims=[_victim(state, number) for number in victims(state.known)],
+        graded_by=[_graded_by(rule) for rule in state.asked.fired],
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
     response.clocks.extend(clock.deadline for clock in state.clocks)
@@ -101,6 +102,16 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
     )
     response.conferences.extend(shown(conference) for conference in state.procedures.conferences.values())
     return response
+
+
+def _graded_by(rule: FiredRule) -> Standing:
+    return Standing(
+        id=rule.rule_id,
+        words=rule.words,
+        source=rule.source,
+        confirmed=rule.confirmed,
+        unconfirmed_reason=rule.unconfirmed_reason,
+    )
 
 
 def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
@@ -123,7 +134,7 @@ def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
     return shown
 
 
-def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks) -> list[routing_pb2.StatedClock]:
+def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks, council: str) -> list[routing_pb2.StatedClock]:
     """The clocks that a journey names, each with where it comes from and whether a practitioner confirmed it."""
     legs = [clock for leg in found.legs for clock in (leg.respond_by, leg.review_by, leg.work_by, leg.acknowledge_by)]
     reached = [each.deadline for each in found.reached]
@@ -133,8 +144,8 @@ def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks) -> list
             clock=name,
             words=clocks.rules[name].words,
             source=clocks.rules[name].source,
-            confirmed=clocks.rules[name].confirmed,
-            unconfirmed_reason=clocks.rules[name].unconfirmed_reason,
+            confirmed=not clocks.unconfirmed(name, council),
+            unconfirmed_reason=clocks.unconfirmed(name, council),
         )
         for name in sorted(names)
     ]
@@ -166,6 +177,8 @@ def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
         review_by=leg.review_by,
         work_by=leg.work_by,
         acknowledge_by=None if leg.recall_acknowledged else leg.acknowledge_by,
+        rules=offered.rules,
+        without_consent=offered.without_consent if offered.HasField("without_consent") else None,
         reached=leg.reached if leg.clock else 0,
         came_back=came_back,  # type: ignore[arg-type]  # an int of the enum
     )

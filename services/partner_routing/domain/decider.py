@@ -175,18 +175,17 @@ def _heard(state: State, given: Upstream, context: Context) -> list[RoutingFact]
         case "reopened":
             return [RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))]
         case "entered_in_error":
-            return [_recalled(leg.id, IN_ERROR, context) for leg in open_legs(state)]
+            return [_recalled(state, leg.id, IN_ERROR, context) for leg in open_legs(state)]
         case "erased" if given.writer == INTAKE:
             return told_to_delete(state, fact.erased)
         case _:
             return []
 
 
-def _recalled(leg_id: str, reason: str, context: Context) -> RoutingFact:
+def _recalled(state: State, leg_id: str, reason: str, context: Context) -> RoutingFact:
     """The partner is to say that it stopped, and by when."""
     rules: AreaRules = context.rules
-    acknowledge_by = Deadline(clock=RECALL_CLOCK)
-    acknowledge_by.at.FromDatetime(rules.deadline(RECALL_CLOCK, context.now))
+    acknowledge_by = rules.until(RECALL_CLOCK, context.now, state.known.council)
     return RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg_id, reason=reason, acknowledge_by=acknowledge_by))
 
 
@@ -285,7 +284,7 @@ def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor, context
     except Refused as refused:
         right = "recall an open leg"
         raise Refused(Why.ILLEGAL, refused.wrong, right, field="leg_id", legal=_legal(state)) from None
-    return [_recalled(leg.id, body.reason, context)]
+    return [_recalled(state, leg.id, body.reason, context)]
 
 
 def _shield(state: State, body: routing_pb2.ShieldRequest, actor: Actor) -> list[RoutingFact]:
@@ -326,8 +325,7 @@ def _record_step(
     recorded = routing_pb2.VictimRecorded(step=body.step, safe_times=given.sealed)
     if step == "event_happened":
         rules: AreaRules = context.rules
-        recorded.update_by.clock = update_clock(victim)
-        recorded.update_by.at.FromDatetime(rules.deadline(update_clock(victim), context.now))
+        recorded.update_by.CopyFrom(rules.until(update_clock(victim), context.now, state.known.council))
     return [RoutingFact(victim_recorded=recorded)]
 
 

@@ -40,6 +40,11 @@ class Partner(Protocol):
         """True for an area's lead agency."""
         ...
 
+    @property
+    def council(self) -> str:
+        """The council by whose calendar it works, where that is not always the concern's; else empty."""
+        ...
+
 
 class Disclosed(Protocol):
     """What an agreement gives and withholds: (group, subject number or 0, rule)."""
@@ -76,8 +81,8 @@ class AreaRules(Protocol):
         """The agreement's name with its version, and the clock for the partner's answers where it has its own."""
         ...
 
-    def deadline(self, clock: str, start: datetime) -> datetime:
-        """When the named clock runs out, UTC."""
+    def until(self, clock: str, start: datetime, council: str) -> Deadline:
+        """When the named clock runs out, by the calendar of a council."""
         ...
 
     def from_raising(self, clock: str) -> bool:
@@ -88,8 +93,8 @@ class AreaRules(Protocol):
         """The clocks that begin with a stage of a procedure, and those that end with it."""
         ...
 
-    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
-        """When the named clock, which stood still since `paused`, runs out, UTC."""
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime, council: str) -> Deadline:
+        """When the named clock, which stood still since `paused`, runs out."""
         ...
 
 
@@ -191,15 +196,17 @@ def _offered(
         necessity=request.necessity,
         end_report=request.end_report,
         needs=request.needs,
+        rules=request.rules,
         agreement=agreement,
         given=[Given(group=g, subject=s, rule=r) for g, s, r in disclosed.given if present(state.known, g, s)],
         withheld=[Withheld(group=g, subject=s, rule=r) for g, s, r in disclosed.withheld if present(state.known, g, s)],
-        respond_by=Deadline(clock=clock),
+        respond_by=rules.until(clock, now, partner.council or state.known.council),
         replaces_leg_id=replaces.id if replaces else "",
         escalated=escalated,
         lead=lead or (replaces is not None and replaces.offered.lead),
     )
-    offered.respond_by.at.FromDatetime(rules.deadline(clock, now))
+    if request.HasField("without_consent"):
+        offered.without_consent.CopyFrom(request.without_consent)
     return RoutingFact(offered=offered)
 
 
