@@ -10,7 +10,14 @@ import typer
 from safeguarding.v1.access_control_pb2 import Role
 from safeguarding.v1.common_pb2 import FieldGroup
 from safeguarding.v1.procedure_pb2 import Conference, JourneyStage
-from safeguarding.v1.routing_pb2 import GetJourneyRequest, GetJourneyResponse, JourneyLeg, JourneyStep, JourneyVictim
+from safeguarding.v1.routing_pb2 import (
+    GetJourneyRequest,
+    GetJourneyResponse,
+    JourneyLeg,
+    JourneyRight,
+    JourneyStep,
+    JourneyVictim,
+)
 from safeguarding.v1.routing_pb2_grpc import RoutingStub
 from services.cli import showing
 from services.cli.calling import As, Calls
@@ -38,8 +45,15 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
     showing.table(
         ("when", "who wrote", "what", "by", "leg"), (_step(found, step) for step in found.steps), title="facts"
     )
-    victims = ("victim", "contact", "to be reached", "enhanced", "rights explained", "told", "tell by", "still to do")
+    victims = (
+        *("victim", "contact", "to be reached", "enhanced", "rights explained", "told", "refer by", "tell by"),
+        "still to do",
+    )
     showing.table(victims, (_victim(victim) for victim in found.victims), title="victims")
+    rights = [(victim.subject, right) for victim in found.victims for right in victim.applies]
+    if rights:
+        said = ("victim", "right", "in words", "stands", "explained", "source", "confirmed")
+        showing.table(said, (_right(number, right) for number, right in rights), title="rights of victims")
     if found.stages or found.conferences:
         showing.table(("stage", "reached", "leg"), (_stage(each) for each in found.stages), title="stages")
         conferences = ("conference", "kind", "at", "held", "about", "decided", "done")
@@ -85,12 +99,22 @@ def _conference(each: Conference) -> tuple[Any, ...]:
 
 
 def _victim(victim: JourneyVictim) -> tuple[Any, ...]:
-    enhanced = "" if not victim.assessed else "yes" if victim.enhanced else "no"
+    groups = ", ".join(showing.standing(group) for group in victim.enhanced_by)
+    why = "; ".join(filter(None, (groups, victim.enhanced_reason)))
+    enhanced = ("yes" if victim.enhanced else "no") + (f": {why}" if why else "")
     rights = ", ".join(map(str, victim.rights))
     reach = showing.word(victim, "preference")
+    refer = showing.deadline(victim.refer_by) if victim.HasField("refer_by") else ""
     until = showing.deadline(victim.update_by) if victim.HasField("update_by") else ""
     told = f"{victim.updates} times"
-    return str(victim.subject), victim.contact_id, reach, enhanced, rights, told, until, list(victim.to_do)
+    return str(victim.subject), victim.contact_id, reach, enhanced, rights, told, refer, until, list(victim.to_do)
+
+
+def _right(subject: int, right: JourneyRight) -> tuple[str, ...]:
+    stands = "struck" if right.struck else "added" if right.added else "applies"
+    said = f"{stands}: {right.reason}" if right.reason else stands
+    explained = "yes" if right.explained else "no"
+    return str(subject), str(right.number), right.words, said, explained, right.source, _confirmed(right)
 
 
 def leg_row(leg: JourneyLeg) -> tuple[Any, ...]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from safeguarding.v1.common_pb2 import Deadline
+from safeguarding.v1.common_pb2 import Deadline, Standing
+from safeguarding.v1.intake_pb2 import Raised
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.chassis import logs
 from services.chassis.areas import load_areas
@@ -18,6 +19,7 @@ from services.grounds import Grounds, load_grounds
 from services.known import Known
 from services.partner_routing.agreements import Agreement, Disclosure, disclose, load_agreements
 from services.partner_routing.directory import choose, lead
+from services.partner_routing.rights import Applies, Rights, load_rights
 
 log = logs.get(__name__)
 SHORTEST = "respond_red"
@@ -32,6 +34,7 @@ class Snapshot:
     agreements: dict[str, Agreement]
     clocks: Clocks
     grounds: Grounds
+    victims: Rights
 
     def choose(
         self, service: int, purpose: str, area: str, excluding: Collection[str], now: datetime
@@ -80,6 +83,18 @@ class Snapshot:
         """See AreaRules."""
         return self.clocks.from_raising(clock)
 
+    def rights(self, role: int, happened: Collection[int]) -> Sequence[Applies]:
+        """See AreaRules."""
+        return self.victims.of(role, happened)
+
+    def enhanced(self, raised: Raised, role: int) -> Sequence[Standing]:
+        """See AreaRules."""
+        return self.victims.enhanced(raised, role)
+
+    def telling(self, event: int, *, enhanced: bool) -> tuple[int, str]:
+        """See AreaRules."""
+        return self.victims.telling(event, enhanced=enhanced)
+
     def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
         """See AreaRules."""
         return self.clocks.after(stage), self.clocks.until_stage(stage)
@@ -102,6 +117,7 @@ class Stated:
     agreements: dict[str, Agreement]
     clocks: Clocks
     grounds: Grounds
+    victims: Rights
     areas: frozenset[str]
     """The codes of the coarse areas."""
 
@@ -109,11 +125,13 @@ class Stated:
 def load_stated(folder: Path) -> Stated:
     """Agreements and clocks as they are in force today; raises FileRefused, also for what has expired."""
     on = today().date()
-    return Stated(load_agreements(folder, on), load_clocks(folder, on), load_grounds(folder), load_areas(folder).codes)
+    agreements, clocks = load_agreements(folder, on), load_clocks(folder, on)
+    return Stated(agreements, clocks, load_grounds(folder), load_rights(folder), load_areas(folder).codes)
 
 
-def _snapshot(partners: tuple[Partner, ...], stated: Stated) -> Snapshot:
-    return Snapshot(partners, stated.agreements, stated.clocks, stated.grounds)
+def snapshot(partners: tuple[Partner, ...], stated: Stated) -> Snapshot:
+    """These partners under what the files state."""
+    return Snapshot(partners, stated.agreements, stated.clocks, stated.grounds, stated.victims)
 
 
 class Area:
@@ -123,14 +141,14 @@ class Area:
         """Raises BrokenEntry for a partner's entry that is wrong."""
         self._stated = stated
         self._directory = directory
-        self._last = _snapshot(directory.partners(), stated())
+        self._last = snapshot(directory.partners(), stated())
         self._broken = ""
 
     def snapshot(self) -> Snapshot:
         """The area at this moment. A directory file that is wrong leaves the last good entries in force."""
         partners, stated = self._partners(), self._stated()
         if partners != self._last.partners or stated.agreements is not self._last.agreements:
-            self._last = _snapshot(partners, stated)
+            self._last = snapshot(partners, stated)
         return self._last
 
     def _partners(self) -> tuple[Partner, ...]:

@@ -18,7 +18,10 @@ from services.lifecycle import UNANSWERED
 from services.marks import Running
 from services.partner_routing.conferences import shown
 from services.partner_routing.domain import Leg, RoutingDecider, State
-from services.partner_routing.domain.victims import Victim, victims
+from services.partner_routing.domain.victims import ENHANCED, Victim, victims
+from services.partner_routing.rights import Rights
+
+ADDED_BY_HAND = "a person added it; nothing that is known suggests it"
 
 FACT_TYPES: dict[str, Any] = {"intake": IntakeFact, "triage": TriageFact, "partner-routing": RoutingFact}
 
@@ -116,6 +119,7 @@ def _graded_by(rule: FiredRule) -> Standing:
 
 def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
     victim = state.victims.get(number, Victim(number))
+    refer = victim.refer_clock(state.asked_of)
     shown = routing_pb2.JourneyVictim(
         subject=number,
         contact_id=victim.contact_id,
@@ -127,11 +131,39 @@ def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
         update_by=victim.update_by,
         updates=victim.updates,
         satisfaction=victim.satisfaction,
-        to_do=victim.to_do(ended=state.outcome_known),
+        to_do=victim.to_do(ended=state.outcome_known, asked_of=state.asked_of),
+        applies=[_right(victim, each) for each in sorted({*victim.suggested, *victim.judged} - {ENHANCED})],
+        enhanced_by=victim.enhanced_by,
+        refer_by=refer.deadline if refer is not None else None,
+        enhanced_reason=victim.judged[ENHANCED].reason if ENHANCED in victim.judged else "",
     )
     if victim.updated_at is not None:
         shown.updated_at.FromDatetime(victim.updated_at)
     return shown
+
+
+def _right(victim: Victim, number: int) -> routing_pb2.JourneyRight:
+    judged, suggested = victim.judged.get(number), victim.suggested.get(number)
+    return routing_pb2.JourneyRight(
+        number=number,
+        confirmed=suggested.standing.confirmed if suggested is not None else False,
+        unconfirmed_reason=suggested.standing.unconfirmed_reason if suggested is not None else ADDED_BY_HAND,
+        added=judged is not None and judged.added,
+        struck=victim.struck(number),
+        reason=judged.reason if judged is not None else "",
+        explained=number in victim.rights,
+    )
+
+
+def in_words(found: routing_pb2.GetJourneyResponse, rights: Rights) -> None:
+    """Say of each right and group what it is and where it comes from, as the area's file has it."""
+    for victim in found.victims:
+        for right in victim.applies:
+            stated = rights.by_number[right.number]
+            right.words, right.source = stated.words, stated.source
+        for group in victim.enhanced_by:
+            if group.id in rights.words:
+                group.words, group.source = rights.words[group.id].words, rights.words[group.id].source
 
 
 def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks, council: str) -> list[routing_pb2.StatedClock]:

@@ -46,7 +46,8 @@ IDS = {
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
 """Ids that clients choose, held to a form in which no sentence can be written."""
 CODES = {
-    "action", "agreement", "area", "by", "clock", "columns", "error", "field", "ground", "kind", "method", "name",
+    "action", "agreement", "area", "by", "clock", "columns", "enhanced_reason", "error", "field", "ground", "kind",
+    "method", "name",
     "not_asked", "purpose", "quarter", "reason", "respond_clock", "rule", "stopped_clocks", "topic", "type", "why",
     "without_consent", "work_clock", "writer",
 }  # fmt: skip

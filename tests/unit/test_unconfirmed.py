@@ -19,15 +19,12 @@ from safeguarding.v1.common_pb2 import (
     SUBJECT_ROLE_VICTIM,
 )
 from services.audit.entries import entry_of
-from services.chassis.clocks import load_clocks
 from services.chassis.directory import Partner
 from services.chassis.kafka_in.chunk import Record
 from services.cli import audit_search, desk, inbox, journey, showing
 from services.cli.audit_search import CSV
-from services.grounds import load_grounds
 from services.partner_routing import views
-from services.partner_routing.agreements import load_agreements
-from services.partner_routing.area import Snapshot
+from services.partner_routing.area import Snapshot, load_stated, snapshot
 from services.partner_routing.copies import content
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.preview import previewed
@@ -75,7 +72,7 @@ def lives() -> Lives:
 
 @cache
 def area() -> Snapshot:
-    return Snapshot((UNIT,), load_agreements(FOLDER), load_clocks(FOLDER), load_grounds(FOLDER))
+    return snapshot((UNIT,), load_stated(FOLDER))
 
 
 def copy(*, knows_the_assessment: bool = True) -> partner_pb2.Copy:

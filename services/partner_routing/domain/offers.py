@@ -15,7 +15,9 @@ from safeguarding.v1.common_pb2 import (
     Deadline,
     FieldGroup,
     Shield,
+    Standing,
 )
+from safeguarding.v1.intake_pb2 import Raised
 from safeguarding.v1.routing_pb2 import CameBack, Given, InformationPassed, Offered, RoutingFact, Withheld
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.known import Known
@@ -60,6 +62,30 @@ class Disclosed(Protocol):
         ...
 
 
+class Right(Protocol):
+    """A right that applies."""
+
+    @property
+    def number(self) -> int:
+        """1 to 12."""
+        ...
+
+    @property
+    def standing(self) -> Standing:
+        """Its id, and whether a practitioner has confirmed it."""
+        ...
+
+    @property
+    def clock(self) -> str:
+        """The clock that begins with the report; empty where none does."""
+        ...
+
+    @property
+    def met_by(self) -> Sequence[Any]:
+        """The kinds of service to which a leg ends that clock."""
+        ...
+
+
 class AreaRules(Protocol):
     """The area's partners, agreements and clocks as they are now."""
 
@@ -87,6 +113,18 @@ class AreaRules(Protocol):
 
     def from_raising(self, clock: str) -> bool:
         """True where the named clock runs from the referral, however late the step that it is for."""
+        ...
+
+    def rights(self, role: int, happened: Collection[int]) -> Sequence[Right]:
+        """The rights that apply to a victim or a business, once this has happened in their case."""
+        ...
+
+    def enhanced(self, raised: Raised, role: int) -> Sequence[Standing]:
+        """The groups that give a victim enhanced rights."""
+        ...
+
+    def telling(self, event: int, *, enhanced: bool) -> tuple[int, str]:
+        """The number of the right under which a victim is told of an event, and its clock."""
         ...
 
     def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:

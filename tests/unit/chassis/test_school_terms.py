@@ -13,9 +13,7 @@ from services.chassis.areafile import FileRefused
 from services.chassis.areas import load_areas
 from services.chassis.clocks import LONDON, load_clocks
 from services.chassis.directory import Partner
-from services.grounds import load_grounds
-from services.partner_routing.agreements import load_agreements
-from services.partner_routing.area import Snapshot
+from services.partner_routing.area import load_stated, snapshot
 from services.partner_routing.domain import RoutingDecider
 from tests.unit.domains import DESK, Life, raised
 from tests.unit.partner_routing.life import request, routed
@@ -88,7 +86,7 @@ def test_the_school_hears_before_its_own_next_day(area: Path, concern: str, own:
     school = Partner(
         "meadowbank-school", "M", "school", ("school",), ("bristol", "somerset"), b"", True, False, council=own
     )
-    rules = Snapshot((school,), load_agreements(area), load_clocks(area), load_grounds(area))
+    rules = snapshot((school,), load_stated(area))
     life = Life(RoutingDecider(), rules)
     life.now = FRIDAY
     life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], area=concern))

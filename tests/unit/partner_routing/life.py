@@ -94,6 +94,18 @@ class Area:
         """Only the clock of that name."""
         return clock == "from_raising"
 
+    def rights(self, role: int, happened: Collection[int]) -> Sequence[Any]:
+        """Nobody's."""
+        return []
+
+    def enhanced(self, raised: Any, role: int) -> Sequence[Any]:
+        """Nobody has any."""
+        return []
+
+    def telling(self, event: int, *, enhanced: bool) -> tuple[int, str]:
+        """All under right 6."""
+        return 6, "victim_update_enhanced" if enhanced else "victim_update"
+
     def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
         """After a strategy discussion (1) comes the conference (2); a plan's end (5) ends what waits."""
         starts = {1: ["conference"], 2: ["core_group", "plan_review"]}
