@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER, ROLE_PARTNER, ROLE_SYSTEM
-from safeguarding.v1.common_pb2 import Deadline
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, NOT_TOLD_REASON_ANONYMOUS, Outcome
 from safeguarding.v1.routing_pb2 import Closed, OutcomeKnown, OutcomeTold, RoutingFact
 from services.partner_routing.domain.leg import taken_up
@@ -34,8 +33,7 @@ def closing(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
         return []
     facts = []
     if state.tell_by is None:
-        tell_by = Deadline(clock=TELL_CLOCK)
-        tell_by.at.FromDatetime(rules.deadline(TELL_CLOCK, now))
+        tell_by = rules.until(TELL_CLOCK, now, state.known.council)
         facts.append(RoutingFact(outcome_known=OutcomeKnown(tell_by=tell_by)))
     told = set(state.told)
     if state.known.raised is not None and state.known.raised.anonymous and AUDIENCE_RAISER not in told:

@@ -9,7 +9,7 @@ from typing import Any
 
 from safeguarding.v1 import procedure_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
-from safeguarding.v1.common_pb2 import Actor, Deadline, FieldGroup
+from safeguarding.v1.common_pb2 import Actor, FieldGroup
 from safeguarding.v1.procedure_pb2 import (
     STAGE_ADULT_MEETING,
     STAGE_CASE_REVIEW_HELD,
@@ -169,9 +169,7 @@ def _reached(state: State, stage: Any, leg_id: str, at: datetime, rules: AreaRul
     reached = procedure_pb2.StageReached(stage=stage, leg_id=leg_id, stopped_clocks=stopped)
     reached.happened_at.FromDatetime(at)
     for name in starts:
-        until = Deadline(clock=name)
-        until.at.FromDatetime(rules.deadline(name, at))
-        reached.started.append(until)
+        reached.started.append(rules.until(name, at, state.known.council))
     return RoutingFact(stage_reached=reached)
 
 
