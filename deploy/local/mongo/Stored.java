@@ -24,7 +24,7 @@ import org.h2.mvstore.type.ObjectDataType;
 final class Stored {
 
     /** To be raised with every change of what is written here; a store of another form is refused. */
-    static final int FORM = 1;
+    static final int FORM = 2;
 
     static final DataType<Document> DOCUMENT = new Documents();
     static final DataType<KeyValue> KEY = new Keys();
