@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER, NOT_TOLD_REASON_ANONYMOUS
+from safeguarding.v1.procedure_pb2 import STAGE_CLOSED
 from safeguarding.v1.routing_pb2 import Closed, OutcomeKnown, OutcomeTold, RoutingFact
 from services.partner_routing.domain.offers import AreaRules
 from services.partner_routing.domain.state import State
@@ -26,5 +27,7 @@ def closing(state: State, rules: AreaRules, now: datetime) -> list[RoutingFact]:
         anonymous = OutcomeTold(audience=AUDIENCE_RAISER, not_told=NOT_TOLD_REASON_ANONYMOUS)
         facts.append(RoutingFact(outcome_told=anonymous))
     if state.audiences <= told:
-        facts.append(RoutingFact(closed=Closed(legs=len(state.current))))
+        names, _ = rules.procedure_clocks(STAGE_CLOSED)
+        started = [rules.until(name, now, state.known.council) for name in names]
+        facts.append(RoutingFact(closed=Closed(legs=len(state.current), started=started)))
     return facts
