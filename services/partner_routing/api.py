@@ -21,7 +21,7 @@ from services.chassis.keys import Keys
 from services.chassis.service import Parts
 from services.partner_routing.area import Snapshot
 from services.partner_routing.domain import State
-from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.domain.telling import outcome_words
 from services.partner_routing.notes import sealed_note
 from services.partner_routing.preview import have_it, previewed
 from services.partner_routing.views import Referrals, in_words, journey, stated_clocks

@@ -27,9 +27,11 @@ class Area:
         # All of a turn is decided at one time, and mostly by a few clocks.
         self._until = lru_cache(maxsize=64)(self._clocks.until)
 
-    def assess(self, raised: Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = ()) -> Assessment:
+    def assess(
+        self, raised: Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = (), by_several: int = 0
+    ) -> Assessment:
         """See domain.AreaRules."""
-        return self._rules.assess(Features.of(raised, raiser, at_place))
+        return self._rules.assess(Features.of(raised, raiser, at_place, by_several))
 
     def grounds(self, basis: int) -> Sequence[Standing]:
         """See domain.AreaRules."""

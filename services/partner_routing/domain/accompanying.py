@@ -67,6 +67,9 @@ def _refuse_idle(state: State, victim: Victim, step: routing_pb2.VictimStep) -> 
         case "referred" if victim.refer_clock(state.asked_of) is None:
             right = "nothing: they were referred, or have no right to it"
             raise Refused(Why.ILLEGAL, "no referral waits", right, field="step.referred")
+        case "right_added" | "right_struck" as kind if not getattr(step, kind).reason:
+            right = "a code, such as wants_no_service"
+            raise Refused(Why.INVALID, "a right is judged without a reason", right, field=f"step.{kind}.reason")
         case "right_added" if _has(victim, step.right_added.right):
             raise Refused(Why.ILLEGAL, "the right applies already", "name another", field="step.right_added.right")
         case "right_struck" if not _has(victim, step.right_struck.right):

@@ -24,7 +24,7 @@ from services.lifecycle import STATE_OF_FACT
 from services.marks import Running
 from services.partner_routing.domain.asked import NOTHING_ASKED, Asked
 from services.partner_routing.domain.leg import Leg, moved, taken_up
-from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, followed
+from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, closed, followed, opened_again
 from services.partner_routing.domain.victims import Victim, with_rights, with_step
 from services.shields import same
 
@@ -203,7 +203,7 @@ def with_routing(state: State, fact: Any) -> State:
         case "clock_reached":
             return replace(state, tell_reached=body.percent)
         case "closed":
-            return replace(state, closed=True)
+            return replace(state, closed=True, procedures=closed(state.procedures, body.started, at))
         case "came_back":
             return replace(state, came_back={**state.came_back, body.leg_id: body.reason})
         case "round_began":
@@ -216,6 +216,7 @@ def with_routing(state: State, fact: Any) -> State:
                 tell_by=None,
                 tell_reached=0,
                 closed=False,
+                procedures=opened_again(state.procedures),
             )
         case "information_asked":
             leg = state.legs[body.leg_id]

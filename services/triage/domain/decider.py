@@ -152,7 +152,7 @@ def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
     facts = new_links(state.links, context.gathered.get("links", {}).get(given.referral_id, ()))
     for fact in facts:
         state = replace(state, links=with_fact(state.links, fact))
-    assessed = rules.assess(state.concern or known.raised, known.raiser, state.at_place)
+    assessed = rules.assess(state.concern or known.raised, known.raiser, state.at_place, state.by_several)
     if assessed.grade > state.grade:
         decide_by = rules.until(f"decide_{GRADE_WORDS[assessed.grade]}", context.now, known.council)
         fired = assessed.as_fired()

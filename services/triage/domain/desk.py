@@ -85,7 +85,9 @@ def _may_lower(state: State, given: Command, body: triage_pb2.OverrideGradeReque
         raise Refused(Why.FORBIDDEN, "only a supervisor lowers a RED grade", "ask a supervisor")
     known = state.known
     concern = state.concern
-    floor = rules.assess(concern, known.raiser, state.at_place).floor if concern and known.raiser else GRADE_UNSPECIFIED
+    floor = GRADE_UNSPECIFIED
+    if concern is not None and known.raiser is not None:
+        floor = rules.assess(concern, known.raiser, state.at_place, state.by_several).floor
     if body.grade < floor:
         raise Refused(
             Why.ILLEGAL,

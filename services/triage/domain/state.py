@@ -11,7 +11,7 @@ from safeguarding.v1 import intake_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade, Standing
 from services.known import NOTHING, Known
 from services.lifecycle import Referral
-from services.links import AtPlace, Links, at_place, with_counts
+from services.links import AtPlace, Links, at_place, by_several, with_counts
 from services.marks import Running
 
 GRADE_WORDS: Mapping[int, str] = {number: name.removeprefix("GRADE_").lower() for name, number in Grade.items()}
@@ -53,8 +53,11 @@ class Assessed(Protocol):
 class AreaRules(Protocol):
     """The area's rules and clocks, as a decision needs them."""
 
-    def assess(self, raised: intake_pb2.Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = ()) -> Assessed:
-        """The grade, the rules that fired, and the legs that they ask for; `at_place`: what else happened there."""
+    def assess(
+        self, raised: intake_pb2.Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = (), by_several: int = 0
+    ) -> Assessed:
+        """The grade, the rules that fired, and the legs that they ask for; `at_place`: what else happened there,
+        `by_several`: how many complaints several people made about the same."""
         ...
 
     def grounds(self, basis: int) -> Sequence[Standing]:
@@ -121,6 +124,12 @@ class State:
     def at_place(self) -> tuple[AtPlace, ...]:
         """The other concerns at the same place, as linked referrals tell."""
         return at_place(self.known.raised_at, self.links)
+
+    @property
+    def by_several(self) -> int:
+        """How many complaints several people made about the same, this one among them."""
+        raised = self.known.raised
+        return by_several(raised, self.known.raised_at, self.links) if raised is not None and self.links else 0
 
     @property
     def consents(self) -> bool:

@@ -270,6 +270,17 @@ def test_a_word_that_changes_nothing_is_refused(step: dict[str, Any]) -> None:
     assert life.state == before
 
 
+@pytest.mark.parametrize("judge", [add, strike])
+def test_a_right_is_judged_with_a_reason_or_not_at_all(judge: Any) -> None:
+    life, _ = life_of(roles=[SUBJECT_ROLE_BUSINESS])
+
+    with pytest.raises(Refused) as refused:
+        judge(life, 4 if judge is add else 6, "")
+
+    assert refused.value.why is Why.INVALID
+    assert refused.value.field.endswith("reason")
+
+
 def test_a_second_referral_is_refused() -> None:
     life, _ = life_of()
     record(life, referred=routing_pb2.VictimReferred())
