@@ -36,7 +36,7 @@ public final class LocalMongo extends H2Backend {
     private static final int FILL_PERCENT = 50;
     private static final int TIDY_BYTES = 4 << 20;
     private static final int PAGE_BYTES = 4 << 10;
-    private static final int CACHE_MEGABYTES = 64;
+    private static final int CACHE_MEGABYTES = 128;
     private static final int OTHER_FORM = 78;
 
     /** As shipped it reports a wire version that current drivers refuse. */
