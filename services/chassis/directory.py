@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from services.chassis.areafile import FileRefused, Strict, read
+from services.chassis.areas import refuse_twice
 from services.chassis.deciding import Refused, Why
 from services.chassis.identity import ROLE_NAMES, Identity, Name
 from services.chassis.language import SERVICES
@@ -163,6 +164,11 @@ class _Entry(Strict):
     paused_until: Annotated[date, Field(examples=["2026-12-01"])] | None = None
     capacity: Capacity = "open"
     council: str = ""
+
+    def model_post_init(self, _: object) -> None:
+        """See areas.PlannedPartner."""
+        refuse_twice("areas", self.areas)
+        refuse_twice("serves", self.serves)
 
 
 def _partner(path: Path) -> Partner:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from safeguarding.v1 import procedure_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_PROTECTION
 from safeguarding.v1.common_pb2 import Actor, FieldGroup
 from safeguarding.v1.procedure_pb2 import (
     STAGE_ADULT_MEETING,
@@ -69,13 +69,16 @@ def record_stage(
         _known(state)
     if body.leg_id:
         _open(state, [body.leg_id], "leg_id")
-    _refuse_keeping(state, body.stage)
+    _refuse_keeping(state, body.stage, given.actor)
     at = _when(state, body, "happened_at", context.now)
     return [_reached(state, body.stage, body.leg_id, at, context.rules)]
 
 
-def _refuse_keeping(state: State, stage: int) -> None:
-    """That it was closed follows by itself; whether to keep its record is asked of what is closed."""
+def _refuse_keeping(state: State, stage: int, actor: Actor) -> None:
+    """That it was closed follows by itself; whether to keep its record is asked of what is closed, and that alone of
+    whoever protects data."""
+    if actor.role == ROLE_PROTECTION and stage != STAGE_RETENTION_REVIEWED:
+        raise Refused(Why.FORBIDDEN, "this stage is not for whoever protects data", "ask the desk")
     if stage == STAGE_CLOSED:
         right = "a stage that somebody reaches, such as retention_reviewed"
         raise Refused(Why.INVALID, "a referral is closed by itself, once everybody was told", right, field="stage")

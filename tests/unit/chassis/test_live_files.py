@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,10 @@ from prometheus_client import CollectorRegistry
 
 from services.chassis import live_files
 from services.chassis.areafile import FileRefused
-from services.chassis.areas import load_areas
 from services.chassis.clocks import load_clocks
 from services.chassis.directory import BrokenEntry, Directory
 from services.chassis.live_files import LiveFiles
 from services.chassis.metrics import Metrics
-from services.chassis.starting import area_files
 from services.partner_routing.agreements import load_agreements
 from services.partner_routing.area import Area, load_stated
 from services.triage.area import load_area
@@ -42,52 +39,6 @@ def change(area: Path, name: str, before: str, after: str) -> int:
     assert before in text
     path.write_text(text.replace(before, after, 1))
     return text[: text.index(before)].count("\n") + 1
-
-
-WRONG = [
-    ("rules.toml", "floor = true", "flour = true", "unknown key 'flour'", load_area),
-    ("rules.toml", 'source = "', 'sauce = "', "unknown key 'sauce'", load_area),
-    ("clocks.toml", 'name = "decide_amber"', 'name = "decide_red"', "stated twice", load_area),
-    ("clocks.toml", 'unit = "hours"', 'unit = "moons"', "no unit", load_area),
-    (
-        "school_terms/bristol.toml",
-        "first = 2026-01-05",
-        "first = 2025-12-05",
-        "begins before autumn 2025 has ended",
-        load_area,
-    ),
-    ("agreements/farm-watch.toml", "version = 1", "version = 1\nnumber = 1", "unknown key 'number'", load_stated),
-    ("agreements/farm-watch.toml", "expires_on = 2036-03-31", "expires_on = 2026-04-30", "it expired on", load_stated),
-    (
-        "agreements/farm-watch.toml",
-        'id = "police-and-farm-watch"',
-        'id = "police-and-adults-care"',
-        "adults-care.toml has the id police-and-adults-care too",
-        load_stated,
-    ),
-    ("partners.toml", 'code = "south-gloucestershire"', 'code = "bristol"', "stated twice", load_areas),
-    ("partners.toml", "lead = true", "leads = true", "unknown key 'leads'", load_areas),
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "after", "says", "load"), WRONG, ids=[f"{row[0]}: {row[3]}" for row in WRONG]
-)
-def test_no_service_starts_on_a_wrong_file_and_it_prints_file_line_what_is_wrong_and_what_would_be_right(
-    area: Path, name: str, before: str, after: str, says: str, load: Callable[[Path], Any]
-) -> None:
-    line = change(area, name, before, after)
-
-    with pytest.raises(SystemExit) as ended:
-        area_files("triage", area, load)
-
-    told = str(ended.value)
-    assert told.startswith(f"triage cannot start:\n{area / name}:")
-    found = int(told.split(f"{name}:")[1].split(":")[0])
-    assert abs(found - line) <= 12, "the line is that of the place, or of the table that holds it"
-    assert says in told
-    assert "right would be: " in told
-    assert told.split("right would be: ")[1].strip()
 
 
 def test_the_same_conditions_twice_and_consent_that_nobody_asked_for_are_contradictions(area: Path) -> None:

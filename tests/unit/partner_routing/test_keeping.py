@@ -122,3 +122,9 @@ def test_a_partner_does_not_decide_what_is_kept() -> None:
     with pytest.raises(Refused) as refused:
         reviewed(closed_life(), Actor(role=ROLE_PARTNER, id="council-a"))
     assert refused.value.why is Why.UNKNOWN
+
+
+def test_whoever_protects_data_records_no_other_stage() -> None:
+    with pytest.raises(Refused) as refused:
+        reviewed(closed_life(), RECORDS, STAGE_STRATEGY_DISCUSSION)
+    assert refused.value.why is Why.FORBIDDEN
