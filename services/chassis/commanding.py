@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -17,6 +15,7 @@ from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Away
 from services.chassis.identity import Identity
 from services.chassis.ids import named
+from services.chassis.keyed import Keyed
 
 S = TypeVar("S")
 
@@ -28,7 +27,7 @@ class Commands:
     """Makes commands of one service; `hmac_key` is that service's own."""
 
     def __init__(self, hmac_key: bytes) -> None:
-        self._hmac_key = hmac_key
+        self._keyed = Keyed(hmac_key)
 
     def make(
         self,
@@ -59,7 +58,7 @@ class Commands:
 
     def _hmac(self, request: Message) -> bytes:
         said = request.DESCRIPTOR.full_name.encode() + b"\0" + request.SerializeToString(deterministic=True)
-        return hmac.digest(self._hmac_key, said, hashlib.sha256)
+        return self._keyed.digest(said)
 
 
 def cause_of(identity: Identity, idempotency_key: str) -> str:
