@@ -16,6 +16,7 @@ from pydantic import Field
 from safeguarding.v1.common_pb2 import GRADE_GREEN, GRADE_UNSPECIFIED, LAWFUL_BASIS_CONSENT, Standing
 from safeguarding.v1.triage_pb2 import FiredRule
 from services.chassis.areafile import Sourced, Strict, Where, Wrong, read, refuse
+from services.chassis.areas import load_areas
 from services.chassis.clocks import load_clocks
 from services.chassis.language import BASES, GRADES, Basis, Grade, Need, Service
 from services.grounds import Grounds, load_grounds
@@ -237,7 +238,7 @@ def load_rules(area: Path) -> Rules:
     path = area / "rules.toml"
     rules = tuple(read(path, _RulesFile).rule)
     clocks: Mapping[str, object] = load_clocks(area).rules
-    grounds = load_grounds(area)
+    grounds, codes = load_grounds(area), load_areas(area).codes
     seen: set[str] = set()
     for place, rule in enumerate(rules):
         if rule.id in seen:
@@ -247,6 +248,10 @@ def load_rules(area: Path) -> Rules:
             if earlier.when == rule.when:
                 wrong = f"{rule.id} has the same conditions as {earlier.id}"
                 raise refuse(path, ("rule", place, "when"), wrong, "one rule for one set of conditions")
+        for number, code in enumerate(rule.when.areas):
+            if code not in codes:
+                where: Where = ("rule", place, "when", "areas", number)
+                raise refuse(path, where, f"there is no area {code}", "one of " + ", ".join(sorted(codes)))
         for number, leg in enumerate(rule.leg):
             if leg.basis == LAWFUL_BASIS_CONSENT and CONSENTS not in rule.when.signs:
                 at = ("rule", place, "leg", number, "basis")

@@ -56,6 +56,18 @@ def test_the_same_conditions_twice_and_consent_that_nobody_asked_for_are_contrad
         load_area(area)
 
 
+def test_a_rule_for_an_area_that_there_is_not_is_refused(area: Path) -> None:
+    """It would never fire, and its own examples would not show it."""
+    rules = area / "rules.toml"
+    text = rules.read_text()
+    rules.write_text(text.replace('"somerset"', '"zomerzet"'))
+
+    with pytest.raises(FileRefused, match="there is no area zomerzet") as refused:
+        load_area(area)
+    assert "somerset" in refused.value.right
+    assert refused.value.line > 1
+
+
 def test_a_calendar_that_is_over_is_refused_and_one_that_ends_today_is_not(area: Path) -> None:
     last = load_clocks(area).calendars["bristol"].school_days_until
 
