@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from xml.etree import ElementTree
 
 from tests.performance.plots import draw
 from tests.performance.result import Contest, Found, Sample
@@ -12,7 +12,7 @@ CUTS = tuple(float(each) for each in range(1, 100))
 
 
 def words(plot: Path) -> set[str]:
-    return {text.strip() for text in ElementTree.parse(plot).getroot().itertext() if text.strip()}
+    return {text.strip() for text in re.findall(">([^<]+)<", plot.read_text()) if text.strip()}
 
 
 def test_latencies_are_drawn_a_line_for_each_arm_that_counts(tmp_path: Path) -> None:
