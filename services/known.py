@@ -41,6 +41,11 @@ class Known:
         """What the raiser wrote, oldest first."""
         return tuple(part for part in self.parts if part.group == FieldGroup.FIELD_GROUP_NARRATIVE)
 
+    @property
+    def council(self) -> str:
+        """The coarse area, whose council's calendar counts; empty before anything was raised."""
+        return self.raised.area if self.raised is not None else ""
+
     def latest(self, group: int) -> Sealed | None:
         """The present part of a group that is no subject's."""
         return next((part for part in reversed(self.parts) if part.group == group), None)

@@ -7,8 +7,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.chassis.areafile import Strict, Where, read, refuse
-from services.chassis.language import Service
+from services.chassis.areafile import Strict, Where, Wrong, read, refuse
+from services.chassis.language import SERVICES, Service
+
+
+def refuse_twice(key: str, words: Sequence[str]) -> None:
+    """Raises Wrong for a word that stands twice in a list."""
+    for place, word in enumerate(words):
+        if word in words[:place]:
+            raise Wrong(f"{word} is stated twice", f"{key} with each word once", at=(key, place))
 
 
 class PlannedArea(Strict):
@@ -31,7 +38,14 @@ class PlannedPartner(Strict):
     """False for a partner that uses the inbox by gRPC."""
     lead: bool = False
     """It is offered what others let expire, and tells the victim."""
+    council: Annotated[str, Field(examples=['"bristol"'])] = ""
+    """The coarse area by whose council's school days it works, where that is not always the concern's."""
     source: Annotated[str, Field(min_length=1)]
+
+    def model_post_init(self, _: object) -> None:
+        """What stands twice in a list would count twice: the partner that serves the fewest areas is asked first."""
+        refuse_twice("areas", self.areas)
+        refuse_twice("serves", [SERVICES.word(service) for service in self.serves])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,9 @@ def load_areas(area: Path) -> Areas:
             if code not in codes:
                 at: Where = ("partner", place, "areas", number)
                 raise refuse(path, at, f"there is no area {code}", "one of " + ", ".join(sorted(codes)))
+        if partner.council and partner.council not in codes:
+            right = "one of " + ", ".join(sorted(codes))
+            raise refuse(path, ("partner", place, "council"), f"there is no council {partner.council}", right)
     for place, each in enumerate(found.area):
         if not any(partner.lead and each.code in partner.areas for partner in found.partner):
             wrong = f"{each.code} has no lead agency"

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from services.chassis.areafile import FileRefused, Strict, read
+from services.chassis.areas import refuse_twice
 from services.chassis.deciding import Refused, Why
 from services.chassis.identity import ROLE_NAMES, Identity, Name
 from services.chassis.language import SERVICES
@@ -41,6 +42,8 @@ class Partner:
     """The first day on which it takes legs on again."""
     capacity: str = "open"
     """open, limited (asked after those that are open) or full (not asked)."""
+    council: str = ""
+    """The coarse area by whose council's school days it works, where that is not always the concern's."""
 
 
 Capacity = Literal["open", "limited", "full"]
@@ -160,6 +163,12 @@ class _Entry(Strict):
     team: str = ""
     paused_until: Annotated[date, Field(examples=["2026-12-01"])] | None = None
     capacity: Capacity = "open"
+    council: str = ""
+
+    def model_post_init(self, _: object) -> None:
+        """See areas.PlannedPartner."""
+        refuse_twice("areas", self.areas)
+        refuse_twice("serves", self.serves)
 
 
 def _partner(path: Path) -> Partner:
@@ -178,6 +187,7 @@ def _partner(path: Path) -> Partner:
         lead=entry.lead,
         paused_until=entry.paused_until,
         capacity=entry.capacity,
+        council=entry.council,
     )
 
 

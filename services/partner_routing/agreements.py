@@ -140,6 +140,7 @@ class Agreement(Strict):
                     )
         for number, permit in enumerate(self.permit):
             self._refuse_dead(number, permit)
+            self._refuse_again(number, permit)
 
     def _rows(self) -> Iterator[tuple[tuple[str, int], Row]]:
         yield from ((("permit", place), row) for place, row in enumerate(self.permit))
@@ -155,6 +156,16 @@ class Agreement(Strict):
                         at=("permit", number, "groups", place),
                     )
 
+    def _refuse_again(self, number: int, permit: Permit) -> None:
+        for earlier in self.permit[:number]:
+            both = [group for group in permit.groups if group in earlier.groups]
+            if both and _same(permit, earlier) and permit.needs_consent == earlier.needs_consent:
+                raise Wrong(
+                    f"{permit.id} permits {GROUPS.word(both[0])} just as {earlier.id} does",
+                    "one row for it, so that one rule is named",
+                    at=("permit", number, "groups"),
+                )
+
     def words(self, rule: str) -> str:
         """A rule in words, as a disclosure names it; empty for a rule that is not this agreement's."""
         own = {row.id: row.words for _, row in self._rows()}
@@ -164,6 +175,11 @@ class Agreement(Strict):
     def name(self) -> str:
         """The agreement with its version, as a disclosure names it."""
         return f"{self.id}@{self.version}"
+
+
+def _same(one: Row, other: Row) -> bool:
+    """True where both speak of the same, but for the groups."""
+    return _covers(one, other) and _covers(other, one)
 
 
 def _covers(forbid: Row, permit: Row) -> bool:

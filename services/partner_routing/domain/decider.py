@@ -8,18 +8,17 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
-from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor, Deadline
+from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
-from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
 from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT as UNSAFE_TO_CONTACT
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
-from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
+from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream
 from services.frozen import replace
 from services.known import learned
-from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
+from services.lifecycle import UNANSWERED
 from services.marks import due, watched
+from services.partner_routing.domain.accompanying import record_step, suggested
 from services.partner_routing.domain.asked import with_triage
 from services.partner_routing.domain.closing import closing
 from services.partner_routing.domain.conferring import (
@@ -29,20 +28,18 @@ from services.partner_routing.domain.conferring import (
     record_stage,
 )
 from services.partner_routing.domain.counting import counted
+from services.partner_routing.domain.desk import read, recall, recalled, record_told, shield
 from services.partner_routing.domain.erasing import told_to_delete
 from services.partner_routing.domain.leg import ALREADY_KNOWN, Leg, taken_up
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
 from services.partner_routing.domain.state import State, with_routing
-from services.partner_routing.domain.victims import Victim, update_clock, victims
-from services.shields import same
 
 ROUTING = "partner-routing"
 INTAKE = "intake"
 TRIAGE = "triage"
 PARTNER_REMOVED = "partner_removed"
 IN_ERROR = "entered_in_error"
-RECALL_CLOCK = "recall"
 
 
 class RoutingDecider:
@@ -73,6 +70,8 @@ class RoutingDecider:
             return first
         first = [*first, *_by_rule(answers(self._after(state, first, context), rules, context.now), context)]
         after = self._after(state, first, context)
+        rights = _by_rule(suggested(after, rules), context)
+        first, after = [*first, *rights], self._after(after, rights, context)
         then = offers(after, rules, context.now)
         if then and state.tell_by is not None:  # somebody further is asked: everybody is told anew
             began = RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))
@@ -119,16 +118,16 @@ class RoutingDecider:
         body: Any = given.body
         match body:
             case routing_pb2.ReadOutcomeRequest():
-                return _read(state, given)
+                return read(state, given)
             case routing_pb2.RecordToldRequest():
-                return _record_told(state, body)
+                return record_told(state, body)
             case routing_pb2.RecallRequest():
-                recalled = _recall(state, body, given.actor, context)
-                return recalled + _by_rule(_emptied(state, self._after(state, recalled, context)), context)
+                taken_back = recall(state, body, given.actor, context)
+                return taken_back + _by_rule(_emptied(state, self._after(state, taken_back, context)), context)
             case routing_pb2.ShieldRequest():
-                return _shield(state, body, given.actor)
+                return shield(state, body, given.actor)
             case routing_pb2.RecordVictimStepRequest():
-                return _record_step(state, given, body, context)
+                return record_step(state, given, body, context)
             case procedure_pb2.RecordStageRequest():
                 return record_stage(state, given, body, context)
             case procedure_pb2.CallConferenceRequest():
@@ -175,19 +174,11 @@ def _heard(state: State, given: Upstream, context: Context) -> list[RoutingFact]
         case "reopened":
             return [RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))]
         case "entered_in_error":
-            return [_recalled(leg.id, IN_ERROR, context) for leg in open_legs(state)]
+            return [recalled(state, leg.id, IN_ERROR, context) for leg in open_legs(state)]
         case "erased" if given.writer == INTAKE:
             return told_to_delete(state, fact.erased)
         case _:
             return []
-
-
-def _recalled(leg_id: str, reason: str, context: Context) -> RoutingFact:
-    """The partner is to say that it stopped, and by when."""
-    rules: AreaRules = context.rules
-    acknowledge_by = Deadline(clock=RECALL_CLOCK)
-    acknowledge_by.at.FromDatetime(rules.deadline(RECALL_CLOCK, context.now))
-    return RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg_id, reason=reason, acknowledge_by=acknowledge_by))
 
 
 def _emptied(before: State, after: State) -> list[RoutingFact]:
@@ -246,92 +237,3 @@ def _refused(given: PartnerReply, why: str) -> RoutingFact:
             why=why,
         )
     )
-
-
-def _read(state: State, given: Command) -> list[RoutingFact]:
-    if state.asked.hidden or not state.known.raised_by(given.actor):
-        raise Refused(Why.UNKNOWN, "no such referral of yours", "name a referral that you raised", field="referral_id")
-    if not state.outcome_known or AUDIENCE_RAISER in state.told:
-        return []
-    told = routing_pb2.OutcomeTold(audience=AUDIENCE_RAISER, read_by_themselves=True)
-    return [RoutingFact(outcome_told=told)]
-
-
-def _record_told(state: State, body: routing_pb2.RecordToldRequest) -> list[RoutingFact]:
-    if state.known.raised is None:
-        raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
-    audience = body.told.audience
-    if not state.outcome_known:
-        raise Refused(
-            Why.ILLEGAL, "there is no outcome to tell yet", "wait until every leg has ended", legal=_legal(state)
-        )
-    if audience not in state.audiences or audience in state.told:
-        raise Refused(
-            Why.ILLEGAL,
-            "they were told, or there is no such person",
-            "name who is still to be told",
-            field="told.audience",
-            legal=_legal(state),
-        )
-    return [RoutingFact(outcome_told=routing_pb2.OutcomeTold(audience=audience, not_told=body.told.not_told))]
-
-
-def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor, context: Context) -> list[RoutingFact]:
-    leg = state.legs.get(body.leg_id)
-    if leg is None:
-        raise Refused(Why.UNKNOWN, "no such leg", "name a leg of this referral", field="leg_id")
-    try:
-        require(LEG_MOVES, "Recall", leg.stands, actor.role)
-    except Refused as refused:
-        right = "recall an open leg"
-        raise Refused(Why.ILLEGAL, refused.wrong, right, field="leg_id", legal=_legal(state)) from None
-    return [_recalled(leg.id, body.reason, context)]
-
-
-def _shield(state: State, body: routing_pb2.ShieldRequest, actor: Actor) -> list[RoutingFact]:
-    shield = body.shield
-    if state.known.raised is None or state.asked.hidden:
-        raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
-    if shield.subject and shield.subject not in state.known.subjects:
-        raise Refused(Why.INVALID, "no such subject", "0 for every subject, or its number", field="shield.subject")
-    if body.lift and actor.role == ROLE_TRIAGE:
-        raise Refused(Why.FORBIDDEN, "the desk takes no shield away", "ask a supervisor, or whoever protects data")
-    hidden = any(same(shield, each) for each in state.shields)
-    if body.lift and not hidden:
-        raise Refused(Why.ILLEGAL, "nothing like this is hidden", "name a shield that it has", field="shield")
-    if not body.lift and any(shield == each for each in state.shields):
-        raise Refused(Why.ILLEGAL, "this is hidden already", "hide something else", field="shield")
-    return [RoutingFact(shielded=routing_pb2.Shielded(shield=shield, reason=body.reason, lifted=body.lift))]
-
-
-def _record_step(
-    state: State, given: Command, body: routing_pb2.RecordVictimStepRequest, context: Context
-) -> list[RoutingFact]:
-    """By the desk, or by the partner that leads on telling the victim; anybody else learns of no referral."""
-    leads = {leg.partner_id for leg in state.current if leg.offered.lead}
-    foreign = given.actor.role == ROLE_PARTNER and given.actor.id not in leads
-    if state.known.raised is None or state.asked.hidden or foreign:
-        raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
-    number = body.step.subject
-    if number not in victims(state.known):
-        raise Refused(Why.INVALID, "no victim has this number", "a victim's or a business's", field="step.subject")
-    victim = state.victims.get(number, Victim(number))
-    step = body.step.WhichOneof("step")
-    if step == "updated" and victim.update_by is None:
-        right = "record first what happened, with event_happened"
-        raise Refused(Why.ILLEGAL, "nothing waits to be told", right, field="step.updated")
-    if step == "satisfaction_asked" and not state.outcome_known:
-        right = "ask once every leg has ended"
-        raise Refused(Why.ILLEGAL, "it has not come to an end", right, field="step.satisfaction_asked")
-    recorded = routing_pb2.VictimRecorded(step=body.step, safe_times=given.sealed)
-    if step == "event_happened":
-        rules: AreaRules = context.rules
-        recorded.update_by.clock = update_clock(victim)
-        recorded.update_by.at.FromDatetime(rules.deadline(update_clock(victim), context.now))
-    return [RoutingFact(victim_recorded=recorded)]
-
-
-def _legal(state: State) -> list[str]:
-    """What the desk may do about this referral's legs and outcome now."""
-    moves = ["Recall"] if any(legal(LEG_MOVES, leg.stands, ROLE_TRIAGE) for leg in state.legs.values()) else []
-    return [*moves, "RecordTold"] if state.outcome_known and not state.audiences <= state.told else moves

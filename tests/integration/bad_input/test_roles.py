@@ -54,7 +54,7 @@ OPEN_TO: dict[str, set[str]] = {
     "Insight/GetFigure": {"supervisor", "protection", "auditor"},
     "Insight/GetOwnService": {"partner"},
     "Routing/RecordVictimStep": DESK | {"partner"},
-    "Procedures/RecordStage": DESK | {"partner"},
+    "Procedures/RecordStage": DESK | {"protection", "partner"},
     "Procedures/CallConference": DESK,
     "Procedures/RecordConference": DESK,
     "Procedures/CompleteDecision": DESK | {"partner"},

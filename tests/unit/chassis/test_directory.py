@@ -127,6 +127,7 @@ def test_a_partner_may_pause_and_say_what_it_can_take_on(tmp_path: Path) -> None
         (PARTNER + "colour = 1\n", 8, "unknown key 'colour'"),
         (PARTNER.replace('name = "Riverside Housing"', ""), 1, "the key 'name' is missing"),
         (PARTNER + "kafka\n", 8, "this is not TOML"),
+        (PARTNER.replace('["housing"]', '["housing", "housing"]'), 4, "housing is stated twice"),
     ],
 )
 def test_a_partners_broken_entry_is_named_with_its_line_and_what_would_be_right(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,10 @@ from prometheus_client import CollectorRegistry
 
 from services.chassis import live_files
 from services.chassis.areafile import FileRefused
-from services.chassis.areas import load_areas
 from services.chassis.clocks import load_clocks
 from services.chassis.directory import BrokenEntry, Directory
 from services.chassis.live_files import LiveFiles
 from services.chassis.metrics import Metrics
-from services.chassis.starting import area_files
 from services.partner_routing.agreements import load_agreements
 from services.partner_routing.area import Area, load_stated
 from services.triage.area import load_area
@@ -44,46 +41,6 @@ def change(area: Path, name: str, before: str, after: str) -> int:
     return text[: text.index(before)].count("\n") + 1
 
 
-WRONG = [
-    ("rules.toml", "floor = true", "flour = true", "unknown key 'flour'", load_area),
-    ("rules.toml", 'source = "', 'sauce = "', "unknown key 'sauce'", load_area),
-    ("clocks.toml", 'name = "decide_amber"', 'name = "decide_red"', "stated twice", load_area),
-    ("clocks.toml", 'unit = "hours"', 'unit = "moons"', "no unit", load_area),
-    ("school_terms.toml", "first = 2026-01-05", "first = 2025-12-05", "begins before autumn 2025 has ended", load_area),
-    ("agreements/farm-watch.toml", "version = 1", "version = 1\nnumber = 1", "unknown key 'number'", load_stated),
-    ("agreements/farm-watch.toml", "expires_on = 2036-03-31", "expires_on = 2026-04-30", "it expired on", load_stated),
-    (
-        "agreements/farm-watch.toml",
-        'id = "police-and-farm-watch"',
-        'id = "police-and-adults-care"',
-        "adults-care.toml has the id police-and-adults-care too",
-        load_stated,
-    ),
-    ("partners.toml", 'code = "south-gloucestershire"', 'code = "bristol"', "stated twice", load_areas),
-    ("partners.toml", "lead = true", "leads = true", "unknown key 'leads'", load_areas),
-]
-
-
-@pytest.mark.parametrize(
-    ("name", "before", "after", "says", "load"), WRONG, ids=[f"{row[0]}: {row[3]}" for row in WRONG]
-)
-def test_no_service_starts_on_a_wrong_file_and_it_prints_file_line_what_is_wrong_and_what_would_be_right(
-    area: Path, name: str, before: str, after: str, says: str, load: Callable[[Path], Any]
-) -> None:
-    line = change(area, name, before, after)
-
-    with pytest.raises(SystemExit) as ended:
-        area_files("triage", area, load)
-
-    told = str(ended.value)
-    assert told.startswith(f"triage cannot start:\n{area / name}:")
-    found = int(told.split(f"{name}:")[1].split(":")[0])
-    assert abs(found - line) <= 12, "the line is that of the place, or of the table that holds it"
-    assert says in told
-    assert "right would be: " in told
-    assert told.split("right would be: ")[1].strip()
-
-
 def test_the_same_conditions_twice_and_consent_that_nobody_asked_for_are_contradictions(area: Path) -> None:
     rules = area / "rules.toml"
     text = rules.read_text()
@@ -99,10 +56,22 @@ def test_the_same_conditions_twice_and_consent_that_nobody_asked_for_are_contrad
         load_area(area)
 
 
-def test_a_calendar_that_is_over_is_refused_and_one_that_ends_today_is_not(area: Path) -> None:
-    last = load_clocks(area).calendar.school_days_until
+def test_a_rule_for_an_area_that_there_is_not_is_refused(area: Path) -> None:
+    """It would never fire, and its own examples would not show it."""
+    rules = area / "rules.toml"
+    text = rules.read_text()
+    rules.write_text(text.replace('"somerset"', '"zomerzet"'))
 
-    assert load_clocks(area, last).calendar.school_days_until == last
+    with pytest.raises(FileRefused, match="there is no area zomerzet") as refused:
+        load_area(area)
+    assert "somerset" in refused.value.right
+    assert refused.value.line > 1
+
+
+def test_a_calendar_that_is_over_is_refused_and_one_that_ends_today_is_not(area: Path) -> None:
+    last = load_clocks(area).calendars["bristol"].school_days_until
+
+    assert load_clocks(area, last).calendars["bristol"].school_days_until == last
     with pytest.raises(FileRefused, match="the last term ended on") as refused:
         load_clocks(area, date(last.year + 1, 1, 1))
     assert "[[term]]" in refused.value.right
@@ -110,7 +79,7 @@ def test_a_calendar_that_is_over_is_refused_and_one_that_ends_today_is_not(area:
 
 
 def test_closures_within_one_another_are_refused(area: Path) -> None:
-    path = area / "school_terms.toml"
+    path = area / "school_terms" / "bristol.toml"
     path.write_text(path.read_text() + '\n[[closed]]\nname = "again"\nfirst = 2025-10-27\nlast = 2025-10-31\n')
 
     with pytest.raises(FileRefused, match="begins before"):

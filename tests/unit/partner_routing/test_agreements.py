@@ -358,6 +358,12 @@ def test_an_agreement_that_has_expired_is_refused_when_a_day_is_asked_for() -> N
             '"contact", "circumstances"]',
             "victim permits contact, and suspect_contact forbids it every time",
         ),
+        (
+            'subject_roles = ["child", "suspect"]',
+            'subject_roles = ["victim"]',
+            "groups",
+            "permits identity just as victim does",
+        ),
     ],
 )
 def test_a_wrong_agreement_is_refused_with_its_line(
