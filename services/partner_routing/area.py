@@ -83,6 +83,10 @@ class Snapshot:
         """See AreaRules."""
         return self.clocks.from_raising(clock)
 
+    def victim_by(self, raised: Raised, role: int) -> Standing | None:
+        """See AreaRules."""
+        return self.victims.victim_by(raised, role)
+
     def rights(self, role: int, happened: Collection[int]) -> Sequence[Applies]:
         """See AreaRules."""
         return self.victims.of(role, happened)

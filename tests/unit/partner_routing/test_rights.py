@@ -19,6 +19,7 @@ from safeguarding.v1.common_pb2 import (
     LAWFUL_BASIS_CONSENT,
     SERVICE_KIND_VICTIM_SUPPORT,
     SUBJECT_ROLE_BUSINESS,
+    SUBJECT_ROLE_CHILD,
     SUBJECT_ROLE_SUSPECT,
     SUBJECT_ROLE_VICTIM,
 )
@@ -121,6 +122,27 @@ def test_who_has_enhanced_rights_follows_from_the_kind_and_the_signs(
     assert shown(life).enhanced == bool(groups)
     assert not any(group.confirmed for group in shown(life).enhanced_by), "the groups are named, their signs are ours"
     assert all(group.unconfirmed_reason for group in shown(life).enhanced_by)
+
+
+def test_a_child_in_an_abusive_home_has_a_victims_rights_and_the_reason_is_shown() -> None:
+    life, [fact] = life_of(CONCERN_KIND_DOMESTIC_ABUSE, roles=[SUBJECT_ROLE_CHILD, SUBJECT_ROLE_SUSPECT])
+
+    assert fact.rights_suggested.subject == 1
+    assert applying(life) == FROM_REPORT
+    assert shown(life).victim_by.id == "child_in_abusive_home"
+    assert (shown(life).victim_by.confirmed, bool(shown(life).victim_by.words)) == (False, True)
+    assert {group.id for group in shown(life).enhanced_by} == {"most_serious_crime", "vulnerable"}
+    record(life, contact_named=routing_pb2.ContactNamed(contact_id="officer-7"))
+    assert shown(life).contact_id == "officer-7"
+
+
+def test_a_child_of_another_concern_is_no_victim_of_it() -> None:
+    life, facts = life_of(CONCERN_KIND_VICTIM_SUPPORT, roles=[SUBJECT_ROLE_CHILD])
+
+    assert facts == []
+    assert not journey(life.document).victims
+    with pytest.raises(Refused, match="no victim has this number"):
+        record(life, contact_named=routing_pb2.ContactNamed(contact_id="officer-7"))
 
 
 def test_a_business_has_no_enhanced_rights() -> None:
@@ -303,6 +325,8 @@ BROKEN = [
     ('any_signs = ["immediate_danger"', 'any_signs = ["danger"', "'danger' is no sign that a raiser ticks"),
     ('kinds = ["domestic_abuse", "hate_crime", "exploitation"]', "", "a group of which nobody can be"),
     ("source = \"Victims' Code, right 12", "sauce = \"Victims' Code, right 12", "unknown key 'sauce'"),
+    ('role = "child"', 'role = "victim"', "victim is a victim already"),
+    ('code = "child_in_abusive_home"', 'code = "vulnerable"', "the code vulnerable is used twice"),
     ('after = ["court"]', 'after = ["tea"]', "'tea' is no such word"),
 ]
 
