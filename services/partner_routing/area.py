@@ -12,7 +12,8 @@ from safeguarding.v1.intake_pb2 import Raised
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.chassis import logs
 from services.chassis.areas import load_areas
-from services.chassis.clocks import LONDON, Clocks, load_clocks
+from services.chassis.calendars import LONDON
+from services.chassis.clocks import Clocks, load_clocks
 from services.chassis.directory import BrokenEntry, Directory, Partner
 from services.chassis.live_files import today
 from services.grounds import Grounds, load_grounds
