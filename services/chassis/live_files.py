@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from services.chassis import logs
 from services.chassis.areafile import FileRefused
-from services.chassis.clocks import LONDON
+from services.chassis.calendars import LONDON
 from services.chassis.metrics import METRICS, Metrics
 
 T = TypeVar("T")

@@ -107,7 +107,8 @@ def _victim(victim: JourneyVictim) -> tuple[Any, ...]:
     refer = showing.deadline(victim.refer_by) if victim.HasField("refer_by") else ""
     until = showing.deadline(victim.update_by) if victim.HasField("update_by") else ""
     told = f"{victim.updates} times"
-    return str(victim.subject), victim.contact_id, reach, enhanced, rights, told, refer, until, list(victim.to_do)
+    who = f"{victim.subject} ({showing.standing(victim.victim_by)})" if victim.HasField("victim_by") else victim.subject
+    return who, victim.contact_id, reach, enhanced, rights, told, refer, until, list(victim.to_do)
 
 
 def _right(subject: int, right: JourneyRight) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from safeguarding.v1.intake_pb2 import Raised
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.chassis import logs
 from services.chassis.areas import load_areas
-from services.chassis.clocks import LONDON, Clocks, load_clocks
+from services.chassis.calendars import LONDON
+from services.chassis.clocks import Clocks, load_clocks
 from services.chassis.directory import BrokenEntry, Directory, Partner
 from services.chassis.live_files import today
 from services.grounds import Grounds, load_grounds
@@ -82,6 +83,10 @@ class Snapshot:
     def from_raising(self, clock: str) -> bool:
         """See AreaRules."""
         return self.clocks.from_raising(clock)
+
+    def victim_by(self, raised: Raised, role: int) -> Standing | None:
+        """See AreaRules."""
+        return self.victims.victim_by(raised, role)
 
     def rights(self, role: int, happened: Collection[int]) -> Sequence[Applies]:
         """See AreaRules."""

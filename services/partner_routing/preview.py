@@ -7,7 +7,7 @@ from datetime import datetime
 from safeguarding.v1 import routing_pb2
 from safeguarding.v1.common_pb2 import LAWFUL_BASIS_CONSENT, Shield
 from safeguarding.v1.triage_pb2 import RequestedLeg
-from services.chassis.clocks import LONDON
+from services.chassis.calendars import LONDON
 from services.chassis.deciding import Refused, Why
 from services.partner_routing.agreements import EXPIRED, NO_CONSENT, PURPOSE, Agreement
 from services.partner_routing.area import Snapshot

@@ -77,9 +77,25 @@ class Right(Coded):
             raise Wrong("an enhanced clock alone", 'clock = "victim_update" beside it', at=("clock_enhanced",))
 
 
+class Widened(Coded):
+    """Somebody whom the law counts among victims, though another word says what they are to the concern."""
+
+    role: SubjectRole
+    kinds: Annotated[Sequence[Kind], Field(min_length=1, examples=['["domestic_abuse"]'])]
+    """In a concern of one of these kinds."""
+
+    def model_post_init(self, context: Any) -> None:
+        """A victim is one already."""
+        super().model_post_init(context)
+        if self.role in VICTIMS:
+            raise Wrong(f"{SUBJECT_ROLES.word(self.role)} is a victim already", 'role = "child"', at=("role",))
+
+
 class Enhanced(Coded):
     """A group that has enhanced rights; any one that it states is enough."""
 
+    roles: Sequence[SubjectRole] = ()
+    """Whatever they are to the concern otherwise, these are of the group."""
     kinds: Sequence[Kind] = ()
     any_signs: Sequence[Tick] = ()
     abuse_events_in_twelve_months_at_least: Count | None = None
@@ -89,15 +105,16 @@ class Enhanced(Coded):
         """A group that nobody is of is a mistake."""
         super().model_post_init(context)
         counts = (self.abuse_events_in_twelve_months_at_least, self.complaints_in_six_months_at_least)
-        if not (self.kinds or self.any_signs or any(counts)):
+        if not (self.roles or self.kinds or self.any_signs or any(counts)):
             raise Wrong("a group of which nobody can be", _NO_ROWS, at=("code",))
 
-    def fits(self, raised: Raised) -> bool:
-        """True where what is known puts the concern's victims into the group."""
+    def fits(self, raised: Raised, role: int) -> bool:
+        """True where what is known puts a victim of the concern, who has this role in it, into the group."""
         signs = raised.signs
         abuse, complaints = self.abuse_events_in_twelve_months_at_least, self.complaints_in_six_months_at_least
         return (
-            not frozenset(self.kinds).isdisjoint(raised.kinds)
+            role in self.roles
+            or not frozenset(self.kinds).isdisjoint(raised.kinds)
             or any(getattr(signs, sign) for sign in self.any_signs)
             or (abuse is not None and signs.abuse_events_in_twelve_months >= abuse)
             or (complaints is not None and signs.complaints_in_six_months >= complaints)
@@ -119,16 +136,25 @@ class Applies:
 class Rights:
     """The rights of an area; nothing in it changes what it says."""
 
-    def __init__(self, rights: Sequence[Right], enhanced: Sequence[Enhanced]) -> None:
+    def __init__(self, rights: Sequence[Right], enhanced: Sequence[Enhanced], widened: Sequence[Widened] = ()) -> None:
         self.by_number: Mapping[int, Right] = {right.number: right for right in rights}
         self._applies = [(right, _applies(right)) for right in rights]
         self._enhanced = [(group, _bare(group)) for group in enhanced]
-        coded: list[Coded] = [*rights, *enhanced]
+        self._widened = [(row, _bare(row)) for row in widened]
+        coded: list[Coded] = [*rights, *enhanced, *widened]
         self.words: Mapping[str, Standing] = {each.code: standing(each.code, each) for each in coded}
         """Words and source of each right and group, by its code."""
 
+    def victim_by(self, raised: Raised, role: int) -> Standing | None:
+        """Why somebody of this role counts among victims; None where their role says so, or where they do not."""
+        return next(
+            (bare for row, bare in self._widened if row.role == role and set(row.kinds).intersection(raised.kinds)),
+            None,
+        )
+
     def of(self, role: int, happened: Collection[int]) -> list[Applies]:
         """Those that apply to a victim or business once this has happened to their case."""
+        role = role if role in VICTIMS else SUBJECT_ROLE_VICTIM
         return [
             applies
             for right, applies in self._applies
@@ -137,9 +163,9 @@ class Rights:
 
     def enhanced(self, raised: Raised, role: int) -> list[Standing]:
         """The groups that give a person enhanced rights; a business has none."""
-        if role != SUBJECT_ROLE_VICTIM:
+        if role == SUBJECT_ROLE_BUSINESS:
             return []
-        return [bare for group, bare in self._enhanced if group.fits(raised)]
+        return [bare for group, bare in self._enhanced if group.fits(raised, role)]
 
     def telling(self, event: int, *, enhanced: bool) -> tuple[int, str]:
         """The right under which a victim is told of an event, and its clock."""
@@ -162,6 +188,7 @@ def _applies(right: Right) -> Applies:
 class _RightsFile(Strict):
     right: Annotated[Sequence[Right], Field(min_length=1)]
     enhanced: Annotated[Sequence[Enhanced], Field(min_length=1)]
+    widened: Sequence[Widened] = ()
 
 
 def load_rights(area: Path) -> Rights:
@@ -185,7 +212,11 @@ def load_rights(area: Path) -> Rights:
                 raise refuse(path, (*at, key), f"no clock {clock}", "one of " + ", ".join(clocks))
         numbers.add(right.number)
         events.update(right.tells_of)
-    tables: list[tuple[str, Sequence[Coded]]] = [("right", found.right), ("enhanced", found.enhanced)]
+    tables: list[tuple[str, Sequence[Coded]]] = [
+        ("right", found.right),
+        ("enhanced", found.enhanced),
+        ("widened", found.widened),
+    ]
     for table, rows in tables:
         for place, each in enumerate(rows):
             if each.code in codes:
@@ -196,4 +227,4 @@ def load_rights(area: Path) -> Rights:
     if untold := sorted(set(map(CASE_EVENTS.number, CASE_EVENTS)) - events):
         word = CASE_EVENTS.word(untold[0])
         raise refuse(path, (), f"{word} is told under no right", f'tells_of = ["{word}"] at one of them')
-    return Rights(found.right, found.enhanced)
+    return Rights(found.right, found.enhanced, found.widened)

@@ -18,7 +18,8 @@ from services.lifecycle import UNANSWERED
 from services.marks import Running
 from services.partner_routing.conferences import shown
 from services.partner_routing.domain import Leg, RoutingDecider, State
-from services.partner_routing.domain.victims import ENHANCED, Victim, victims
+from services.partner_routing.domain.accompanying import accompanied
+from services.partner_routing.domain.victims import ENHANCED, Victim
 from services.partner_routing.rights import Rights
 
 ADDED_BY_HAND = "a person added it; nothing that is known suggests it"
@@ -94,7 +95,7 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
         grade=state.asked.grade,  # type: ignore[arg-type]  # an int of the enum
         legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
         reached=_reached(document),
-        victims=[_victim(state, number) for number in victims(state.known)],
+        victims=[_victim(state, number) for number in accompanied(state)],
         graded_by=[_graded_by(rule) for rule in state.asked.fired],
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
@@ -134,6 +135,7 @@ def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
         to_do=victim.to_do(ended=state.outcome_known, asked_of=state.asked_of),
         applies=[_right(victim, each) for each in sorted({*victim.suggested, *victim.judged} - {ENHANCED})],
         enhanced_by=victim.enhanced_by,
+        victim_by=victim.victim_by,
         refer_by=refer.deadline if refer is not None else None,
         enhanced_reason=victim.judged[ENHANCED].reason if ENHANCED in victim.judged else "",
     )
@@ -161,7 +163,8 @@ def in_words(found: routing_pb2.GetJourneyResponse, rights: Rights) -> None:
         for right in victim.applies:
             stated = rights.by_number[right.number]
             right.words, right.source = stated.words, stated.source
-        for group in victim.enhanced_by:
+        widened = [victim.victim_by] if victim.HasField("victim_by") else []
+        for group in (*victim.enhanced_by, *widened):
             if group.id in rights.words:
                 group.words, group.source = rights.words[group.id].words, rights.words[group.id].source
 

@@ -20,12 +20,16 @@ def suggested(state: State, rules: AreaRules) -> list[RoutingFact]:
     if raised is None or state.asked.hidden:
         return []
     facts = []
-    for number in victims(state.known):
-        victim, role = state.victims.get(number, Victim(number)), state.known.subjects[number].role
+    for number, subject in sorted(state.known.subjects.items()):
+        victim, role = state.victims.get(number, Victim(number)), subject.role
+        by = rules.victim_by(raised, role)
+        if number not in accompanied(state) and by is None:
+            continue
         known = {group.id for group in victim.enhanced_by}
         found = routing_pb2.RightsSuggested(
             subject=number,
             enhanced_by=[group for group in rules.enhanced(raised, role) if group.id not in known],
+            victim_by=by,
         )
         for right in rules.rights(role, victim.happened):
             if right.number not in victim.suggested:
@@ -34,6 +38,11 @@ def suggested(state: State, rules: AreaRules) -> list[RoutingFact]:
         if found.rights or found.enhanced_by:
             facts.append(RoutingFact(rights_suggested=found))
     return facts
+
+
+def accompanied(state: State) -> list[int]:
+    """The numbers of the subjects who are victims, or count among them."""
+    return sorted({*victims(state.known), *state.victims})
 
 
 def record_step(
@@ -45,7 +54,7 @@ def record_step(
     if state.known.raised is None or state.asked.hidden or foreign:
         raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
     number = body.step.subject
-    if number not in victims(state.known):
+    if number not in accompanied(state):
         raise Refused(Why.INVALID, "no victim has this number", "a victim's or a business's", field="step.subject")
     victim = state.victims.get(number, Victim(number))
     _refuse_idle(state, victim, body.step)

@@ -115,6 +115,10 @@ class AreaRules(Protocol):
         """True where the named clock runs from the referral, however late the step that it is for."""
         ...
 
+    def victim_by(self, raised: Raised, role: int) -> Standing | None:
+        """Why somebody of this role counts among victims, where the role itself does not say so."""
+        ...
+
     def rights(self, role: int, happened: Collection[int]) -> Sequence[Right]:
         """The rights that apply to a victim or a business, once this has happened in their case."""
         ...

@@ -102,9 +102,14 @@ class State:
 
     @property
     def victims_clocks(self) -> list[Running]:
-        """Until victims are told of what happened, and until they are referred to a service for them."""
-        clocks = [(each.update_clock, each.refer_clock(self.asked_of)) for each in self.victims.values()]
-        return [clock for pair in clocks for clock in pair if clock is not None]
+        """Until victims are told of what happened, and until they are referred to a service for them; what ends for
+        several at one time is one clock, told once."""
+        found: dict[tuple[str, int], Running] = {}
+        for victim in self.victims.values():
+            for clock in (victim.update_clock, victim.refer_clock(self.asked_of)):
+                if clock is not None:
+                    found.setdefault((clock.deadline.clock, clock.deadline.at.ToNanoseconds()), clock)
+        return list(found.values())
 
     @property
     def current(self) -> list[Leg]:

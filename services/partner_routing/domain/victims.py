@@ -39,6 +39,8 @@ class Victim:
     needs: tuple[int, ...] = ()
     suggested: Mapping[int, routing_pb2.AppliedRight] = field(default_factory=dict)
     """The rights that follow from what is known, by number."""
+    victim_by: Standing | None = None
+    """Why they count among victims, where their role does not say so."""
     enhanced_by: tuple[Standing, ...] = ()
     """The groups that give them enhanced rights, as far as that follows from what is known."""
     judged: Mapping[int, Judged] = field(default_factory=dict)
@@ -177,6 +179,8 @@ def with_rights(
     victim = found.get(suggested.subject, Victim(suggested.subject))
     rights = {**victim.suggested, **{right.number: right for right in suggested.rights}}
     victim = replace(victim, suggested=rights, enhanced_by=(*victim.enhanced_by, *suggested.enhanced_by))
+    if suggested.HasField("victim_by"):
+        victim = replace(victim, victim_by=suggested.victim_by)
     for right in suggested.rights:
         if right.HasField("until"):
             victim = replace(victim, refer=right, refer_from=reported)

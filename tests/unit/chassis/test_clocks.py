@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.chassis.areafile import FileRefused
-from services.chassis.clocks import LONDON, Calendar, ClockRule, Unit, deadline, load_calendar, load_clocks, resumed
+from services.chassis.calendars import LONDON, Calendar, load_calendar
+from services.chassis.clocks import ClockRule, Unit, deadline, load_clocks, resumed
 from services.chassis.language import STAGES
 
 AREA = Path(__file__).parents[3] / "deploy" / "areas" / "avon-and-somerset"

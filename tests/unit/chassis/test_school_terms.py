@@ -11,7 +11,8 @@ import pytest
 from safeguarding.v1.common_pb2 import CONCERN_KIND_CHILD_AT_RISK, SERVICE_KIND_SCHOOL
 from services.chassis.areafile import FileRefused
 from services.chassis.areas import load_areas
-from services.chassis.clocks import LONDON, load_clocks
+from services.chassis.calendars import LONDON
+from services.chassis.clocks import load_clocks
 from services.chassis.directory import Partner
 from services.partner_routing.area import load_stated, snapshot
 from services.partner_routing.domain import RoutingDecider

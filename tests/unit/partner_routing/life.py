@@ -94,6 +94,10 @@ class Area:
         """Only the clock of that name."""
         return clock == "from_raising"
 
+    def victim_by(self, raised: Any, role: int) -> Any:
+        """Nobody but those whose role says so."""
+        return None
+
     def rights(self, role: int, happened: Collection[int]) -> Sequence[Any]:
         """Nobody's."""
         return []

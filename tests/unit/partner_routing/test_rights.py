@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,17 +18,16 @@ from safeguarding.v1.common_pb2 import (
     LAWFUL_BASIS_CONSENT,
     SERVICE_KIND_VICTIM_SUPPORT,
     SUBJECT_ROLE_BUSINESS,
+    SUBJECT_ROLE_CHILD,
     SUBJECT_ROLE_SUSPECT,
     SUBJECT_ROLE_VICTIM,
 )
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import IntakeFact
-from services.chassis.areafile import FileRefused
 from services.chassis.deciding import Refused, Why
 from services.chassis.directory import Partner
 from services.partner_routing.area import load_stated, snapshot
 from services.partner_routing.domain import RoutingDecider
-from services.partner_routing.rights import load_rights
 from services.partner_routing.views import in_words, journey
 from tests.unit.domains import DESK, REFERRAL, Life, kinds_of, raised, sealed
 from tests.unit.partner_routing.life import request, routed
@@ -123,6 +121,27 @@ def test_who_has_enhanced_rights_follows_from_the_kind_and_the_signs(
     assert all(group.unconfirmed_reason for group in shown(life).enhanced_by)
 
 
+def test_a_child_in_an_abusive_home_has_a_victims_rights_and_the_reason_is_shown() -> None:
+    life, [fact] = life_of(CONCERN_KIND_DOMESTIC_ABUSE, roles=[SUBJECT_ROLE_CHILD, SUBJECT_ROLE_SUSPECT])
+
+    assert fact.rights_suggested.subject == 1
+    assert applying(life) == FROM_REPORT
+    assert shown(life).victim_by.id == "child_in_abusive_home"
+    assert (shown(life).victim_by.confirmed, bool(shown(life).victim_by.words)) == (False, True)
+    assert {group.id for group in shown(life).enhanced_by} == {"most_serious_crime", "vulnerable"}
+    record(life, contact_named=routing_pb2.ContactNamed(contact_id="officer-7"))
+    assert shown(life).contact_id == "officer-7"
+
+
+def test_a_child_of_another_concern_is_no_victim_of_it() -> None:
+    life, facts = life_of(CONCERN_KIND_VICTIM_SUPPORT, roles=[SUBJECT_ROLE_CHILD])
+
+    assert facts == []
+    assert not journey(life.document).victims
+    with pytest.raises(Refused, match="no victim has this number"):
+        record(life, contact_named=routing_pb2.ContactNamed(contact_id="officer-7"))
+
+
 def test_a_business_has_no_enhanced_rights() -> None:
     life, _ = life_of(CONCERN_KIND_HATE_CRIME, roles=[SUBJECT_ROLE_BUSINESS])
 
@@ -188,6 +207,15 @@ def test_the_referral_to_a_service_has_a_clock_from_the_report_that_warns_and_br
     assert [each.clock_reached.percent for each in facts] == [50, 80, 100]
     assert "refer" in shown(life).to_do, "a breach lies over it"
     assert "victim_referral" not in watched(life)
+
+
+def test_two_victims_of_one_report_have_one_clock_that_is_told_once() -> None:
+    life, _ = life_of(roles=[SUBJECT_ROLE_VICTIM, SUBJECT_ROLE_VICTIM])
+
+    facts = life.run_out("victim_referral", REFERRAL_ENDS)
+
+    assert [each.clock_reached.percent for each in facts] == [50, 80, 100]
+    assert all("refer" in shown(life, number).to_do for number in (1, 2))
 
 
 def _leg(life: Life) -> None:
@@ -287,37 +315,3 @@ def test_a_second_referral_is_refused() -> None:
 
     with pytest.raises(Refused, match="no referral waits"):
         record(life, referred=routing_pb2.VictimReferred())
-
-
-BROKEN = [
-    ("number = 12", "number = 11", "right 11 is stated twice"),
-    ("number = 12", "number = 13", "less than or equal to 12"),
-    ('roles = ["victim"]\nclock', 'roles = ["suspect"]\nclock', "suspect is no victim"),
-    ('code = "complain"', 'code = "be_understood"', "the code be_understood is used twice"),
-    ('code = "intimidated"', 'code = "complain"', "the code complain is used twice"),
-    ('clock = "victim_referral"', 'clock = "soon"', "no clock soon"),
-    ('clock = "victim_referral"\n', "", "it begins no clock"),
-    ('met_by = ["victim_support", "domestic_abuse_support"]\n', "", "nothing begins or ends it"),
-    ('tells_of = ["court"]', 'tells_of = ["court", "arrest"]', "arrest is told under another right already"),
-    ('tells_of = ["court"]\nclock = "victim_update"\nclock_enhanced = "victim_update_enhanced"\n', "", "court is told"),
-    ('any_signs = ["immediate_danger"', 'any_signs = ["danger"', "'danger' is no sign that a raiser ticks"),
-    ('kinds = ["domestic_abuse", "hate_crime", "exploitation"]', "", "a group of which nobody can be"),
-    ("source = \"Victims' Code, right 12", "sauce = \"Victims' Code, right 12", "unknown key 'sauce'"),
-    ('after = ["court"]', 'after = ["tea"]', "'tea' is no such word"),
-]
-
-
-@pytest.mark.parametrize(("before", "after", "wrong"), BROKEN, ids=[row[2] for row in BROKEN])
-def test_rights_that_contradict_themselves_are_refused(tmp_path: Path, before: str, after: str, wrong: str) -> None:
-    area = Path(shutil.copytree(FOLDER, tmp_path / "area"))
-    path = area / "rights.toml"
-    text = path.read_text()
-    assert before in text
-    path.write_text(text.replace(before, after, 1))
-
-    with pytest.raises(FileRefused) as refused:
-        load_rights(area)
-
-    assert (refused.value.file, wrong in refused.value.wrong) == (path, True), refused.value.wrong
-    assert refused.value.line > 0
-    assert refused.value.right
