@@ -185,14 +185,14 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
             if record.position in put_aside:
                 continue
             try:
-                _, fact = readers[record.topic](record)
+                given = readers[record.topic](record)
             except Unreadable as error:
                 if record.topic == sources.own.name:  # a damaged fact of ours leaves a gap, which is refused
                     unreadable += 1
                     continue
                 where = f"{record.topic}, partition {record.partition}, offset {record.offset}"
                 raise CannotRebuild(f"{where}: {error.error}, and it is not parked") from error
-            spool.add(writers[record.topic], fact.header, record.value or b"")
+            spool.add(given, record.value or b"")
         return done, unreadable
     finally:
         consumer.close(autocommit=False)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from services.chassis.deciding import Upstream
 
 MOST_FAULTS = 20
 SPOOL_AT = 2_000
@@ -52,9 +53,9 @@ class Spool(AbstractContextManager["Spool"]):
         self._database.close()
         self._folder.cleanup()
 
-    def add(self, writer: str, header: Any, raw: bytes) -> None:
+    def add(self, given: Upstream, raw: bytes) -> None:
         """Take in one fact, in any order."""
-        self._waiting.append((header.referral_id, writer, header.sequence, header.event_id, raw))
+        self._waiting.append((given.referral_id, given.writer, given.sequence, given.cause_id, raw))
         if len(self._waiting) >= SPOOL_AT:
             self._write()
 

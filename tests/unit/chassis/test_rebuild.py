@@ -21,7 +21,7 @@ from safeguarding.v1.common_pb2 import (
     Deadline,
     Sealed,
 )
-from services.chassis.deciding import Decider
+from services.chassis.deciding import Decider, Upstream
 from services.chassis.engine.document import serialized, stamp, view_of
 from services.chassis.rebuild import CannotRebuild, made
 from services.chassis.spool import Spool
@@ -99,10 +99,15 @@ def interleaved(decider: Decider[Any], chance: random.Random) -> list[Told]:
     return told + (chance.choices(told, k=chance.randint(0, 5)) if told else [])
 
 
+def heard(writer: str, fact: Any) -> Upstream:
+    header = fact.header
+    return Upstream(header.referral_id, header.event_id, header.actor, writer, fact, header.sequence)
+
+
 def spooled(told: Iterable[Told], folder: Path | None = None) -> dict[str, dict[str, list[bytes]]]:
     with Spool(folder) as spool:
         for writer, fact in told:
-            spool.add(writer, fact.header, serialized(fact))
+            spool.add(heard(writer, fact), serialized(fact))
         assert spool.faults() == []
         return dict(spool)
 
@@ -178,9 +183,9 @@ def test_forks_and_gaps_are_named_and_repeats_are_not(tmp_path: Path) -> None:
 
     with Spool(tmp_path) as spool:
         for writer, fact in [("intake", second), ("intake", first), ("intake", first), ("triage", gap)]:
-            spool.add(writer, fact.header, serialized(fact))
+            spool.add(heard(writer, fact), serialized(fact))
         assert [fault.referral_id for fault in spool.faults()] == [REFERRALS[1]]
-        spool.add("intake", fork.header, serialized(fork))
+        spool.add(heard("intake", fork), serialized(fork))
         found = [str(fault) for fault in spool.faults()]
 
     assert found == [
