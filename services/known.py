@@ -15,7 +15,7 @@ NARRATIVE_KEY = "narrative"
 """The key of that purpose, until an erasure replaces it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """A concern as it stands after all that was amended and supplied; personal parts stay sealed."""
 
@@ -40,6 +40,11 @@ class Known:
     def narratives(self) -> tuple[Sealed, ...]:
         """What the raiser wrote, oldest first."""
         return tuple(part for part in self.parts if part.group == FieldGroup.FIELD_GROUP_NARRATIVE)
+
+    @property
+    def council(self) -> str:
+        """The coarse area, whose council's calendar counts; empty before anything was raised."""
+        return self.raised.area if self.raised is not None else ""
 
     def latest(self, group: int) -> Sealed | None:
         """The present part of a group that is no subject's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from services.chassis.deciding import Refused, Why
 from services.frozen import replace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Link:
     """One other referral, and what a person made of it."""
 
@@ -60,6 +60,8 @@ class Counted:
     kind: Any
     within: timedelta
     same: frozenset[Any]
+    of_one: bool = False
+    """Only those of the same complainant."""
 
 
 COUNTED = (
@@ -74,8 +76,13 @@ COUNTED = (
         CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR,
         timedelta(days=183),
         frozenset({SAMENESS_PERSON, SAMENESS_HOUSEHOLD, SAMENESS_LOCATION}),
+        of_one=True,
     ),
 )
+
+
+_OWN = frozenset({SAMENESS_PERSON, SAMENESS_HOUSEHOLD})
+"""In what two complaints of one are the same, where the fact does not say whose they are."""
 
 
 def with_fact(links: Links, fact: Any) -> Links:
@@ -173,14 +180,34 @@ def _judged(links: Links, other: str, judgement: int) -> Links:
     return {**links, other: replace(links[other], judgement=judgement)}
 
 
+def by_several(raised: Raised, raised_at: Any, links: Links) -> int:
+    """How many complaints several people made about the same place, people or household, this one among them; 0 where
+    all are of one, or where this is none. What the raiser says of their own earlier complaints counts as well."""
+    [complaints] = [counted for counted in COUNTED if counted.of_one]
+    found = list(_such(complaints, raised, raised_at, links))
+    others = [after for after, own in found if not own]
+    if not others:
+        return 0
+    of_others = most_around(others, complaints.within) - 1
+    every = most_around([after for after, _ in found], complaints.within)
+    return max(every, raised.signs.complaints_in_six_months + of_others)
+
+
 def _count(counted: Counted, raised: Raised, raised_at: Any, links: Links) -> int:
     """The most events of the kind, this one among them, that lie within the time; 0 where this is none."""
     if counted.kind not in raised.kinds or raised_at is None:
         return 0
+    found = _such(counted, raised, raised_at, links)
+    return most_around([after for after, own in found if own or not counted.of_one], counted.within)
+
+
+def _such(counted: Counted, raised: Raised, raised_at: Any, links: Links) -> Iterator[tuple[timedelta, bool]]:
+    """How long after this one each other such event was raised, and whether the same complains in both."""
+    if counted.kind not in raised.kinds or raised_at is None:
+        return
     this = raised_at.ToDatetime()
-    after = [
-        link.linked.other_raised_at.ToDatetime() - this
-        for link in links.values()
-        if link.counts and counted.kind in link.linked.other_kinds and counted.same.intersection(link.linked.same)
-    ]
-    return most_around(after, counted.within)
+    for link in links.values():
+        linked = link.linked
+        if link.counts and counted.kind in linked.other_kinds and counted.same.intersection(linked.same):
+            own = _OWN.intersection(linked.same) if not linked.HasField("same_complainant") else linked.same_complainant
+            yield linked.other_raised_at.ToDatetime() - this, bool(own)

@@ -183,7 +183,7 @@ func (l *log) verifyFiles(tree tlog.Tree) error {
 		}
 		newest := tile
 		newest.W = int(min(width, max(0, tree.N>>(height*max(tile.L, 0))-tile.N*width)))
-		if tile.W > newest.W || newest.W == width && tile.W < width {
+		if tile.W > newest.W {
 			return fmt.Errorf("%s: not accounted for by the checkpoint", relative)
 		}
 		if tile.W == newest.W {

@@ -22,6 +22,7 @@ from safeguarding.v1.routing_pb2 import Offered, OutcomeTold, RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services import topics
 from services.audit.operations import reason_of
+from services.audit.unconfirmed import unconfirmed_in
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.times import FIRST_SECOND, LAST_SECOND, is_time
 
@@ -90,6 +91,7 @@ def _fact(kind: type[Message]) -> Callable[[TimelineEntry, Record, Place], tuple
         if "leg_id" in fields:
             said.leg_id = _referral(content.leg_id)  # type: ignore[attr-defined]  # as its descriptor says
         said.reason = reason_of(content)[:_LONGEST_REASON]
+        said.unconfirmed.extend(_code(found) for found in unconfirmed_in(content))
         if isinstance(content, Offered):
             _offer(said, content)
         if isinstance(content, OutcomeTold) and content.audience in Audience.values():
@@ -106,6 +108,7 @@ def _offer(said: TimelineEntry, offered: Offered) -> None:
         said.basis = offered.basis
     said.purpose = _code(offered.purpose)
     said.agreement = offered.agreement[:_LONGEST_REASON]
+    said.without_consent = _code(offered.without_consent.id)
     said.groups.extend(_groups(given.group for given in offered.given))
 
 

@@ -27,7 +27,7 @@ LOG = "log"
 """What is known of the log: `covered`, up to where this index holds it; `signed`, the tree that was signed last;
 `watched`, up to where looks were judged."""
 COVERED, SIGNED, WATCHED = "covered", "signed", "watched"
-FORM = 3
+FORM = 4
 """Which fields the documents have: an index of another form is made again from the log and the topics."""
 DUPLICATE_KEY = 11000
 

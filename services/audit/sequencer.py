@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import OffsetOutOfRangeError
 
 from services.audit.broker import Described, kept, topics_of
 from services.audit.entries import Entry, entry_of, leaf_of
 from services.audit.index import Index
+from services.audit.indexer import Indexer
 from services.audit.indexing import bring_up
 from services.audit.log.leaf import Gap, Leaf, batch_of
 from services.audit.log.writer import Writer
+from services.audit.patience import Patience, Stopping
 from services.chassis import logs
-from services.chassis.engine.away import Away
 from services.chassis.kafka_in.chunk import record_of
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.metrics import METRICS, Metrics
@@ -32,7 +33,6 @@ LOOK_EVERY_SECONDS = 4.0
 POLL_MS = 500
 CLOSE_MS = 5_000
 STUCK_SECONDS = 60.0
-RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last repeats for as long as store, broker or disk is away
 EXIT_BROKEN = 70
 EXPIRED, MISSING = "expired-unread", "missing-on-topic"
 """Why there is a gap."""
@@ -48,10 +48,6 @@ class LogAhead(Exception):
 
 class Stuck(Exception):
     """The broker answers and has more, but nothing arrives: a consumer that does not recover by itself."""
-
-
-class _Stopping(Exception):
-    """Told to stop while waiting."""
 
 
 def end_process(error: BaseException) -> None:
@@ -91,6 +87,7 @@ class Sequencer:
         self._moved = time.monotonic()
         self._look_at = float("-inf")
         self._stopping = threading.Event()
+        self._patiently = Patience(standing, self._stopping)
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
     def start(self) -> None:
@@ -110,10 +107,11 @@ class Sequencer:
                 self._admin = self._broker(lambda: KafkaAdminClient(**self._access.admin(CLIENT)))
                 try:
                     self._bring_up_index()
-                    self._read_all()
+                    with Indexer(self._index, self._patiently) as self._indexer:
+                        self._read_all()
                 finally:
                     self._admin.close()
-        except _Stopping:
+        except Stopping:
             log.info("sequencer_stopped")
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to; the process must end
             self._on_fatal(error)
@@ -136,8 +134,11 @@ class Sequencer:
                     self._broker(lambda: self._look(consumer))
                     self._look_at = time.monotonic() + LOOK_EVERY_SECONDS
                 batches = self._broker(lambda: self._poll(consumer))
+                self._indexer.look()
                 if batches:
                     self._keep(consumer, batches)
+                else:
+                    self._patiently("log", self._writer.tidy)
         finally:
             consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
 
@@ -269,40 +270,14 @@ class Sequencer:
         return found
 
     def _log(self, logged: Sequence[Logged]) -> None:
-        """To the log, which makes it last and signs it; then to the index, which can be made again."""
+        """To the log, which makes it last and signs it; then to the index, which follows and can be made again."""
         batch = batch_of(leaf for leaf, _ in logged)
         appended = self._patiently("log", lambda: self._writer.append(batch))
         placed = [(place, entry) for place, (_, entry) in enumerate(logged, appended.first) if entry is not None]
-        self._store(lambda: self._index.save(placed, appended.tree.size))
+        self._indexer.save(placed, appended.tree.size)
 
     def _store(self, action: Callable[[], T]) -> T:
         return self._patiently("store", action)
 
     def _broker(self, action: Callable[[], T]) -> T:
         return self._patiently("broker", action)
-
-    def _patiently(self, what: str, action: Callable[[], T]) -> T:
-        """Repeat until it is done, however long that takes: nothing is skipped. Raises _Stopping when told to stop."""
-        failures, waited = 0, {what}
-        while True:
-            try:
-                done = action()
-            except (Away, KafkaError, OSError) as error:
-                away = error.what if isinstance(error, Away) else what
-                self._standing(away, False)
-                waited.add(away)
-                delay = RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)]
-                log.warning("sequencer_waits", away=away, error=_said(error), retry_in=delay)
-                failures += 1
-                if self._stopping.wait(delay):
-                    raise _Stopping from error
-            else:
-                for condition in waited:
-                    self._standing(condition, True)
-                return done
-
-
-def _said(error: Exception) -> str:
-    """Its kind; of the disk also what it says, such as that it is full."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else ""
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -9,8 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 from services.chassis import logs
@@ -19,7 +18,7 @@ from services.chassis.engine.away import Busy
 MOST: Final = 192
 """Calls under way, however quickly they are answered; for a moment, when many come at once; and with those of whoever
 has less under way than their share, whom another's flood must not keep out."""
-MOST_URGENT: Final = 240
+MOST_URGENT: Final = 1_000
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
 """As many are always let in: a machine that has just started has answered none yet."""
@@ -47,9 +46,8 @@ class Admission:
         self._answered = self._refused = 0
         self._window_ends = self._calm_at = monotonic()
 
-    @contextmanager
-    def entered(self, sender: str, *, urgent: bool) -> Iterator[None]:
-        """Be under way as long as the block lasts. Raises Busy, with a time to return, where there is no room."""
+    def enter(self, sender: str, *, urgent: bool) -> None:
+        """Be under way until `leave`. Raises Busy, with a time to return, where there is no room."""
         with self._lock:
             now = self._monotonic()
             self._look(now)
@@ -60,15 +58,15 @@ class Admission:
                 raise Busy(self._return_after())
             self._under_way += 1
             self._by_sender[sender] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._under_way -= 1
-                self._by_sender[sender] -= 1
-                if not self._by_sender[sender]:
-                    del self._by_sender[sender]
-                self._answered += 1
+
+    def leave(self, sender: str) -> None:
+        """Be answered; once for each `enter`."""
+        with self._lock:
+            self._under_way -= 1
+            self._by_sender[sender] -= 1
+            if not self._by_sender[sender]:
+                del self._by_sender[sender]
+            self._answered += 1
 
     def _room(self, now: float) -> float:
         room = min(max(self._rate * WAIT_SECONDS, LEAST), MOST)

@@ -31,6 +31,8 @@ class PlannedPartner(Strict):
     """False for a partner that uses the inbox by gRPC."""
     lead: bool = False
     """It is offered what others let expire, and tells the victim."""
+    council: Annotated[str, Field(examples=['"bristol"'])] = ""
+    """The coarse area by whose council's school days it works, where that is not always the concern's."""
     source: Annotated[str, Field(min_length=1)]
 
 
@@ -64,6 +66,9 @@ def load_areas(area: Path) -> Areas:
             if code not in codes:
                 at: Where = ("partner", place, "areas", number)
                 raise refuse(path, at, f"there is no area {code}", "one of " + ", ".join(sorted(codes)))
+        if partner.council and partner.council not in codes:
+            right = "one of " + ", ".join(sorted(codes))
+            raise refuse(path, ("partner", place, "council"), f"there is no council {partner.council}", right)
     for place, each in enumerate(found.area):
         if not any(partner.lead and each.code in partner.areas for partner in found.partner):
             wrong = f"{each.code} has no lead agency"

@@ -1,50 +1,40 @@
-"""The one interceptor of every gRPC server: who calls, whether they may, whether the request is right."""
+"""One call: who makes it, whether they may, whether there is room, whether the request is right, and its answer."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import nullcontext
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NoReturn, TypeAlias
-from uuid import uuid4
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc.status_pb2 import Status
-from grpc_status import rpc_status
 from opentelemetry.trace import SpanKind
 
 from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
-from services.chassis import checking, errors, logs, tracing
+from services.chassis import checking, tracing
 from services.chassis.admission import Admission
+from services.chassis.call_status import InvalidRequest, status_of
 from services.chassis.deciding import Refused, Why
 from services.chassis.directory import Directory
-from services.chassis.engine.away import Away, Busy
-from services.chassis.errors import TimedOut, Unauthenticated, Unavailable, Violation
+from services.chassis.errors import TimedOut, Violation
 from services.chassis.identity import ROLE_NAMES, Identity, name_of
-from services.chassis.metrics import METRICS, Metrics
-from services.chassis.roles import roles_of
+from services.chassis.later import Later
+from services.chassis.metrics import Metrics
 
-OPEN = frozenset({"/grpc.health.v1.Health/Check"})
-"""Asked by load balancers and supervisors: a certificate of our authority is enough."""
-REFLECTION = frozenset({"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"})
-
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 Urgent = Callable[[Any], bool]
 """Of a request, as it was parsed."""
+B = TypeVar("B", bound=Callable[..., Any])
 
 MARGIN = 0.25
 """Seconds before the caller's deadline at which we answer that something is away, so that it hears it from us."""
-
-TIME_TO_REPEAT = 2 * MARGIN
-"""Seconds without which a call that failed is not worth repeating."""
-DO_NOT_REPEAT = ("grpc-retry-pushback-ms", "-1")
+LONGEST_WAIT = 30.0
+"""Seconds that a caller is taken to wait who sets no deadline."""
 
 _CALLER: ContextVar[Identity] = ContextVar("caller")
 _CONTEXT: ContextVar[grpc.ServicerContext | None] = ContextVar("context", default=None)
-_CODES = {code.value[0]: code.name for code in grpc.StatusCode}
-_log = logs.get(__name__)
 
 
 def nothing_is_urgent(request: Any) -> bool:
@@ -52,12 +42,18 @@ def nothing_is_urgent(request: Any) -> bool:
     return False
 
 
+def promptly(behaviour: B) -> B:
+    """Mark a handler that waits for nothing: it is called on gRPC's own thread, and gives what it asked for Later."""
+    behaviour.promptly = True  # type: ignore[attr-defined]  # functions may carry marks
+    return behaviour
+
+
 def caller() -> Identity:
     """Who makes the present call. Raises LookupError outside one."""
     return _CALLER.get()
 
 
-def seconds_left(context: grpc.ServicerContext, *, at_most: float = 30.0) -> float:
+def seconds_left(context: grpc.ServicerContext, *, at_most: float = LONGEST_WAIT) -> float:
     """How long the caller still waits; `at_most` where they set no deadline or a longer one."""
     left: float | None = context.time_remaining()
     return at_most if left is None else min(left, at_most)
@@ -66,161 +62,153 @@ def seconds_left(context: grpc.ServicerContext, *, at_most: float = 30.0) -> flo
 def seconds_to_answer(*, at_most: float) -> float:
     """How long the present call may still wait and be answered before its caller gives up; `at_most` outside one."""
     context = _CONTEXT.get()
-    left = seconds_left(context, at_most=at_most) if context is not None else at_most
-    return max(0.0, left - min(MARGIN, left / 10))
-
-
-class InvalidRequest(Exception):
-    """A request breaks the rules of its fields."""
-
-    def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(f"{len(violations)} fields")
-        self.violations = violations
+    return _to_answer(seconds_left(context, at_most=at_most) if context is not None else at_most)
 
 
 @dataclass(frozen=True, slots=True)
-class _Method:
-    """What the interceptor knows of one RPC, found once."""
+class House:
+    """What every call of a server is held against."""
 
-    name: str
-    """As /package.Service/Method."""
+    directory: Directory
+    domain: str
+    urgent: Urgent
+    room: Admission
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """What is known of one RPC, found once."""
+
     short: str
     """As Service/Method."""
     roles: frozenset[int]
-    parse: Callable[[bytes], Any] | None
-    """From the bytes of a request to the message; None where the RPC is shut."""
+    parse: Callable[[bytes], Any]
+    """From the bytes of a request to the message."""
     checked_by_handler: bool
     ok: Any
     """The latency histogram's child for calls that end well."""
 
 
-class CallInterceptor(grpc.ServerInterceptor):
-    """Wraps every handler. An RPC that declares no roles is refused.
+class Guarded:
+    """A handler with all of ours around it. Who calls it waits; reception.py takes a call's steps one by one."""
 
-    `checked_by_handler` are RPCs (/package.Service/Method) whose handlers call `checking.violations`
-    themselves, as where each part of a bulk stands alone. `reflection` opens reflection to every certificate.
-    `urgent` says of a request that it cannot wait for room (admission.py).
-    """
+    def __init__(self, house: House, method: Method, behaviour: Behaviour, *, streams: bool = False) -> None:
+        """`streams` where requests come as a stream."""
+        self.house = house
+        self.method = method
+        self.behaviour = behaviour
+        self.streams = streams
+        self.promptly: bool = getattr(behaviour, "promptly", False)
 
-    def __init__(
-        self,
-        directory: Directory,
-        domain: str,
-        *,
-        checked_by_handler: Collection[str] = (),
-        reflection: bool = False,
-        urgent: Urgent = nothing_is_urgent,
-        metrics: Metrics = METRICS,
-    ) -> None:
-        self._directory = directory
-        self._domain = domain
-        self._checked_by_handler = frozenset(checked_by_handler)
-        self._open = OPEN | REFLECTION if reflection else OPEN
-        self._urgent = urgent
-        self._room = Admission()
-        self._metrics = metrics
-        self._wrapped: dict[str, Handler] = {}
-
-    def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "Handler | None":
-        """Give the wrapped handler; each is wrapped once."""
-        name = handler_call_details.method
-        known = self._wrapped.get(name)
-        if known is not None:
-            return known
-        handler = continuation(handler_call_details)
-        if handler is None:  # not remembered: the names of methods that do not exist have no end
-            return None
-        wrapped = handler if name in self._open else self._wrap(name, handler)
-        self._wrapped[name] = wrapped
-        return wrapped
-
-    def _wrap(self, name: str, handler: Handler) -> Handler:
-        short = name.rpartition(".")[2]
-        ok = self._metrics.rpc_seconds.labels(short, grpc.StatusCode.OK.name)
-        method = _Method(
-            name, short, roles_of(name), handler.request_deserializer, name in self._checked_by_handler, ok
-        )
-        # Requests are parsed here, not by gRPC, which calls bytes that are no message a fault of ours (INTERNAL).
-        coding = {"request_deserializer": None, "response_serializer": handler.response_serializer}
-        if not method.roles or handler.request_deserializer is None:
-            return _closed(handler, coding)
-        if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(self._guarded(method, handler.unary_unary), **coding)
-        if handler.stream_unary is not None:
-            return grpc.stream_unary_rpc_method_handler(self._guarded(method, handler.stream_unary), **coding)
-        # No RPC of ours streams answers; whoever adds one adds its guard here, and until then it stays shut.
-        return _closed(handler, coding)
-
-    def _guarded(self, method: _Method, behaviour: Behaviour) -> Behaviour:
-        def guarded(request: Any, context: grpc.ServicerContext) -> Any:
-            began = perf_counter()
-            parent = tracing.of_metadata(context.invocation_metadata())
-            with tracing.span(method.short, parent, SpanKind.SERVER):
-                try:
-                    answer = self._answer(method, behaviour, request, context)
-                    method.ok.observe(perf_counter() - began)
-                    return answer
-                except Exception as error:
-                    if _answered(context):
-                        raise
-                    status = _status_of(error, method)
-            code = _CODES[status.code]
-            self._metrics.rpc_seconds.labels(method.short, code).observe(perf_counter() - began)
-            context.abort_with_status(_final(rpc_status.to_status(status), context))
-
-        return guarded
-
-    def _answer(self, method: _Method, behaviour: Behaviour, request: Any, context: grpc.ServicerContext) -> Any:
-        identity = self._admitted(method, context)
-        if context.time_remaining() == 0:  # it waited in the queue for longer than its caller did
-            raise TimedOut
-        if isinstance(request, Iterator):  # a bulk, which its handler bounds itself
-            room: Any = nullcontext()
-            request = (_read(method, raw) for raw in request)
+    def __call__(self, request: Any, context: grpc.ServicerContext) -> Any:
+        """Answer one call on the caller's thread."""
+        call = Call(self, context)
+        try:
+            if self.streams:
+                call.enter_stream(request)
+            else:
+                call.enter(request)
+            answer = call.behave()
+            if isinstance(answer, Later):
+                answer = answer.now(call.to_answer)
+        except Exception as error:
+            status = call.failed(error)
+            if status is None:
+                raise
         else:
-            request = _parsed(method, request)
-            # Our own services are never kept waiting: what they ask for is part of what was let in already.
-            sender = f"{identity.role_name}/{identity.id}"
-            room = self._room.entered(sender, urgent=identity.role == ROLE_SERVICE or self._urgent(request))
-        with room:
-            if not isinstance(request, Iterator):
-                _check(method, request)
-            token, call = _CALLER.set(identity), _CONTEXT.set(context)
-            try:
-                return behaviour(request, context)
-            finally:
-                _CALLER.reset(token)
-                _CONTEXT.reset(call)
+            call.answered()
+            return answer
+        context.abort_with_status(status)
 
-    def _admitted(self, method: _Method, context: grpc.ServicerContext) -> Identity:
-        name = name_of(context.auth_context(), self._domain)  # type: ignore[arg-type]  # the stub says bytes for a list of them
+
+class Call:
+    """One call under way: it is entered, behaves, and ends by `answered` or `failed`, on whatever threads."""
+
+    __slots__ = ("_began", "_context", "_guarded", "_identity", "_request", "_sender", "_span")
+
+    def __init__(self, guarded: Guarded, context: grpc.ServicerContext) -> None:
+        self._began = perf_counter()
+        self._guarded = guarded
+        self._context = context
+        parent = tracing.of_metadata(context.invocation_metadata())
+        self._span = tracing.Begun(guarded.method.short, parent, SpanKind.SERVER)
+        self._sender = ""
+        """Who takes up room; nobody does before there was some."""
+
+    @property
+    def to_answer(self) -> float:
+        """Seconds within which an answer still reaches the caller."""
+        return _to_answer(seconds_left(self._context))
+
+    def enter(self, raw: bytes) -> None:
+        """Let a request in, which may be told that there is no room for it. Raises what it is to be told."""
+        house, method = self._guarded.house, self._guarded.method
+        identity = self._admitted()
+        request = _parsed(method, raw)
+        sender = f"{identity.role_name}/{identity.id}"
+        # Our own services are never kept waiting: what they ask for is part of what was let in already.
+        house.room.enter(sender, urgent=identity.role == ROLE_SERVICE or house.urgent(request))
+        self._sender = sender
+        _check(method, request)
+        self._request = request
+
+    def enter_stream(self, raws: Iterator[bytes]) -> None:
+        """Let a bulk in, whose room reception.py bounds, and whose messages are read as its handler asks for them."""
+        self._admitted()
+        method = self._guarded.method
+        self._request = (_read(method, raw) for raw in raws)
+
+    def behave(self) -> Any:
+        """What the handler answers, perhaps Later."""
+        token, call = _CALLER.set(self._identity), _CONTEXT.set(self._context)
+        try:
+            with self._span.within():
+                return self._guarded.behaviour(self._request, self._context)
+        finally:
+            _CALLER.reset(token)
+            _CONTEXT.reset(call)
+
+    def answered(self) -> None:
+        """The call ends well."""
+        self._end()
+        self._guarded.method.ok.observe(perf_counter() - self._began)
+
+    def failed(self, error: Exception) -> Any:
+        """The call ends with this grpc.Status; None where the handler itself has told gRPC what to answer."""
+        self._end()
+        context: Any = self._context  # the stubs do not know `code`
+        if context.code() is not None:
+            return None
+        method = self._guarded.method.short
+        status = status_of(error, method, seconds_left(self._context))
+        seconds = self._guarded.house.metrics.rpc_seconds.labels(method, status.code.name)
+        seconds.observe(perf_counter() - self._began)
+        return status
+
+    def _admitted(self) -> Identity:
+        house, method = self._guarded.house, self._guarded.method
+        name = name_of(self._context.auth_context(), house.domain)  # type: ignore[arg-type]  # the stub says bytes for a list of them
         if name.role not in method.roles:
             roles = ", ".join(sorted(ROLE_NAMES[role] for role in ROLE_NAMES if role in method.roles))
             raise Refused(Why.FORBIDDEN, f"role {name.role_name} may not call {method.short}", f"it is open to {roles}")
-        return self._directory.find(name)
+        self._identity = house.directory.find(name)
+        if self._context.time_remaining() == 0:  # it waited in the queue for longer than its caller did
+            raise TimedOut
+        return self._identity
+
+    def _end(self) -> None:
+        if self._sender:
+            self._guarded.house.room.leave(self._sender)
+            self._sender = ""
+        self._span.end()
 
 
-def _answered(context: Any) -> bool:
-    """Whether the handler itself told gRPC what to answer (the stubs do not know `code`)."""
-    return context.code() is not None
+def _to_answer(left: float) -> float:
+    return max(0.0, left - min(MARGIN, left / 10))
 
 
-def _final(status: Any, context: grpc.ServicerContext) -> Any:
-    """The status, which says not to repeat where there is no time for it.
-
-    A channel repeats UNAVAILABLE by itself, and its caller would hear of the deadline and not of what is away.
-    """
-    if status.code is not grpc.StatusCode.UNAVAILABLE or seconds_left(context) > TIME_TO_REPEAT:
-        return status
-    return status._replace(trailing_metadata=(*status.trailing_metadata, DO_NOT_REPEAT))
-
-
-def _parsed(method: _Method, raw: bytes) -> Any:
-    assert method.parse is not None  # noqa: S101 - an RPC without it is shut
+def _parsed(method: Method, raw: bytes) -> Any:
     try:
         return method.parse(raw)
     except DecodeError:
@@ -228,59 +216,13 @@ def _parsed(method: _Method, raw: bytes) -> Any:
         raise InvalidRequest([Violation("", right)]) from None
 
 
-def _read(method: _Method, raw: bytes) -> Any:
+def _read(method: Method, raw: bytes) -> Any:
     request = _parsed(method, raw)
     _check(method, request)
     return request
 
 
-def _check(method: _Method, request: Any) -> None:
+def _check(method: Method, request: Any) -> None:
     found = None if method.checked_by_handler else checking.violations(request)
     if found:
         raise InvalidRequest(found)
-
-
-def _status_of(error: Exception, method: _Method) -> Status:
-    """The status that tells the caller; refusals and bugs are logged, without what the caller sent."""
-    match error:
-        case Refused():
-            _log.info("call_refused", method=method.short, why=error.why.value, wrong=str(error))
-            return errors.refusal(error)
-        case InvalidRequest():
-            first = [violation.field for violation in error.violations[:5]]
-            _log.info("call_invalid", method=method.short, first_fields=first, violations=len(error.violations))
-            return errors.invalid(error.violations)
-        case Unauthenticated():
-            _log.warning("call_unauthenticated", method=method.short, wrong=error.wrong)
-            return errors.unauthenticated(error)
-        case Unavailable():
-            _log.warning("call_unavailable", method=method.short, what=error.what)
-            return errors.unavailable(error)
-        case Away():
-            _log.warning("call_unavailable", method=method.short, what=error.what)
-            return errors.unavailable(Unavailable(error.what))
-        case Busy():
-            _log.debug("call_refused_busy", method=method.short)  # admission.py counts them: there may be very many
-            return errors.busy(error.retry_after)
-        case TimedOut() | TimeoutError():
-            _log.warning("call_timed_out", method=method.short)
-            return errors.timed_out()
-    error_id = uuid4().hex
-    _log.error("call_failed", method=method.short, error_id=error_id, exc_info=error)
-    return errors.bug(error_id)
-
-
-def _closed(handler: Handler, coding: dict[str, Any]) -> Handler:
-    """A handler of the same shape that refuses everyone."""
-    closed = rpc_status.to_status(errors.refusal(Refused(Why.FORBIDDEN, "this RPC is open to no role", "call another")))
-
-    def refuse(_request: Any, context: grpc.ServicerContext) -> NoReturn:
-        context.abort_with_status(closed)
-
-    make = {
-        (False, False): grpc.unary_unary_rpc_method_handler,
-        (False, True): grpc.unary_stream_rpc_method_handler,
-        (True, False): grpc.stream_unary_rpc_method_handler,
-        (True, True): grpc.stream_stream_rpc_method_handler,
-    }[handler.request_streaming, handler.response_streaming]
-    return make(refuse, **coding)

@@ -31,12 +31,16 @@ from zoneinfo import ZoneInfo
 from govuk_bank_holidays.bank_holidays import BankHolidays
 from pydantic import BeforeValidator, Field
 
+from safeguarding.v1.common_pb2 import Deadline
 from services.chassis.areafile import Sourced, Strict, Wrong, read, refuse
+from services.chassis.areas import load_areas
 from services.chassis.language import Stage
 
 LONDON = ZoneInfo("Europe/London")
 DAY = timedelta(days=1)
 MOST_MONTHS = 1_200
+LONGEST_REASON = 1_000
+"""As a deadline may carry it."""
 
 REQUIRED = (
     *("respond_red", "respond_amber", "respond_green"),
@@ -99,6 +103,8 @@ class Calendar:
     school_days: frozenset[date]
     school_days_until: date
     school_opens: time
+    unconfirmed_reason: str = ""
+    """Why nobody has compared the school days with what the council publishes; empty where somebody has."""
 
     def is_working_day(self, day: date) -> bool:
         """True on Monday to Friday without bank holidays."""
@@ -166,14 +172,28 @@ def _local(day: date, at: time) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """The clocks of an area with their calendar."""
+    """The clocks of an area with the calendar of each of its councils."""
 
     rules: Mapping[str, ClockRule]
-    calendar: Calendar
+    calendars: Mapping[str, Calendar]
+    """By the code of the coarse area, which is a council's."""
 
-    def deadline(self, name: str, start: datetime) -> datetime:
-        """Return when the named clock runs out, UTC; raises KeyError for a name that is not stated."""
-        return deadline(self.rules[name], start, self.calendar)
+    def deadline(self, name: str, start: datetime, council: str) -> datetime:
+        """Return when the named clock runs out, UTC; raises KeyError for a name that is not stated.
+
+        For a council that is not known any more it is the earliest of all: early, never late.
+        """
+        return min(deadline(self.rules[name], start, calendar) for calendar in self._calendars(name, council))
+
+    def until(self, name: str, start: datetime, council: str) -> Deadline:
+        """The same as facts state it."""
+        return self._stated(name, self.deadline(name, start, council), council)
+
+    def unconfirmed(self, name: str, council: str) -> str:
+        """Why no practitioner has confirmed the clock, or the calendar by which it counts; empty where one has."""
+        reasons = [self.rules[name].unconfirmed_reason]
+        reasons += [calendar.unconfirmed_reason for calendar in self._calendars(name, council)] * self._by_school(name)
+        return "; ".join(dict.fromkeys(filter(None, reasons)))[:LONGEST_REASON]
 
     def from_raising(self, name: str) -> bool:
         """True where the named clock runs from the referral."""
@@ -183,13 +203,29 @@ class Clocks:
         """The clocks that begin with a stage of a procedure."""
         return [name for name, rule in self.rules.items() if stage in rule.after]
 
-    def until(self, stage: int) -> list[str]:
+    def until_stage(self, stage: int) -> list[str]:
         """The clocks that end with it."""
         return [name for name, rule in self.rules.items() if stage in rule.until]
 
-    def resumed(self, name: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
-        """Return when the named clock, which stood still since `paused`, runs out, UTC."""
-        return resumed(self.rules[name], runs_out, paused, now, self.calendar)
+    def resumed(self, name: str, runs_out: datetime, paused: datetime, now: datetime, council: str) -> Deadline:
+        """When the named clock, which stood still since `paused`, runs out."""
+        ends = (resumed(self.rules[name], runs_out, paused, now, each) for each in self._calendars(name, council))
+        return self._stated(name, min(ends), council)
+
+    def _by_school(self, name: str) -> bool:
+        return self.rules[name].unit is Unit.SCHOOL_DAYS
+
+    def _calendars(self, name: str, council: str) -> Sequence[Calendar]:
+        """The council's; all of them for a council that is unknown; any where school days do not matter."""
+        known = self.calendars.get(council)
+        if known is not None:
+            return [known]
+        return list(self.calendars.values()) if self._by_school(name) else [next(iter(self.calendars.values()))]
+
+    def _stated(self, name: str, at: datetime, council: str) -> Deadline:
+        stated = Deadline(clock=name, unconfirmed_reason=self.unconfirmed(name, council))
+        stated.at.FromDatetime(at)
+        return stated
 
 
 class _ClocksFile(Strict):
@@ -216,7 +252,7 @@ class _SchoolFile(Sourced):
 
 
 def load_clocks(area: Path, on: date | None = None) -> Clocks:
-    """Read clocks.toml and school_terms.toml of an area; raises FileRefused. With `on`, for terms that are over too.
+    """Read clocks.toml and school_terms/ of an area; raises FileRefused. With `on`, for terms that are over too.
 
     Where the folder also holds clocks.local.toml, as the demo's copy of an area does, each clock in it takes
     the place of the one of the same name.
@@ -233,7 +269,7 @@ def load_clocks(area: Path, on: date | None = None) -> Clocks:
                 wrong = f"{name} takes the place of no clock"
                 raise refuse(local, ("clock", place, "name"), wrong, "one of " + ", ".join(rules))
             rules[name] = rule
-    return Clocks(rules, load_calendar(area, on))
+    return Clocks(rules, load_calendars(area, on))
 
 
 def _rules(path: Path) -> dict[str, ClockRule]:
@@ -245,36 +281,51 @@ def _rules(path: Path) -> dict[str, ClockRule]:
     return rules
 
 
-def load_calendar(area: Path, on: date | None = None) -> Calendar:
-    """Read school_terms.toml and the bank holidays that ship with govuk-bank-holidays; nothing is fetched."""
-    path = area / "school_terms.toml"
+def load_calendars(area: Path, on: date | None = None) -> dict[str, Calendar]:
+    """Read school_terms/<council>.toml for each coarse area of partners.toml; raises FileRefused, also for a file of
+    no council, and for the one file that an area had before."""
+    codes = load_areas(area).codes
+    before = area / "school_terms.toml"
+    if before.exists():
+        raise refuse(before, (), "one file for all councils", "school_terms/<council>.toml, one for each")
+    for path in sorted((area / "school_terms").glob("*.toml")):
+        if path.stem not in codes:
+            raise refuse(path, (), f"there is no area {path.stem}", "one of " + ", ".join(sorted(codes)))
+    return {code: load_calendar(area / "school_terms" / f"{code}.toml", on) for code in sorted(codes)}
+
+
+def load_calendar(path: Path, on: date | None = None) -> Calendar:
+    """Read one council's terms, and the bank holidays that ship with govuk-bank-holidays; nothing is fetched."""
     school = read(path, _SchoolFile)
-    for place, (earlier, later) in enumerate(pairwise(school.term)):
-        if later.first <= earlier.last:
-            raise refuse(
-                path,
-                ("term", place + 1, "first"),
-                f"{later.name} begins before {earlier.name} has ended",
-                "terms in order, none within another",
-            )
-    for place, (earlier, later) in enumerate(pairwise(school.closed)):
-        if later.first <= earlier.last:
-            wrong = f"{later.name} begins before {earlier.name} has ended"
-            raise refuse(path, ("closed", place + 1, "first"), wrong, "closures in order, none within another")
+    _refuse_overlap(path, "term", school.term, "terms in order, none within another")
+    _refuse_overlap(path, "closed", school.closed, "closures in order, none within another")
+    for place, closed in enumerate(school.closed):
+        if not any(term.first <= closed.first and closed.last <= term.last for term in school.term):
+            wrong = f"{closed.name} lies within no term, so that it closes nothing"
+            right = "first and last of a closure, such as a half-term, within one term"
+            raise refuse(path, ("closed", place, "first"), wrong, right)
     if on is not None and school.term[-1].last < on:
         wrong = f"the last term ended on {school.term[-1].last}"
         right = 'the next terms, such as [[term]] with name = "autumn", first and last'
         raise refuse(path, ("term", len(school.term) - 1, "last"), wrong, right)
     holidays = _bank_holidays()
-    closed = {day for span in school.closed for day in span.days()} | holidays
+    closed_days = {day for span in school.closed for day in span.days()} | holidays
     days = {day for term in school.term for day in term.days() if day.weekday() < 5}
     return Calendar(
         bank_holidays=holidays,
         bank_holidays_until=date(max(holidays).year, 12, 31),
-        school_days=frozenset(days - closed),
+        school_days=frozenset(days - closed_days),
         school_days_until=school.term[-1].last,
         school_opens=school.opens,
+        unconfirmed_reason=f"school days: {school.unconfirmed_reason}" if not school.confirmed else "",
     )
+
+
+def _refuse_overlap(path: Path, table: str, spans: Sequence[_Span], right: str) -> None:
+    for place, (earlier, later) in enumerate(pairwise(spans)):
+        if later.first <= earlier.last:
+            wrong = f"{later.name} begins before {earlier.name} has ended"
+            raise refuse(path, (table, place + 1, "first"), wrong, right)
 
 
 @cache

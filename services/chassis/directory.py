@@ -41,6 +41,8 @@ class Partner:
     """The first day on which it takes legs on again."""
     capacity: str = "open"
     """open, limited (asked after those that are open) or full (not asked)."""
+    council: str = ""
+    """The coarse area by whose council's school days it works, where that is not always the concern's."""
 
 
 Capacity = Literal["open", "limited", "full"]
@@ -160,6 +162,7 @@ class _Entry(Strict):
     team: str = ""
     paused_until: Annotated[date, Field(examples=["2026-12-01"])] | None = None
     capacity: Capacity = "open"
+    council: str = ""
 
 
 def _partner(path: Path) -> Partner:
@@ -178,6 +181,7 @@ def _partner(path: Path) -> Partner:
         lead=entry.lead,
         paused_until=entry.paused_until,
         capacity=entry.capacity,
+        council=entry.council,
     )
 
 

@@ -1,24 +1,22 @@
-"""A gRPC server as every service runs it: mTLS required, threads and messages bounded, roles enforced."""
+"""A gRPC server as every service runs it: mTLS required, calls and messages bounded, roles enforced."""
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.chassis.calls import CallInterceptor, Urgent, nothing_is_urgent
+from services.chassis.calls import Urgent, nothing_is_urgent
 from services.chassis.directory import Directory
 from services.chassis.grpc_client import LARGEST_MESSAGE
 from services.chassis.health import Health
+from services.chassis.interceptor import CallInterceptor
 from services.chassis.metrics import METRICS, Metrics
+from services.chassis.reception import Reception
 from services.chassis.settings import ServiceSettings
 
-THREADS = 256
-# Handlers wait for the engine's turn. There are more threads than calls that are let in (admission.py), so that whoever
-# is not let in hears it at once; beyond this gRPC itself turns calls away.
-MOST_CALLS = 512
+MOST_PENDING = 100_000
 
 Servicer = tuple[Callable[[Any, grpc.Server], None], object]
 """The generated add_…Servicer_to_server, and what it adds."""
@@ -49,14 +47,18 @@ def build_server(
         metrics=metrics,
     )
     server = grpc.server(
-        ThreadPoolExecutor(THREADS, thread_name_prefix="grpc"),
+        Reception(),  # type: ignore[arg-type]  # of a pool gRPC asks for `submit` alone
         interceptors=[guard, *interceptors],
-        maximum_concurrent_rpcs=MOST_CALLS,
         options=[
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),
             ("grpc.max_send_message_length", LARGEST_MESSAGE),
             ("grpc.max_metadata_size", 16 * 1024),
             ("grpc.max_concurrent_streams", 256),
+            # Else a call that is over counts as open until our thread has noticed, and others are ended instead.
+            ("grpc.http.overload_protection", 0),
+            # As shipped, of more than 1,000 that wait for our thread to look at them some are ended without a word.
+            ("grpc.server.max_pending_requests", MOST_PENDING),
+            ("grpc.server.max_pending_requests_hard_limit", MOST_PENDING),
             # A port that another process holds is an error, never shared.
             ("grpc.so_reuseport", 0),
             # A caller that is gone without a word is noticed, and one that pings too often is sent away.

@@ -49,6 +49,7 @@ DECLINES = EnumWords(partner_pb2.DeclineReason.DESCRIPTOR)
 FAILURES = EnumWords(partner_pb2.FailureReason.DESCRIPTOR)
 NOT_TOLD = EnumWords(partner_pb2.NotToldReason.DESCRIPTOR)
 PREFERENCES = EnumWords(routing_pb2.ContactPreference.DESCRIPTOR)
+CASE_EVENTS = EnumWords(routing_pb2.CaseEvent.DESCRIPTOR)
 NEEDS = EnumWords(common_pb2.Need.DESCRIPTOR)
 STAGES = EnumWords(procedure_pb2.Stage.DESCRIPTOR)
 NO_FURTHER_ACTION = EnumWords(triage_pb2.NoFurtherActionReason.DESCRIPTOR)
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     Failure: TypeAlias = partner_pb2.FailureReason.ValueType
     NotTold: TypeAlias = partner_pb2.NotToldReason.ValueType
     Preference: TypeAlias = routing_pb2.ContactPreference.ValueType
+    CaseEvent: TypeAlias = routing_pb2.CaseEvent.ValueType
     Need: TypeAlias = common_pb2.Need.ValueType
     Stage: TypeAlias = procedure_pb2.Stage.ValueType
     NoFurtherAction: TypeAlias = triage_pb2.NoFurtherActionReason.ValueType
@@ -83,6 +85,7 @@ else:
     Failure = Annotated[int, PlainValidator(FAILURES.number)]
     NotTold = Annotated[int, PlainValidator(NOT_TOLD.number)]
     Preference = Annotated[int, PlainValidator(PREFERENCES.number)]
+    CaseEvent = Annotated[int, PlainValidator(CASE_EVENTS.number)]
     Need = Annotated[int, PlainValidator(NEEDS.number)]
     Stage = Annotated[int, PlainValidator(STAGES.number)]
     NoFurtherAction = Annotated[int, PlainValidator(NO_FURTHER_ACTION.number)]

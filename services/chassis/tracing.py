@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 TRACEPARENT = "traceparent"
@@ -59,6 +59,30 @@ def span(
         record_exception=False,
         set_status_on_exception=False,
     )
+
+
+class Begun:
+    """A span that ends when it is told to, on whatever thread; blocks on several threads may lie within it."""
+
+    __slots__ = ("_parent", "_span")
+
+    def __init__(self, name: str, parent: str = "", kind: SpanKind = SpanKind.INTERNAL) -> None:
+        """See `span`."""
+        self._parent = parent
+        self._span: Span | None = None
+        if _tracer is not None:
+            self._span = _tracer.start_span(name, context=context_of(parent) if parent else None, kind=kind)
+
+    def within(self) -> AbstractContextManager[object]:
+        """Around a block that is part of it."""
+        if self._span is None:
+            return _PassingOn(self._parent)
+        return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)
+
+    def end(self) -> None:
+        """It is over."""
+        if self._span is not None:
+            self._span.end()
 
 
 def current() -> str:

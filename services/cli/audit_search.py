@@ -48,6 +48,8 @@ CSV = (
     "basis",
     "purpose",
     "agreement",
+    "without_consent",
+    "unconfirmed",
     "groups",
     "event",
     "topic",
@@ -174,7 +176,7 @@ def show(entries: Sequence[audit.TimelineEntry], *, as_json: bool, document: Any
     if as_json:
         showing.print_json(document)
     else:
-        showing.table(COLUMNS, map(_row, entries), title="records")
+        showing.table(COLUMNS, map(row, entries), title="records")
 
 
 def _by(request: audit.SearchRequest, actor: str) -> None:
@@ -212,7 +214,7 @@ def _export(calls: Calls, request: audit.SearchRequest, file: Path, *, as_json: 
         written = csv.writer(opened)
         written.writerow(CSV)
         for page in _pages(calls, request):
-            written.writerows(_fields(entry) for entry in page.entries)
+            written.writerows(fields(entry) for entry in page.entries)
             rows += len(page.entries)
             checkpoint = page.checkpoint
     beside = file.with_name(f"{file.name}.checkpoint")
@@ -233,9 +235,11 @@ def _pages(calls: Calls, request: audit.SearchRequest) -> Iterator[audit.SearchR
         request.page = found.next_page
 
 
-def _row(entry: audit.TimelineEntry) -> tuple[str, ...]:
+def row(entry: audit.TimelineEntry) -> tuple[str, ...]:
     when = showing.moment(entry.occurred_at) or showing.moment(entry.record_time)
-    basis = ", ".join(filter(None, (showing.word(entry, "basis"), entry.purpose, entry.reason)))
+    without = f"without consent: {entry.without_consent}" if entry.without_consent else ""
+    unsure = f"{showing.UNCONFIRMED}: {' '.join(entry.unconfirmed)}" if entry.unconfirmed else ""
+    basis = ", ".join(filter(None, (showing.word(entry, "basis"), entry.purpose, entry.reason, without, unsure)))
     groups = ", ".join(showing.enum_word(FieldGroup.DESCRIPTOR, group) for group in entry.groups)
     where = f"{entry.topic} {entry.partition}:{entry.offset}"
     kind = entry.type.rpartition(".")[2]
@@ -245,7 +249,7 @@ def _row(entry: audit.TimelineEntry) -> tuple[str, ...]:
     return when, what, entry.referral_id, _actor(entry), entry.partner_id, basis, groups, where
 
 
-def _fields(entry: audit.TimelineEntry) -> tuple[Any, ...]:
+def fields(entry: audit.TimelineEntry) -> tuple[Any, ...]:
     happened = entry.occurred_at if entry.HasField("occurred_at") else entry.record_time
     return (
         entry.place,
@@ -262,6 +266,8 @@ def _fields(entry: audit.TimelineEntry) -> tuple[Any, ...]:
         showing.enum_word(LawfulBasis.DESCRIPTOR, entry.basis),
         entry.purpose,
         entry.agreement,
+        entry.without_consent,
+        " ".join(entry.unconfirmed),
         " ".join(showing.enum_word(FieldGroup.DESCRIPTOR, group) for group in entry.groups),
         entry.event_id,
         entry.topic,

@@ -21,6 +21,9 @@ from services.cli.showing import Json
 
 Why = Annotated[str, typer.Option("--look", help="Why you look: a code for the access record.")]
 
+LEG_HELP = """SERVICE:PURPOSE:BASIS:NECESSITY, words and codes; and :GROUND where nobody agreed and the basis
+has several grounds (`referrals desk preview` names them). May be repeated."""
+
 desk = typer.Typer(help="The triage desk.", no_args_is_help=True)
 
 
@@ -38,7 +41,7 @@ def list_(who: As, limit: Annotated[int, typer.Option(min=1, max=500)] = 50, *, 
         showing.print_json(found)
         return
     columns = ("referral", "grade", "about", "area", "raised", "decide by", "sequence", "waits for")
-    showing.table(columns, (_row(item) for item in found.items), title="waiting")
+    showing.table(columns, (row(item) for item in found.items), title="waiting")
 
 
 @desk.command()
@@ -52,7 +55,7 @@ def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = F
     item = found.item
     showing.line(f"{item.referral_id}: {showing.word(item, 'grade')}, sequence {item.sequence}")
     for rule in found.fired:
-        unsure = "" if rule.confirmed else f"; not confirmed: {rule.unconfirmed_reason}"
+        unsure = "" if rule.confirmed else f"; {showing.UNCONFIRMED}: {rule.unconfirmed_reason}"
         counted = f"; counted {rule.counted}" if rule.counted else ""
         showing.line(f"  {rule.rule_id}: {rule.words} ({rule.source}{unsure}{counted})")
     for number, narrative in enumerate(found.narratives, start=1):
@@ -98,7 +101,7 @@ def ask(
 def route(
     referral: Referral,
     who: As,
-    leg: Annotated[list[str], typer.Option(help="SERVICE:PURPOSE:BASIS:NECESSITY, words and codes; may be repeated.")],
+    leg: Annotated[list[str], typer.Option(help=LEG_HELP)],
     seen: Seen = 0,
     key: Key = "",
     *,
@@ -248,16 +251,16 @@ def do(calls: Calls, rpc: Rpc, request: Any, said: str, who: str, *, as_json: bo
 
 def _leg(text: str) -> triage.DeskLeg:
     parts = text.split(":")
-    if len(parts) != 4:
-        raise usage(
-            f"--leg has {len(parts)} parts", "SERVICE:PURPOSE:BASIS:NECESSITY, such as housing:support:consent:no_home"
-        )
-    service, purpose, basis, necessity = parts
+    if len(parts) not in (4, 5):
+        right = "SERVICE:PURPOSE:BASIS:NECESSITY and perhaps :GROUND, such as housing:support:consent:no_home"
+        raise usage(f"--leg has {len(parts)} parts", right)
+    service, purpose, basis, necessity = parts[:4]
     return triage.DeskLeg(
         service=enum(ServiceKind.DESCRIPTOR, service, "--leg SERVICE"),
         purpose=purpose,
         basis=enum(LawfulBasis.DESCRIPTOR, basis, "--leg BASIS"),
         necessity=necessity,
+        without_consent="".join(parts[4:]),
     )
 
 
@@ -268,11 +271,13 @@ def _show_state(found: Any, *, as_json: bool) -> None:
         showing.line(f"recorded: {showing.word(found, 'state')}")
 
 
-def _row(item: triage.WorkItem) -> tuple[Any, ...]:
+def row(item: triage.WorkItem) -> tuple[Any, ...]:
     kinds = [showing.enum_word(ConcernKind.DESCRIPTOR, kind) for kind in item.kinds]
     waits = "the raiser's answer" if item.awaiting_information else "the desk"
     if item.came_back:
         back = [f"{showing.word(leg, 'service')} ({showing.word(leg, 'reason')})" for leg in item.came_back]
         waits = f"the desk: {', '.join(back)} came back"
     times = showing.moment(item.raised_at), showing.deadline(item.decide_by)
-    return item.referral_id, showing.word(item, "grade"), kinds, item.area, *times, item.sequence, waits
+    unsure = f" ({showing.UNCONFIRMED}: {', '.join(item.unconfirmed_rules)})" if item.unconfirmed_rules else ""
+    grade = showing.word(item, "grade") + unsure
+    return item.referral_id, grade, kinds, item.area, *times, item.sequence, waits

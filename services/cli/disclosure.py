@@ -42,6 +42,8 @@ def preview(
         return
     asked = f"would not be asked: {found.not_asked}" if found.not_asked else "may be asked"
     showing.line(f"{partner} {asked}; agreement {found.agreement} ({found.source})")
+    for ground in found.without_consent:
+        showing.line(f"without consent, because of {showing.standing(ground)}: {ground.words} ({ground.source})")
     columns = ("group", "subject", "would get it", "there is some", "rule", "in words")
     showing.table(columns, (_previewed(group) for group in found.groups), title="what it would be told")
 

@@ -115,7 +115,7 @@ def inbox(
         showing.tree(found)
     else:
         columns = ("referral", "leg", "asked for", "stands", "answer by", "offered", "delete")
-        showing.table(columns, (_row(item) for item in found.items), title=f"inbox of {partner}")
+        showing.table(columns, (row(item) for item in found.items), title=f"inbox of {partner}")
 
 
 def reply(
@@ -168,7 +168,7 @@ def _step(step: str, said: Said) -> tuple[str, Making]:
     return name, make
 
 
-def _row(item: routing.InboxItem) -> tuple[str, ...]:
+def row(item: routing.InboxItem) -> tuple[str, ...]:
     times = showing.deadline(item.respond_by), showing.moment(item.offered_at)
     delete = ", ".join(f"subject {number}" for number in item.to_delete)
     return item.referral_id, item.leg_id, showing.word(item, "service"), showing.word(item, "state"), *times, delete

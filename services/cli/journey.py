@@ -10,7 +10,14 @@ import typer
 from safeguarding.v1.access_control_pb2 import Role
 from safeguarding.v1.common_pb2 import FieldGroup
 from safeguarding.v1.procedure_pb2 import Conference, JourneyStage
-from safeguarding.v1.routing_pb2 import GetJourneyRequest, GetJourneyResponse, JourneyLeg, JourneyStep, JourneyVictim
+from safeguarding.v1.routing_pb2 import (
+    GetJourneyRequest,
+    GetJourneyResponse,
+    JourneyLeg,
+    JourneyRight,
+    JourneyStep,
+    JourneyVictim,
+)
 from safeguarding.v1.routing_pb2_grpc import RoutingStub
 from services.cli import showing
 from services.cli.calling import As, Calls
@@ -32,33 +39,45 @@ def journey(referral: Referral, who: As, *, as_json: Json = False) -> None:
         showing.print_json(found)
         return
     showing.line(f"{referral}: {showing.word(found, 'state')}, {showing.word(found, 'grade') or 'not graded'}")
+    if found.graded_by:
+        graded = ((each.id, each.words, each.source, _confirmed(each)) for each in found.graded_by)
+        showing.table(("rule", "in words", "source", "confirmed"), graded, title="rules that gave the grade")
     showing.table(
         ("when", "who wrote", "what", "by", "leg"), (_step(found, step) for step in found.steps), title="facts"
     )
-    victims = ("victim", "contact", "to be reached", "enhanced", "rights explained", "told", "tell by", "still to do")
+    victims = (
+        *("victim", "contact", "to be reached", "enhanced", "rights explained", "told", "refer by", "tell by"),
+        "still to do",
+    )
     showing.table(victims, (_victim(victim) for victim in found.victims), title="victims")
+    rights = [(victim.subject, right) for victim in found.victims for right in victim.applies]
+    if rights:
+        said = ("victim", "right", "in words", "stands", "explained", "source", "confirmed")
+        showing.table(said, (_right(number, right) for number, right in rights), title="rights of victims")
     if found.stages or found.conferences:
         showing.table(("stage", "reached", "leg"), (_stage(each) for each in found.stages), title="stages")
         conferences = ("conference", "kind", "at", "held", "about", "decided", "done")
         showing.table(conferences, (_conference(each) for each in found.conferences), title="conferences")
-    columns = ("leg", "partner", "asked for", "stands", "answer by", "basis", "given", "withheld")
-    showing.table(columns, (_leg(leg) for leg in found.legs), title="legs")
+    columns = (
+        *("leg", "partner", "asked for", "stands", "answer by", "basis", "without consent", "by rules"),
+        *("given", "withheld"),
+    )
+    showing.table(columns, (leg_row(leg) for leg in found.legs), title="legs")
     showing.table(
-        ("clock", "told at", "until"),
-        ((each.deadline.clock, f"{each.percent}%", showing.moment(each.deadline.at)) for each in found.reached),
+        ("clock", "told at"),
+        ((showing.deadline(each.deadline), f"{each.percent}%") for each in found.reached),
         title="clocks that came far",
     )
     showing.table(
         ("clock", "in words", "source", "confirmed"),
-        (
-            (each.clock, each.words, each.source, "yes" if each.confirmed else f"no: {each.unconfirmed_reason}")
-            for each in found.stated
-        ),
+        ((each.clock, each.words, each.source, _confirmed(each)) for each in found.stated),
         title="where clocks come from",
     )
-    showing.table(
-        ("clock", "until"), ((clock.clock, showing.moment(clock.at)) for clock in found.clocks), title="clocks"
-    )
+    showing.table(("clock",), ((showing.deadline(clock),) for clock in found.clocks), title="clocks")
+
+
+def _confirmed(stated: Any) -> str:
+    return "yes" if stated.confirmed else f"no: {stated.unconfirmed_reason}"
 
 
 def _step(found: GetJourneyResponse, step: JourneyStep) -> tuple[str, ...]:
@@ -80,20 +99,33 @@ def _conference(each: Conference) -> tuple[Any, ...]:
 
 
 def _victim(victim: JourneyVictim) -> tuple[Any, ...]:
-    enhanced = "" if not victim.assessed else "yes" if victim.enhanced else "no"
+    groups = ", ".join(showing.standing(group) for group in victim.enhanced_by)
+    why = "; ".join(filter(None, (groups, victim.enhanced_reason)))
+    enhanced = ("yes" if victim.enhanced else "no") + (f": {why}" if why else "")
     rights = ", ".join(map(str, victim.rights))
     reach = showing.word(victim, "preference")
+    refer = showing.deadline(victim.refer_by) if victim.HasField("refer_by") else ""
     until = showing.deadline(victim.update_by) if victim.HasField("update_by") else ""
     told = f"{victim.updates} times"
-    return str(victim.subject), victim.contact_id, reach, enhanced, rights, told, until, list(victim.to_do)
+    return str(victim.subject), victim.contact_id, reach, enhanced, rights, told, refer, until, list(victim.to_do)
 
 
-def _leg(leg: JourneyLeg) -> tuple[Any, ...]:
+def _right(subject: int, right: JourneyRight) -> tuple[str, ...]:
+    stands = "struck" if right.struck else "added" if right.added else "applies"
+    said = f"{stands}: {right.reason}" if right.reason else stands
+    explained = "yes" if right.explained else "no"
+    return str(subject), str(right.number), right.words, said, explained, right.source, _confirmed(right)
+
+
+def leg_row(leg: JourneyLeg) -> tuple[Any, ...]:
     stands = showing.word(leg, "state") + (" (escalated)" if leg.escalated else "")
     stands += " (joined)" if leg.joined else f" (came back: {showing.word(leg, 'came_back')})" if leg.came_back else ""
     asked, until = showing.word(leg, "service"), showing.deadline(leg.respond_by)
     basis = showing.word(leg, "basis")
-    return leg.leg_id, leg.partner_id, asked, stands, until, basis, _groups(leg.given), _groups(leg.withheld)
+    ground = showing.standing(leg.without_consent) if leg.HasField("without_consent") else ""
+    rules = [showing.standing(rule) for rule in leg.rules] or "a person"
+    said = (leg.leg_id, leg.partner_id, asked, stands, until, basis, ground, rules)
+    return *said, _groups(leg.given), _groups(leg.withheld)
 
 
 def _groups(found: Iterable[Any]) -> list[str]:

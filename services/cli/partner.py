@@ -119,4 +119,13 @@ def _planned(stack: Stack, ids: Sequence[str] | None, *, everyone: bool) -> list
 
 def _partner(planned: PlannedPartner) -> Partner:
     serves = tuple(SERVICES.word(number) for number in planned.serves)
-    return Partner(planned.id, planned.name, serves, tuple(planned.areas), planned.kind, planned.kafka, planned.lead)
+    return Partner(
+        planned.id,
+        planned.name,
+        serves,
+        tuple(planned.areas),
+        planned.kind,
+        planned.kafka,
+        planned.lead,
+        planned.council,
+    )

@@ -89,6 +89,8 @@ class DeskLeg(Strict):
     purpose: str
     basis: Basis
     necessity: Annotated[str, Field(pattern=r"^[a-z_]{1,60}$")]
+    without_consent: Annotated[str, Field(pattern=r"^[a-z_]{1,60}$")] = ""
+    """The ground on which it goes ahead although the person has not agreed."""
 
 
 class Route(Strict):

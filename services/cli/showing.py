@@ -20,6 +20,9 @@ from services.chassis.language import EnumWords
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+UNCONFIRMED = "not confirmed"
+"""Said wherever something shows that no practitioner has confirmed."""
+
 notes = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
 
@@ -74,8 +77,14 @@ def moment(at: Timestamp | None) -> str:
 
 
 def deadline(found: Any) -> str:
-    """A clock with its end."""
-    return f"{found.clock} {moment(found.at)}" if found.clock else ""
+    """A clock with its end, and whether a practitioner has confirmed it."""
+    unsure = f" ({UNCONFIRMED})" if found.unconfirmed_reason else ""
+    return f"{found.clock} {moment(found.at)}{unsure}" if found.clock else ""
+
+
+def standing(found: Any) -> str:
+    """The id of what an area states, and why no practitioner has confirmed it where none has."""
+    return found.id if found.confirmed else f"{found.id} ({UNCONFIRMED}: {found.unconfirmed_reason})"
 
 
 @contextmanager

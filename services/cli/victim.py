@@ -33,6 +33,9 @@ STEPS: dict[str, Callable[[list[str]], dict[str, Any]]] = {
         )
     },
     "rights": lambda said: {"rights_explained": routing.RightsExplained(rights=[_number(each) for each in said])},
+    "add-right": lambda said: {"right_added": routing.RightAdded(**_right(said))},
+    "strike-right": lambda said: {"right_struck": routing.RightStruck(**_right(said))},
+    "referred": lambda said: {"referred": routing.VictimReferred()},
     "event": lambda said: {
         "event_happened": routing.EventHappened(event=enum(routing.CaseEvent.DESCRIPTOR, _one(said), "event"))
     },
@@ -54,7 +57,8 @@ def victim(
     said: Annotated[
         list[str] | None,
         typer.Argument(
-            help="contact: an id; prefers: text …; needs: enhanced, housing …; rights: 1 4 …; event: arrest …"
+            help="contact: an id; prefers: text …; needs: enhanced, housing …; rights: 1 4 …; event: arrest …; "
+            "add-right and strike-right: its number, or enhanced, and why as a code, such as 4 wants_no_service"
         ),
     ] = None,
     safe_times: Annotated[Path | None, typer.Option(help="A file with when it is safe to reach them, or -.")] = None,
@@ -79,6 +83,13 @@ def victim(
         return
     waits = f": tell them by {showing.deadline(found.update_by)}" if found.HasField("update_by") else ""
     showing.line(f"recorded{waits}")
+
+
+def _right(said: list[str]) -> dict[str, Any]:
+    if len(said) != 2:
+        raise usage("a right and why were wanted", "its number or enhanced, and a code: 4 wants_no_service")
+    right, reason = said
+    return {"right": 0 if right == "enhanced" else _number(right), "reason": reason}
 
 
 def _one(said: list[str]) -> str:

@@ -13,7 +13,7 @@ from safeguarding.v1 import access_pb2, intake_pb2, intake_pb2_grpc
 from safeguarding.v1.common_pb2 import FieldGroup
 from safeguarding.v1.concern_pb2 import Narrative
 from services.chassis import checking
-from services.chassis.calls import caller
+from services.chassis.calls import caller, promptly
 from services.chassis.commanding import answered
 from services.chassis.deciding import Command, Refused, Why
 from services.chassis.engine import Answer
@@ -21,6 +21,7 @@ from services.chassis.engine.document import Document
 from services.chassis.errors import STATUS_OF, Violation
 from services.chassis.identity import Identity
 from services.chassis.ids import naming
+from services.chassis.later import Later
 from services.chassis.sealing import KeyWrapper, open_part
 from services.chassis.service import Parts
 from services.intake.domain import State
@@ -50,15 +51,16 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
         self._areas = areas
         self._referrals = Referrals(parts.collection)
 
+    @promptly
     def RaiseConcern(  # noqa: N802 - the RPC's name
         self, request: intake_pb2.RaiseConcernRequest, context: grpc.ServicerContext
-    ) -> intake_pb2.RaiseConcernResponse:
+    ) -> Any:
         """Record a concern."""
         wrong = self._wrong_area(request)
         if wrong is not None:
             raise Refused(Why.INVALID, "there is no such area", wrong.right, field=wrong.field)
         [future] = self._parts.engine.submit([self._raising(caller(), request)])
-        return _raised(answered(future, context))
+        return Later(future, _raised)
 
     def RaiseConcerns(  # noqa: N802 - the RPC's name
         self, request_iterator: Iterator[intake_pb2.RaiseConcernsRequest], context: grpc.ServicerContext

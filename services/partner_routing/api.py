@@ -21,10 +21,10 @@ from services.chassis.keys import Keys
 from services.chassis.service import Parts
 from services.partner_routing.area import Snapshot
 from services.partner_routing.domain import State
-from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.domain.telling import outcome_words
 from services.partner_routing.notes import sealed_note
 from services.partner_routing.preview import have_it, previewed
-from services.partner_routing.views import Referrals, journey, stated_clocks
+from services.partner_routing.views import Referrals, in_words, journey, stated_clocks
 
 
 class RoutingApi(routing_pb2_grpc.RoutingServicer):
@@ -121,7 +121,9 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
             referral_ids=[request.referral_id],
         )
         found = journey(document)
-        found.stated.extend(stated_clocks(found, self._area().clocks))
+        area = self._area()
+        found.stated.extend(stated_clocks(found, area.clocks, document.state.known.council))
+        in_words(found, area.victims)
         return found
 
     def ReleasePartner(  # noqa: N802 - the RPC's name

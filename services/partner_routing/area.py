@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
+from safeguarding.v1.common_pb2 import Deadline, Standing
+from safeguarding.v1.intake_pb2 import Raised
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.chassis import logs
 from services.chassis.areas import load_areas
 from services.chassis.clocks import LONDON, Clocks, load_clocks
 from services.chassis.directory import BrokenEntry, Directory, Partner
 from services.chassis.live_files import today
+from services.grounds import Grounds, load_grounds
 from services.known import Known
 from services.partner_routing.agreements import Agreement, Disclosure, disclose, load_agreements
 from services.partner_routing.directory import choose, lead
+from services.partner_routing.rights import Applies, Rights, load_rights
 
 log = logs.get(__name__)
 SHORTEST = "respond_red"
@@ -29,6 +33,8 @@ class Snapshot:
     partners: tuple[Partner, ...]
     agreements: dict[str, Agreement]
     clocks: Clocks
+    grounds: Grounds
+    victims: Rights
 
     def choose(
         self, service: int, purpose: str, area: str, excluding: Collection[str], now: datetime
@@ -66,24 +72,36 @@ class Snapshot:
         agreement = self.agreements[partner_id]
         return agreement.name, agreement.respond_clock
 
-    def deadline(self, clock: str, start: datetime) -> datetime:
+    def until(self, clock: str, start: datetime, council: str) -> Deadline:
         """See AreaRules. Triage may name a clock that this area's file lacks: the offer is made, and in a hurry."""
         if clock not in self.clocks.rules:
             log.error("clock_unknown", clock=clock, instead=SHORTEST)
             clock = SHORTEST
-        return self.clocks.deadline(clock, start).astimezone(UTC)
+        return self.clocks.until(clock, start, council)
 
     def from_raising(self, clock: str) -> bool:
         """See AreaRules."""
         return self.clocks.from_raising(clock)
 
+    def rights(self, role: int, happened: Collection[int]) -> Sequence[Applies]:
+        """See AreaRules."""
+        return self.victims.of(role, happened)
+
+    def enhanced(self, raised: Raised, role: int) -> Sequence[Standing]:
+        """See AreaRules."""
+        return self.victims.enhanced(raised, role)
+
+    def telling(self, event: int, *, enhanced: bool) -> tuple[int, str]:
+        """See AreaRules."""
+        return self.victims.telling(event, enhanced=enhanced)
+
     def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
         """See AreaRules."""
-        return self.clocks.after(stage), self.clocks.until(stage)
+        return self.clocks.after(stage), self.clocks.until_stage(stage)
 
-    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime, council: str) -> Deadline:
         """See AreaRules."""
-        return self.clocks.resumed(clock, runs_out, paused, now)
+        return self.clocks.resumed(clock, runs_out, paused, now, council)
 
     def _in_force(self, partner_id: str, purpose: str, now: datetime) -> bool:
         agreement = self.agreements.get(partner_id)
@@ -98,6 +116,8 @@ class Stated:
 
     agreements: dict[str, Agreement]
     clocks: Clocks
+    grounds: Grounds
+    victims: Rights
     areas: frozenset[str]
     """The codes of the coarse areas."""
 
@@ -105,7 +125,13 @@ class Stated:
 def load_stated(folder: Path) -> Stated:
     """Agreements and clocks as they are in force today; raises FileRefused, also for what has expired."""
     on = today().date()
-    return Stated(load_agreements(folder, on), load_clocks(folder, on), load_areas(folder).codes)
+    agreements, clocks = load_agreements(folder, on), load_clocks(folder, on)
+    return Stated(agreements, clocks, load_grounds(folder), load_rights(folder), load_areas(folder).codes)
+
+
+def snapshot(partners: tuple[Partner, ...], stated: Stated) -> Snapshot:
+    """These partners under what the files state."""
+    return Snapshot(partners, stated.agreements, stated.clocks, stated.grounds, stated.victims)
 
 
 class Area:
@@ -115,14 +141,14 @@ class Area:
         """Raises BrokenEntry for a partner's entry that is wrong."""
         self._stated = stated
         self._directory = directory
-        self._last = Snapshot(directory.partners(), stated().agreements, stated().clocks)
+        self._last = snapshot(directory.partners(), stated())
         self._broken = ""
 
     def snapshot(self) -> Snapshot:
         """The area at this moment. A directory file that is wrong leaves the last good entries in force."""
         partners, stated = self._partners(), self._stated()
         if partners != self._last.partners or stated.agreements is not self._last.agreements:
-            self._last = Snapshot(partners, stated.agreements, stated.clocks)
+            self._last = snapshot(partners, stated)
         return self._last
 
     def _partners(self) -> tuple[Partner, ...]:

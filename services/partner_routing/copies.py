@@ -21,6 +21,7 @@ from services.partner_routing.domain import State
 from services.partner_routing.domain.offers import given_groups
 from services.partner_routing.domain.procedures import FACTS
 from services.partner_routing.domain.state import with_routing
+from services.standing import any_unconfirmed, without_words
 from services.topics import partner_topic
 
 SUBJECT_PARTS: Mapping[int, tuple[str, type[Message]]] = {
@@ -109,7 +110,10 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
         lead=offered.lead,
         end_report=offered.end_report,
         needs=offered.needs,
+        asked_by_unconfirmed_rule=any_unconfirmed(offered.rules),
     )
+    if offered.HasField("without_consent"):
+        offer.without_consent.CopyFrom(offered.without_consent)
     if known.raised is not None:
         offer.kinds.extend(known.raised.kinds)
         offer.area = known.raised.area
@@ -117,6 +121,7 @@ def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, ref
             offer.signs.CopyFrom(known.raised.signs)
     if FieldGroup.FIELD_GROUP_ASSESSMENT in own:
         offer.grade = state.asked.grade  # type: ignore[assignment]  # an int of the enum
+        offer.rules.extend(without_words(offered.rules))
     for number in sorted(set(given) - {0}):
         subject = offer.subjects.add(number=number, role=known.subjects[number].role)
         for part in known.subjects[number].parts:

@@ -7,10 +7,10 @@ from typing import Any
 from pymongo.collection import Collection
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.common_pb2 import ClockReached
+from safeguarding.v1.common_pb2 import ClockReached, Standing
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
-from safeguarding.v1.triage_pb2 import TriageFact
+from safeguarding.v1.triage_pb2 import FiredRule, TriageFact
 from services.chassis.clocks import Clocks
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
@@ -18,7 +18,10 @@ from services.lifecycle import UNANSWERED
 from services.marks import Running
 from services.partner_routing.conferences import shown
 from services.partner_routing.domain import Leg, RoutingDecider, State
-from services.partner_routing.domain.victims import Victim, victims
+from services.partner_routing.domain.victims import ENHANCED, Victim, victims
+from services.partner_routing.rights import Rights
+
+ADDED_BY_HAND = "a person added it; nothing that is known suggests it"
 
 FACT_TYPES: dict[str, Any] = {"intake": IntakeFact, "triage": TriageFact, "partner-routing": RoutingFact}
 
@@ -92,6 +95,7 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
         legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
         reached=_reached(document),
         victims=[_victim(state, number) for number in victims(state.known)],
+        graded_by=[_graded_by(rule) for rule in state.asked.fired],
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
     response.clocks.extend(clock.deadline for clock in state.clocks)
@@ -103,8 +107,19 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
     return response
 
 
+def _graded_by(rule: FiredRule) -> Standing:
+    return Standing(
+        id=rule.rule_id,
+        words=rule.words,
+        source=rule.source,
+        confirmed=rule.confirmed,
+        unconfirmed_reason=rule.unconfirmed_reason,
+    )
+
+
 def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
     victim = state.victims.get(number, Victim(number))
+    refer = victim.refer_clock(state.asked_of)
     shown = routing_pb2.JourneyVictim(
         subject=number,
         contact_id=victim.contact_id,
@@ -116,14 +131,42 @@ def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
         update_by=victim.update_by,
         updates=victim.updates,
         satisfaction=victim.satisfaction,
-        to_do=victim.to_do(ended=state.outcome_known),
+        to_do=victim.to_do(ended=state.outcome_known, asked_of=state.asked_of),
+        applies=[_right(victim, each) for each in sorted({*victim.suggested, *victim.judged} - {ENHANCED})],
+        enhanced_by=victim.enhanced_by,
+        refer_by=refer.deadline if refer is not None else None,
+        enhanced_reason=victim.judged[ENHANCED].reason if ENHANCED in victim.judged else "",
     )
     if victim.updated_at is not None:
         shown.updated_at.FromDatetime(victim.updated_at)
     return shown
 
 
-def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks) -> list[routing_pb2.StatedClock]:
+def _right(victim: Victim, number: int) -> routing_pb2.JourneyRight:
+    judged, suggested = victim.judged.get(number), victim.suggested.get(number)
+    return routing_pb2.JourneyRight(
+        number=number,
+        confirmed=suggested.standing.confirmed if suggested is not None else False,
+        unconfirmed_reason=suggested.standing.unconfirmed_reason if suggested is not None else ADDED_BY_HAND,
+        added=judged is not None and judged.added,
+        struck=victim.struck(number),
+        reason=judged.reason if judged is not None else "",
+        explained=number in victim.rights,
+    )
+
+
+def in_words(found: routing_pb2.GetJourneyResponse, rights: Rights) -> None:
+    """Say of each right and group what it is and where it comes from, as the area's file has it."""
+    for victim in found.victims:
+        for right in victim.applies:
+            stated = rights.by_number[right.number]
+            right.words, right.source = stated.words, stated.source
+        for group in victim.enhanced_by:
+            if group.id in rights.words:
+                group.words, group.source = rights.words[group.id].words, rights.words[group.id].source
+
+
+def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks, council: str) -> list[routing_pb2.StatedClock]:
     """The clocks that a journey names, each with where it comes from and whether a practitioner confirmed it."""
     legs = [clock for leg in found.legs for clock in (leg.respond_by, leg.review_by, leg.work_by, leg.acknowledge_by)]
     reached = [each.deadline for each in found.reached]
@@ -133,8 +176,8 @@ def stated_clocks(found: routing_pb2.GetJourneyResponse, clocks: Clocks) -> list
             clock=name,
             words=clocks.rules[name].words,
             source=clocks.rules[name].source,
-            confirmed=clocks.rules[name].confirmed,
-            unconfirmed_reason=clocks.rules[name].unconfirmed_reason,
+            confirmed=not clocks.unconfirmed(name, council),
+            unconfirmed_reason=clocks.unconfirmed(name, council),
         )
         for name in sorted(names)
     ]
@@ -166,6 +209,8 @@ def _leg(leg: Leg, came_back: int) -> routing_pb2.JourneyLeg:
         review_by=leg.review_by,
         work_by=leg.work_by,
         acknowledge_by=None if leg.recall_acknowledged else leg.acknowledge_by,
+        rules=offered.rules,
+        without_consent=offered.without_consent if offered.HasField("without_consent") else None,
         reached=leg.reached if leg.clock else 0,
         came_back=came_back,  # type: ignore[arg-type]  # an int of the enum
     )

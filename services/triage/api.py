@@ -104,7 +104,7 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
             reason="worklist",
             referral_ids=[document.id for document in waiting],
         )
-        return triage_pb2.ListWorkResponse(items=[_item(document) for document in waiting])
+        return triage_pb2.ListWorkResponse(items=[item(document) for document in waiting])
 
     def GetAssessment(  # noqa: N802 - the RPC's name
         self, request: triage_pb2.GetAssessmentRequest, context: grpc.ServicerContext
@@ -128,7 +128,7 @@ class TriageApi(triage_pb2_grpc.TriageServicer):
             if (narrative := open_part(keys, document.id, part, Narrative)) is not None
         ]
         return triage_pb2.GetAssessmentResponse(
-            item=_item(document),
+            item=item(document),
             fired=document.state.fired,
             narratives=narratives,
             links=assessed(document.state.links),
@@ -179,7 +179,7 @@ def _absent() -> Refused:
     return Refused(Why.UNKNOWN, "no such referral", "name a referral of the worklist", field="referral_id")
 
 
-def _item(document: Document[State]) -> triage_pb2.WorkItem:
+def item(document: Document[State]) -> triage_pb2.WorkItem:
     state = document.state
     raised = state.known.raised
     item = triage_pb2.WorkItem(
@@ -190,6 +190,7 @@ def _item(document: Document[State]) -> triage_pb2.WorkItem:
         sequence=state.sequence,
         awaiting_information=state.awaiting_information,
         reached=state.decide_reached,
+        unconfirmed_rules=state.unconfirmed_rules,
         came_back=[
             triage_pb2.CameBackLeg(leg_id=back.leg_id, service=back.service, reason=back.reason)
             for back in state.came_back.values()

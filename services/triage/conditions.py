@@ -14,7 +14,7 @@ from safeguarding.v1.intake_pb2 import Raised
 from services.chassis.areafile import Strict, Wrong
 from services.chassis.language import Kind, Role, SubjectRole
 from services.links import AtPlace
-from services.triage.same_place import Earlier, SamePlace
+from services.triage.same_place import MOST, Earlier, SamePlace
 
 VULNERABLE = frozenset(
     f"vulnerable_{part}" for part in ("appearance", "behaviour", "communication", "danger", "environment")
@@ -46,9 +46,11 @@ class Features:
     raiser_kind: str
     at_place: tuple[AtPlace, ...] = ()
     """The other concerns at the same place, but for those that a person rejected as links."""
+    by_several: int = 0
+    """How many complaints several people made about the same, as links tell; 0 where one person made them all."""
 
     @classmethod
-    def of(cls, raised: Raised, actor: Actor, at_place: tuple[AtPlace, ...] = ()) -> "Features":
+    def of(cls, raised: Raised, actor: Actor, at_place: tuple[AtPlace, ...] = (), by_several: int = 0) -> "Features":
         """The features of a concern as it was raised; `replace` them with what was learned later."""
         return cls(
             kinds=frozenset(raised.kinds),
@@ -59,6 +61,7 @@ class Features:
             raiser_role=actor.role,
             raiser_kind=actor.kind,
             at_place=at_place,
+            by_several=by_several,
         )
 
 
@@ -80,6 +83,7 @@ class Seen:
     vulnerabilities: int
     """How many of the five signs are ticked."""
     at_place: tuple[AtPlace, ...]
+    by_several: int = 0
 
     @classmethod
     def of(cls, features: Features) -> "Seen":
@@ -99,6 +103,7 @@ class Seen:
             signs.abuse_events_in_twelve_months,
             len(ticked & VULNERABLE),
             features.at_place,
+            features.by_several,
         )
 
 
@@ -131,6 +136,9 @@ class When(Strict):
     dash_score_below: Count | None = None
     """DASH was asked, and fewer answers were yes."""
     complaints_in_six_months_at_least: Count | None = None
+    """So many of one complainant, this one among them."""
+    complaints_by_several_in_six_months_at_least: Annotated[int, Field(ge=2, le=MOST, examples=["5"])] | None = None
+    """So many of several complainants about the same place, people or household, this one among them."""
     abuse_events_in_twelve_months_at_least: Count | None = None
     vulnerabilities_at_least: Annotated[int, Field(ge=1, le=5, examples=["3"])] | None = None
     """So many of the five signs of vulnerability are ticked."""
@@ -160,7 +168,11 @@ class When(Strict):
     @property
     def counts(self) -> bool:
         """True where a condition counts events."""
-        events = (self.complaints_in_six_months_at_least, self.abuse_events_in_twelve_months_at_least)
+        events = (
+            self.complaints_in_six_months_at_least,
+            self.complaints_by_several_in_six_months_at_least,
+            self.abuse_events_in_twelve_months_at_least,
+        )
         return self.same_place is not None or any(each is not None for each in events)
 
     def counted(self, seen: Seen) -> int:
@@ -168,6 +180,8 @@ class When(Strict):
         counts = [0]
         if self.complaints_in_six_months_at_least is not None:
             counts.append(seen.complaints)
+        if self.complaints_by_several_in_six_months_at_least is not None:
+            counts.append(seen.by_several)
         if self.abuse_events_in_twelve_months_at_least is not None:
             counts.append(seen.abuse_events)
         if self.same_place is not None:
@@ -190,6 +204,7 @@ class When(Strict):
         yield from _reaches("dash", self.dash_score_at_least)
         yield from _stays_below("dash", self.dash_score_below)
         yield from _reaches("complaints", self.complaints_in_six_months_at_least)
+        yield from _reaches("by_several", self.complaints_by_several_in_six_months_at_least)
         yield from _reaches("abuse_events", self.abuse_events_in_twelve_months_at_least)
         yield from _reaches("vulnerabilities", self.vulnerabilities_at_least)
         if self.same_place is not None:
@@ -241,6 +256,7 @@ class Example(Strict):
     ticked: Sequence[Tick] = ()
     dash_score: Annotated[int, Field(ge=0, le=27)] | None = None
     complaints_in_six_months: int = 0
+    complaints_by_several_in_six_months: int = 0
     abuse_events_in_twelve_months: int = 0
     area: str = "anywhere"
     anonymous: bool = False
@@ -267,5 +283,6 @@ class Example(Strict):
                 raiser_role=self.raiser_role,
                 raiser_kind=self.raiser_kind,
                 at_place=tuple(each.at_place() for each in self.at_same_place),
+                by_several=self.complaints_by_several_in_six_months,
             )
         )

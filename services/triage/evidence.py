@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
-from safeguarding.v1.common_pb2 import MatchKind
+from safeguarding.v1.common_pb2 import MatchKind, SubjectRole
 from safeguarding.v1.triage_pb2 import SAMENESS_HOUSEHOLD, SAMENESS_LOCATION, SAMENESS_PERSON, Linked
 from services.triage.index import PLACE, Entry
 
@@ -15,6 +15,16 @@ MOST_CANDIDATES = 50
 """Of a block: names are opened for no more than so many. Also of what is shared: more share it than live together."""
 MOST_LINKS = 20
 """Of one referral, the likeliest."""
+SUFFERERS = frozenset(
+    {
+        SubjectRole.SUBJECT_ROLE_VICTIM,
+        SubjectRole.SUBJECT_ROLE_BUSINESS,
+        SubjectRole.SUBJECT_ROLE_CHILD,
+        SubjectRole.SUBJECT_ROLE_ADULT_AT_RISK,
+        SubjectRole.SUBJECT_ROLE_WITNESS,
+    }
+)
+"""Who complains, as against whom it is complained of."""
 LEAST_SCORE = 40
 """What is less likely is not suggested."""
 HIGHEST_SCORE = 99
@@ -54,10 +64,14 @@ class Evidence:
 
     other: Entry
     sure: dict[str, float] = field(default_factory=dict)
+    same_complainant: bool = False
 
-    def add(self, by: str, sure: float) -> None:
-        """One thing that both share; the surest of a kind counts."""
+    def add(self, by: str, sure: float, one: Entry, other: Entry) -> None:
+        """One thing that a subject of each shares; the surest of a kind counts."""
         self.sure[by] = max(sure, self.sure.get(by, 0.0))
+        suffered = one.role in SUFFERERS and other.role in SUFFERERS and _SAME[by] != SAMENESS_LOCATION
+        raised = one.raiser != "" and one.raiser == other.raiser
+        self.same_complainant = self.same_complainant or suffered or raised
 
     @property
     def score(self) -> int:
@@ -72,6 +86,7 @@ class Evidence:
             score=self.score,
             same=sorted({_SAME[by] for by in self.sure}),
             other_kinds=self.other.kinds,  # type: ignore[arg-type]  # ints of the enum
+            same_complainant=self.same_complainant,
         )
         linked.other_raised_at.FromMilliseconds(self.other.raised_at_ms)
         return linked

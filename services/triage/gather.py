@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from safeguarding.v1.access_control_pb2 import ROLE_PUBLIC, ROLE_VOLUNTEER
 from safeguarding.v1.common_pb2 import FieldGroup, MatchKeys, Sealed
 from safeguarding.v1.concern_pb2 import Identity
 from safeguarding.v1.triage_pb2 import Linked
@@ -32,6 +33,9 @@ from services.triage.evidence import (
 )
 from services.triage.index import PLACE, Entry, Index, Key, key_of
 from services.triage.likeness import likeness
+
+FOR_THEMSELVES = frozenset({ROLE_PUBLIC, ROLE_VOLUNTEER})
+"""Roles that raise what they themselves met; everybody else raises what was brought to them."""
 
 
 class OpensKeys(Protocol):
@@ -129,7 +133,8 @@ class Gatherer:
             sure = likeness(one, other) if one is not None and other is not None else 0.0
             if sure:
                 found = evidence[pair.referral_id]
-                found.setdefault(pair.other.referral_id, Evidence(pair.other)).add(CLOSE_NAME, sure)
+                own = entry_of(pair.referral_id, pair.subject, known[pair.referral_id])
+                found.setdefault(pair.other.referral_id, Evidence(pair.other)).add(CLOSE_NAME, sure, own, pair.other)
 
     def _open(self, known: Mapping[str, Known]) -> Mapping[str, ReferralKeys]:
         if not known:
@@ -141,11 +146,20 @@ class Gatherer:
         return self._keys.open(list(known), needed)
 
 
-def _entry_of(referral_id: str, subject: int, known: Known) -> Entry:
+def entry_of(referral_id: str, subject: int, known: Known) -> Entry:
     """The entry of one subject of a referral, or of its place."""
     raised_at = known.raised_at.ToMilliseconds() if known.raised_at is not None else 0
     kinds = tuple(known.raised.kinds) if known.raised is not None else ()
-    return Entry(referral_id, subject, raised_at, kinds)
+    role = known.subjects[subject].role if subject in known.subjects else 0
+    return Entry(referral_id, subject, raised_at, kinds, role, _for_themselves(known))
+
+
+def _for_themselves(known: Known) -> str:
+    """Who raised what they themselves met; nobody where it is anonymous, since many may share that way in."""
+    raiser, raised = known.raiser, known.raised
+    if raiser is None or raised is None or raised.anonymous or raiser.role not in FOR_THEMSELVES:
+        return ""
+    return f"{raiser.role}/{raiser.id}"
 
 
 def match_parts(known: Known) -> list[tuple[int, Sealed]]:
@@ -201,7 +215,7 @@ def entries_of(referrals: Iterable[tuple[str, Known, Sequence[tuple[int, Key]]]]
     entries: dict[Key, list[Entry]] = {}
     for referral_id, known, keys in referrals:
         for subject, key in keys:
-            entries.setdefault(key, []).append(_entry_of(referral_id, subject, known))
+            entries.setdefault(key, []).append(entry_of(referral_id, subject, known))
     return entries
 
 
@@ -225,7 +239,8 @@ def _weigh(
                 continue
             if by in SAME_PERSON:
                 certain.add(place)
-            evidence.setdefault(other.referral_id, Evidence(other)).add(by, sure_of(by))
+            one = entry_of(referral_id, subject, each.known)
+            evidence.setdefault(other.referral_id, Evidence(other)).add(by, sure_of(by), one, other)
     return [pair for place, pair in pairs.items() if place not in certain]
 
 

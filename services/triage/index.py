@@ -31,6 +31,10 @@ class Entry(NamedTuple):
     subject: int
     raised_at_ms: int
     kinds: tuple[int, ...]
+    role: int = 0
+    """What the subject is to the concern; 0 for the place."""
+    raiser: str = ""
+    """Who raised it for themselves, as role and id; empty where somebody did whose work it is."""
 
 
 Key = tuple[int, bytes]
@@ -135,8 +139,9 @@ class MongoBuckets:
 
 
 def _stored(entry: Entry) -> dict[str, Any]:
-    return {"r": entry.referral_id, "s": entry.subject, "t": entry.raised_at_ms, "k": list(entry.kinds)}
+    said = {"r": entry.referral_id, "s": entry.subject, "t": entry.raised_at_ms, "k": list(entry.kinds)}
+    return {**said, "p": entry.role, "b": entry.raiser}
 
 
 def _entry(stored: Mapping[str, Any]) -> Entry:
-    return Entry(stored["r"], stored["s"], stored["t"], tuple(stored["k"]))
+    return Entry(stored["r"], stored["s"], stored["t"], tuple(stored["k"]), stored["p"], stored["b"])

@@ -19,6 +19,8 @@ from services.triage.views import known_of
 
 BATCH = 500
 RETRY_SECONDS = 0.5
+FORM = b"made/2"
+"""What an entry holds: an index of another form is made again."""
 MADE = "made"
 """The id of the document that says under which key the index is whole; no bucket has such an id."""
 log = logs.get(__name__)
@@ -40,7 +42,7 @@ class Indexing:
         self._buckets = buckets
         self._index = index
         self._keys = keys
-        self._under = hmac.digest(index_key, b"made", "sha256")[:16].hex()
+        self._under = hmac.digest(index_key, FORM, "sha256")[:16].hex()
 
     def wait_until_made(self) -> None:
         """As `make`; waits for what does not answer: our supervisor, not we, gives up on a machine."""

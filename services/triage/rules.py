@@ -13,11 +13,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from safeguarding.v1.common_pb2 import GRADE_GREEN, GRADE_UNSPECIFIED, LAWFUL_BASIS_CONSENT
+from safeguarding.v1.common_pb2 import GRADE_GREEN, GRADE_UNSPECIFIED, LAWFUL_BASIS_CONSENT, Standing
 from safeguarding.v1.triage_pb2 import FiredRule
-from services.chassis.areafile import Sourced, Strict, Wrong, read, refuse
+from services.chassis.areafile import Sourced, Strict, Where, Wrong, read, refuse
 from services.chassis.clocks import load_clocks
-from services.chassis.language import GRADES, Basis, Grade, Need, Service
+from services.chassis.language import BASES, GRADES, Basis, Grade, Need, Service
+from services.grounds import Grounds, load_grounds
+from services.standing import standing
 from services.triage.conditions import Example, Features, Seen, When
 
 __all__ = ["Assessment", "Features", "LegRequest", "Rule", "Rules", "load_rules", "respond_clock"]
@@ -45,6 +47,8 @@ class Leg(Strict):
     """The work may end only with a report of it."""
     needs: Sequence[Need] = ()
     """What the person needs, as far as the rule's signs tell."""
+    without_consent: Code | None = None
+    """Why it goes ahead although the person has not agreed: a ground of grounds.toml, where its basis has several."""
 
 
 class Rule(Sourced):
@@ -110,6 +114,10 @@ class LegRequest:
     work_clock: str = ""
     end_report: bool = False
     needs: tuple[Need, ...] = ()
+    rules: tuple[Standing, ...] = ()
+    """Where each rule that asked comes from, and whether a practitioner has confirmed it."""
+    without_consent: Standing | None = None
+    """Why it goes ahead although the person has not agreed; None where it rests on consent."""
     own_clock: bool = False
     """True where the rule names the clock, so that another grade does not change it."""
 
@@ -144,8 +152,9 @@ class Assessment:
 class Rules:
     """The rules of an area; nothing in it changes what it says."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], grounds: Grounds) -> None:
         self.all = tuple(rules)
+        self._grounds = grounds
         self._tests = [(rule, rule.id, rule.when.tests()) for rule in self.all]
         self._counting = frozenset(rule.id for rule in self.all if rule.when.counts)
         self._known: dict[tuple[str, ...], Assessment] = {}
@@ -166,16 +175,16 @@ class Rules:
         if known is None:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            known = self._known[tuple(ids)] = _followed(tuple(fired))
+            known = self._known[tuple(ids)] = _followed(tuple(fired), self._grounds)
         if self._counting.isdisjoint(ids):
             return known
         return replace(known, counted={rule.id: rule.when.counted(seen) for rule in fired if rule.id in self._counting})
 
 
-def _followed(fired: tuple[Rule, ...]) -> Assessment:
+def _followed(fired: tuple[Rule, ...], grounds: Grounds) -> Assessment:
     """What follows once these rules have fired."""
     grade = max((rule.grade for rule in fired), default=GRADE_GREEN) or GRADE_GREEN
-    legs = tuple(_clocked(leg, grade) for leg in _merged(fired))
+    legs = tuple(_clocked(leg, grade) for leg in _merged(fired, grounds))
     held = any(rule.hold_for_desk for rule in fired)
     floor = max((rule.grade for rule in fired if rule.floor), default=GRADE_UNSPECIFIED)
     return Assessment(grade, fired, () if held else legs, legs, held, floor)
@@ -190,7 +199,7 @@ def _clocked(leg: LegRequest, grade: Grade) -> LegRequest:
     return leg if leg.own_clock else replace(leg, respond_clock=respond_clock(grade))
 
 
-def _merged(fired: Sequence[Rule]) -> Iterable[LegRequest]:
+def _merged(fired: Sequence[Rule], grounds: Grounds) -> Iterable[LegRequest]:
     asked: dict[int, list[tuple[Rule, Leg]]] = {}
     for rule in fired:
         for leg in rule.leg:
@@ -207,8 +216,16 @@ def _merged(fired: Sequence[Rule]) -> Iterable[LegRequest]:
             work_clock=next((leg.work_clock for _, leg in requests if leg.work_clock), ""),
             end_report=any(leg.end_report for _, leg in requests),
             needs=tuple(dict.fromkeys(need for _, leg in requests for need in leg.needs)),
+            rules=tuple(standing(rule.id, rule) for rule, _ in requests),
+            without_consent=_ground(strongest, grounds),
             own_clock=strongest.respond_clock is not None,
         )
+
+
+def _ground(leg: Leg, grounds: Grounds) -> Standing | None:
+    """The one that the leg names, or the only one of its basis; None for consent, which has none."""
+    possible = grounds.of(leg.basis)
+    return next((each for each in possible if leg.without_consent in (None, each.id)), None)
 
 
 class _RulesFile(Strict):
@@ -220,6 +237,7 @@ def load_rules(area: Path) -> Rules:
     path = area / "rules.toml"
     rules = tuple(read(path, _RulesFile).rule)
     clocks: Mapping[str, object] = load_clocks(area).rules
+    grounds = load_grounds(area)
     seen: set[str] = set()
     for place, rule in enumerate(rules):
         if rule.id in seen:
@@ -234,9 +252,22 @@ def load_rules(area: Path) -> Rules:
                 at = ("rule", place, "leg", number, "basis")
                 wrong = f"{rule.id} rests on consent, and fires without it"
                 raise refuse(path, at, wrong, f'when.signs = ["{CONSENTS}"], or another basis')
+            _check_ground(path, ("rule", place, "leg", number), leg, grounds)
             for key in ("respond_clock", "work_clock"):
                 clock = getattr(leg, key)
                 if clock is not None and clock not in clocks:
                     at = ("rule", place, "leg", number, key)
                     raise refuse(path, at, f"no clock {clock}", "one of " + ", ".join(clocks))
-    return Rules(rules)
+    return Rules(rules, grounds)
+
+
+def _check_ground(path: Path, at: Where, leg: Leg, grounds: Grounds) -> None:
+    """A leg names its ground where its basis has several, and none that is not its basis's."""
+    possible = [each.id for each in grounds.of(leg.basis)]
+    basis = BASES.word(leg.basis)
+    if leg.without_consent is None and len(possible) > 1:
+        wrong = f"{basis} goes ahead without consent for one of several reasons, and the leg names none"
+        raise refuse(path, (*at, "basis"), wrong, f'without_consent = "{possible[-1]}"')
+    if leg.without_consent is not None and leg.without_consent not in possible:
+        right = "one of " + ", ".join(possible) if possible else "no without_consent: what rests on consent stops"
+        raise refuse(path, (*at, "without_consent"), f"{leg.without_consent} is no ground for {basis}", right)

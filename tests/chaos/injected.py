@@ -94,8 +94,8 @@ def deciding(faults: Faults) -> None:
         real = getattr(store.MongoStore, name)
         setattr(store.MongoStore, name, failing(faults, f"store {name}", away("store"), real))
     keys.Keys.open = failing(faults, "keys", away("keys"), keys.Keys.open)  # type: ignore[method-assign]
-    answer = failing(faults, "handler", lambda: Unavailable("injected"), calls.CallInterceptor._answer)
-    calls.CallInterceptor._answer = answer  # type: ignore[method-assign]
+    behave = failing(faults, "handler", lambda: Unavailable("injected"), calls.Call.behave)
+    calls.Call.behave = behave  # type: ignore[method-assign]
     KafkaConsumer.commit = failing(faults, "commit", lambda: KafkaTimeoutError("injected"), KafkaConsumer.commit)
 
 

@@ -39,15 +39,17 @@ IDS = {
     "contact_id", "event_id", "referral_id", "other_referral_id", "referral_ids", "leg_id", "replaces_leg_id",
     "cause_id", "key_id", "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "rule_id", "rule_ids", "actor_id",
     "partner_id", "reference",
+    "unconfirmed_rules", "unconfirmed",
     "narrative_key_id", "request_event_id", "conference_id", "leg_ids", "attended_leg_ids", "owner_leg_id",
 }  # fmt: skip
 """Made by us, or the pseudonyms of officers and partners."""
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
 """Ids that clients choose, held to a form in which no sentence can be written."""
 CODES = {
-    "action", "agreement", "area", "by", "clock", "columns", "error", "field", "ground", "kind", "method", "name",
+    "action", "agreement", "area", "by", "clock", "columns", "enhanced_reason", "error", "field", "ground", "kind",
+    "method", "name",
     "not_asked", "purpose", "quarter", "reason", "respond_clock", "rule", "stopped_clocks", "topic", "type", "why",
-    "work_clock", "writer",
+    "without_consent", "work_clock", "writer",
 }  # fmt: skip
 """Words of ours, or held to a list or to a form."""
 OUR_WORDS = {"to_do", "unconfirmed_reason"} | {"message", "necessity", "right", "source", "words", "wrong"}
@@ -55,7 +57,8 @@ OUR_WORDS = {"to_do", "unconfirmed_reason"} | {"message", "necessity", "right", 
 UNREADABLE = {"ciphertext", "nonce", "sealed_copy", "sealed_note", "copy_sha256", "sha256", "request_hmac"}
 """Encrypted, or a hash of what is encrypted, or keyed."""
 CLEAR_BY_PLACE = {
-    "Actor.id", "GetReceiptResponse.receipt", "GetConsistencyResponse.proof", "GetEntriesResponse.bundle",
+    "Actor.id", "Standing.id",
+    "GetReceiptResponse.receipt", "GetConsistencyResponse.proof", "GetEntriesResponse.bundle",
     "GetEntriesResponse.checkpoint", "SearchResponse.checkpoint", "SearchRequest.page", "SearchResponse.next_page",
 }  # fmt: skip
 """A pseudonym; a time with a place in audit's log; parts of that log: pseudonyms and hashes of what is encrypted."""

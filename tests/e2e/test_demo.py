@@ -164,6 +164,7 @@ def test_victims_people_and_businesses_in_town_and_country_are_followed_to_the_e
     assert area.figures["businesses"] == area.count(lambda concern: concern.signs.business_victim) > 0
     assert area.figures["rural"] == area.count(lambda concern: concern.signs.rural) > 0
     assert area.figures["case_reviews"] > 0
+    assert area.figures["rights_that_apply"] > area.figures["with_enhanced_rights"] > 0
     assert area.figures["accompanied"] == area.figures["asked_how_it_was"] == accompanied > 0
     assert area.figures["victims_told_or_a_reason_why_not"] == area.count(lambda concern: concern.ending.victim) > 0
 

@@ -104,13 +104,19 @@ class Linking:
         self.index = Index(self.buckets, INDEX_KEY)
         self.gatherer = Gatherer(self.keys, self.index, self.earlier)
 
-    def raised(self, concern: Concern, name: str, at: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)) -> IntakeFact:
+    def raised(
+        self,
+        concern: Concern,
+        name: str,
+        at: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC),
+        by: Actor = OFFICER,
+    ) -> IntakeFact:
         """The fact that intake publishes of a concern; `name` gives the referral's id."""
         referral_id = str(uuid.uuid5(REFERRALS, name))
         sealer = Sealer(self.keys.wrapper, self.linker, referral_id, {})
         fact = IntakeFact(raised=sealer.raised(concern))
         self.keys.keep(referral_id, sealer)
-        stamp([fact], referral_id, 0, at, OFFICER, f"raise-{name}")
+        stamp([fact], referral_id, 0, at, by, f"raise-{name}")
         return fact
 
     def hear(self, *facts: IntakeFact) -> Mapping[str, Sequence[Linked]]:

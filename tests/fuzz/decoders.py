@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from services.chassis.identity import ROLES, Name, name_of
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.parked import ParkedRecords
 from services.chassis.sealing import CannotOpen, open_with, seal, unseal
+from services.grounds import load_grounds
 from services.partner_routing.agreements import load_agreement
 from services.triage.rules import load_rules
 from tests.fuzz.mutating import Dice, bent, wrong_bytes
@@ -94,13 +96,11 @@ def of_files(folder: Path) -> list[Decoder]:
         "partners.toml": load_areas,
         "rules.toml": load_rules,
         "clocks.toml": load_clocks,
-        "school_terms.toml": load_clocks,
+        "grounds.toml": load_grounds,
+        "school_terms/bristol.toml": load_clocks,
     }
     for name, load in loaders.items():
-        area = folder / name.partition(".")[0]
-        area.mkdir()
-        for each in loaders:
-            (area / each).write_text((AREA / each).read_text())
+        area = Path(shutil.copytree(AREA, folder / name.replace("/", "-").partition(".")[0]))
         text = _shortened((AREA / name).read_text()) if name != "clocks.toml" else (AREA / name).read_text()
         made.append(Decoder(name, partial(_text, text), partial(_read_area, area, name, load), (FileRefused,)))
     return made

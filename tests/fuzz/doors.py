@@ -32,8 +32,8 @@ from services.audit.log.memory import FileMemory
 from services.audit.log.writer import Writer
 from services.audit.published import Published
 from services.audit.views import Results, _query
-from services.chassis.calls import CallInterceptor
 from services.chassis.identity import ROLES, Name
+from services.chassis.interceptor import CallInterceptor
 from services.chassis.metrics import Metrics
 from services.chassis.parked_api import ParkedApi
 from services.intake.api import IntakeApi, KeysApi

@@ -9,7 +9,7 @@ import pytest
 from services import frozen
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Thing:
     """Two fields, one with a default."""
 

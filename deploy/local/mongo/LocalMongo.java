@@ -9,6 +9,7 @@ import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
+import de.bwaldvogel.mongo.backend.h2.H2Collection;
 import de.bwaldvogel.mongo.backend.h2.H2Database;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
@@ -35,7 +36,7 @@ public final class LocalMongo extends H2Backend {
     private static final int FILL_PERCENT = 50;
     private static final int TIDY_BYTES = 4 << 20;
     private static final int PAGE_BYTES = 4 << 10;
-    private static final int CACHE_MEGABYTES = 64;
+    private static final int CACHE_MEGABYTES = 128;
     private static final int OTHER_FORM = 78;
 
     /** As shipped it reports a wire version that current drivers refuse. */
@@ -81,9 +82,11 @@ public final class LocalMongo extends H2Backend {
 
         @Override
         protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
-            getMvStore().openMap("databases." + getFullCollectionNamespace(name),
+            String full = getFullCollectionNamespace(name);
+            MVMap<Object, Document> documents = getMvStore().openMap("databases." + full,
                     new MVMap.Builder<Object, Document>().valueType(Stored.DOCUMENT));
-            return super.openOrCreateCollection(name, options);
+            MVMap<String, Object> meta = getMvStore().openMap("meta." + full);
+            return new Collection(this, name, options, documents, meta);
         }
 
         @Override
@@ -92,6 +95,26 @@ public final class LocalMongo extends H2Backend {
             getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
                     new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY));
             return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
+        }
+    }
+
+    /** Documents in the order in which they came. As shipped they lie by their `_id`, which is random: a page for each. */
+    private final class Collection extends H2Collection {
+
+        private final MVMap<Object, Document> documents;
+
+        private Collection(MongoDatabase database, String name, CollectionOptions options,
+                MVMap<Object, Document> documents, MVMap<String, Object> meta) {
+            super(database, name, options, documents, meta, getCursorRegistry());
+            this.documents = documents;
+        }
+
+        /** Called by one thread at a time. The unique index on `_id` has refused one that is there already. */
+        @Override
+        protected Object addDocumentInternal(Document document) {
+            Long place = documents.isEmpty() ? 1L : (Long) documents.lastKey() + 1;
+            documents.put(place, document);
+            return place;
         }
     }
 
@@ -168,7 +191,7 @@ public final class LocalMongo extends H2Backend {
                 .fileName(file.toString())
                 .autoCommitDisabled()
                 .autoCommitBufferSize(0)
-                // Documents have random ids, so each write dirties a page of its own: a small page is written sooner.
+                // Documents have random ids, so each new one dirties a page of the index: a small one is written sooner.
                 .pageSplitSize(PAGE_BYTES)
                 .cacheSize(CACHE_MEGABYTES)
                 .open();

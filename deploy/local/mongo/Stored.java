@@ -20,11 +20,12 @@ import org.h2.mvstore.WriteBuffer;
 import org.h2.mvstore.type.BasicDataType;
 import org.h2.mvstore.type.DataType;
 import org.h2.mvstore.type.ObjectDataType;
+import org.h2.mvstore.type.StringDataType;
 
 final class Stored {
 
     /** To be raised with every change of what is written here; a store of another form is refused. */
-    static final int FORM = 1;
+    static final int FORM = 2;
 
     static final DataType<Document> DOCUMENT = new Documents();
     static final DataType<KeyValue> KEY = new Keys();
@@ -61,11 +62,12 @@ final class Stored {
         }
     }
 
-    /** Keys of texts, numbers and nulls as BSON; whatever else a key may be, as shipped. */
+    /** A key that is one text, as most are, as that; of texts, numbers and nulls as BSON; all else as shipped. */
     private static final class Keys extends BasicDataType<KeyValue> {
 
         private static final byte BSON = 0;
         private static final byte OBJECT = 1;
+        private static final byte TEXT = 2;
         private static final Comparator<Object> BY_VALUE = ValueComparator.ascWithoutListHandling();
         private static final ObjectDataType ANY = new ObjectDataType();
 
@@ -106,6 +108,10 @@ final class Stored {
 
         @Override
         public void write(WriteBuffer out, KeyValue key) {
+            if (key.size() == 1 && key.get(0) instanceof String) {
+                StringDataType.INSTANCE.write(out.put(TEXT), (String) key.get(0));
+                return;
+            }
             List<Object> values = new ArrayList<>();
             for (Object value : key) {
                 if (!(value == null || value instanceof String || value instanceof Number || value instanceof Boolean)) {
@@ -119,10 +125,14 @@ final class Stored {
 
         @Override
         public KeyValue read(ByteBuffer in) {
-            if (in.get() == OBJECT) {
-                return (KeyValue) ANY.read(in);
+            switch (in.get()) {
+                case TEXT:
+                    return new KeyValue(StringDataType.INSTANCE.read(in));
+                case OBJECT:
+                    return (KeyValue) ANY.read(in);
+                default:
+                    return new KeyValue((Collection<?>) DOCUMENT.read(in).get(""));
             }
-            return new KeyValue((Collection<?>) DOCUMENT.read(in).get(""));
         }
     }
 

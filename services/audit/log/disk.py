@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,14 +90,21 @@ class Disk:
 
     def remove_folder(self, folder: str) -> None:
         """Take away a folder of files; nothing where there is none."""
+        self.remove_from(folder, sys.maxsize)
+
+    def remove_from(self, folder: str, at_most: int) -> tuple[int, bool]:
+        """Take away so many of a folder's files, and with the last one itself; how many went, and if more are there."""
         try:
             names = os.listdir(self.root / folder)
         except FileNotFoundError:
-            return
-        for name in names:
+            return 0, False
+        for name in names[:at_most]:
             (self.root / folder / name).unlink()
+        if len(names) > at_most:
+            return at_most, True
         (self.root / folder).rmdir()
         self._known.discard(folder)
+        return len(names), False
 
     def lock(self) -> int:
         """Be the only writer until the descriptor is closed or the process ends. Raises Fenced."""

@@ -10,7 +10,7 @@ from services.audit.log import disk, positions, tiles
 from services.audit.log.checkpoint import Tree, open_checkpoint
 from services.audit.log.comparing import Comparison, Topics
 from services.audit.log.diverged import Diverged
-from services.audit.log.hashing import TILE_WIDTH, leaf_hashes
+from services.audit.log.hashing import HASH_BYTES, TILE_WIDTH, leaf_hashes
 from services.audit.log.leaf import Follower, NoLeaf, Skipped
 from services.audit.log.note import NoteRefused, Verifier
 from services.audit.log.reader import LogBroken, LogReader
@@ -128,14 +128,15 @@ class _Verification:
             self._done.save()
 
     def _account_for_files(self) -> list[str]:
-        """Every file must be one that the checkpoint names. Returns those partial ones that it no longer needs."""
+        """Every file must be one that the checkpoint names, or an earlier partial one that has not been removed yet.
+
+        Returns the latter.
+        """
         older: list[str] = []
         for path in disk.files(self._folder):
             placed = tiles.parse_path(path)
-            if placed is not None and belongs(path, self._tree.size):
-                level, index, width = placed
-                if width < tiles.width_at(self._tree.size, level, index):
-                    older.append(path)
+            if placed is not None and placed[2] < tiles.width_at(self._tree.size, placed[0], placed[1]):
+                older.append(path)
             elif not belongs(path, self._tree.size) and not self._being_written(path):
                 raise Diverged(path, "not accounted for by the checkpoint")
         if (self._folder / disk.LOCK).exists() and _read(self._folder, disk.LOCK):
@@ -143,7 +144,7 @@ class _Verification:
         return older
 
     def _being_written(self, path: str) -> bool:
-        """A writer at work has files of the next tree, and may not yet have removed those that it superseded."""
+        """A writer at work has files of the next tree."""
         return self._live and (path.endswith(disk.NEW) or path.startswith(f"{tiles.TILES}/"))
 
     def _bundle(self, number: int) -> None:
@@ -190,7 +191,7 @@ class _Verification:
         raise Diverged(path, f"hash {within} is not that of {below} {number * TILE_WIDTH + within}")
 
     def _right_edge(self, older: Sequence[str]) -> None:
-        """The tiles that are not full, and earlier partial files of them, which are their beginnings."""
+        """The tiles that are not full, and earlier partial files, which are the beginnings of what followed them."""
         for level, full, width in tiles.levels(self._tree.size):
             if level and width:
                 self._same_tile(level, full, self._done.edge.partial(level))
@@ -198,14 +199,17 @@ class _Verification:
             if self._live and not (self._folder / path).exists():
                 continue  # its full tile is there by now
             if self._read(path) != self._beginning(path):
-                raise Diverged(path, "not the beginning of the partial that followed it")
+                raise Diverged(path, "not the beginning of what followed it")
 
     def _beginning(self, path: str) -> bytes:
         level, number, width = tiles.parse_path(path) or (0, 0, 0)
-        if not path.startswith(f"{tiles.TILES}/{tiles.ENTRIES}/"):
-            return b"".join(self._done.edge.partial(level)[:width])
-        newest = tiles.bundle_path(number, tiles.width_at(self._tree.size, 0, number))
-        return tiles.pack(tiles.unpack(self._read(newest, tiles.bundle_path(number)))[:width])
+        newest = tiles.width_at(self._tree.size, level, number)
+        if path.startswith(f"{tiles.TILES}/{tiles.ENTRIES}/"):
+            bundle = self._read(tiles.bundle_path(number, newest), tiles.bundle_path(number))
+            return tiles.pack(tiles.unpack(bundle)[:width])
+        if newest == TILE_WIDTH:
+            return self._read(tiles.tile_path(level, number))[: width * HASH_BYTES]
+        return b"".join(self._done.edge.partial(level)[:width])
 
     def _check_earlier_positions(self, first: int, entries: Sequence[bytes]) -> None:
         """The file also holds the positions of the tree before, somewhere in these entries."""

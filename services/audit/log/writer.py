@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,9 @@ from services.audit.log.memory import Memory
 from services.audit.log.note import Signature, Signer, add_signatures, sign
 from services.audit.log.positions import Positions
 from services.audit.log.reader import LogReader
+
+_REMOVED_AT_ONCE = 16
+"""Superseded files that go with each batch: more than a batch leaves behind, and few enough that nobody waits."""
 
 Witness = Callable[[bytes, int], Iterable[Signature]]
 """Given a signed checkpoint and the size of the tree before it, gives the cosignatures that it got."""
@@ -68,6 +72,8 @@ class Writer:
         self._witness = witness
         self._lock = self._disk.lock()
         self._state: _State | None = None
+        self._superseded: deque[str] = deque()
+        """Folders of partial files whose full ones are published; they go a few files at a time."""
         try:
             self._state = self._recover()
         except BaseException:
@@ -83,10 +89,14 @@ class Writer:
         self.close()
 
     def close(self) -> None:
-        """Let another process write."""
+        """Take away what was superseded and is still there, and let another process write. Raises OSError."""
         if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+            try:
+                while self.tidy():
+                    pass
+            finally:
+                os.close(self._lock)
+                self._lock = -1
 
     @property
     def tree(self) -> Tree:
@@ -118,6 +128,7 @@ class Writer:
             self._state = self._publish_batch(batch, state)
         except BaseException:
             self._disk.forget()
+            self._superseded.clear()  # found again with all else
             raise
         return Appended(state.tree.size, self._state.tree)
 
@@ -149,7 +160,8 @@ class Writer:
         for memory in self._memories:
             memory.remember(tree)
         self._publish(tree, state.tree.size)
-        self._remove_superseded(changed, state.tree.size)
+        self._superseded.extend(_superseded_by(changed, state.tree.size))
+        self.tidy()
         return _State(state.edge, tree, bundle, reached, state.positions)
 
     def _write_bundles(self, leaves: Sequence[bytes], state: _State) -> bytes:
@@ -173,13 +185,15 @@ class Writer:
         self._disk.replace(tiles.CHECKPOINT, note)
         self._disk.sync_folder()
 
-    def _remove_superseded(self, changed: Sequence[Tile], before: int) -> None:
-        """The full tile is there and published, so the partials on the way to it go."""
-        for level, index, hashes in changed:
-            if len(hashes) == TILE_WIDTH and tiles.width_at(before, level, index):
-                self._disk.remove_folder(f"{tiles.tile_path(level, index)}.p")
-                if level == 0:
-                    self._disk.remove_folder(f"{tiles.bundle_path(index)}.p")
+    def tidy(self) -> bool:
+        """Take away some of the files that were superseded; whether there are more. Raises OSError."""
+        room = _REMOVED_AT_ONCE
+        while self._superseded and room > 0:
+            removed, more = self._disk.remove_from(self._superseded[0], room)
+            room -= removed
+            if not more:
+                self._superseded.popleft()
+        return bool(self._superseded)
 
     def _ready(self) -> _State:
         if self._lock < 0:
@@ -205,9 +219,19 @@ class Writer:
         if published != tree or not (disk.root / tiles.CHECKPOINT).exists():
             self._publish(tree, published.size)
         recovery.tidy(disk, tree.size)
+        self._superseded.clear()
         bundle = tiles.pack(recovery.last_bundle(disk, tree.size))
         return _State(edge, tree, bundle, current, before)
 
     def reader(self) -> LogReader:
         """Reads the tree last published."""
         return LogReader(self._disk.root, self.tree.size)
+
+
+def _superseded_by(changed: Sequence[Tile], before: int) -> Iterator[str]:
+    """The folders of the partials on the way to tiles that are full now."""
+    for level, index, hashes in changed:
+        if len(hashes) == TILE_WIDTH and tiles.width_at(before, level, index):
+            yield f"{tiles.tile_path(level, index)}.p"
+            if level == 0:
+                yield f"{tiles.bundle_path(index)}.p"

@@ -170,6 +170,8 @@ def _victims(part: Part) -> Figures:
         "rural": part.count(lambda course: course.stated.signs.rural),
         "case_reviews": part.count(lambda course: course.stated.signs.complaints_in_six_months >= CASE_REVIEW),
         "accompanied": sum(bool(each.contact_id and each.assessed and each.rights) for each in victims),
+        "rights_that_apply": sum(not right.struck for victim in victims for right in victim.applies),
+        "with_enhanced_rights": sum(each.enhanced for each in victims),
         "asked_how_it_was": sum(each.satisfaction > 0 for each in victims),
     }
 

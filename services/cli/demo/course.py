@@ -110,7 +110,11 @@ class Follower:
             case Route():
                 legs = [
                     triage_pb2.DeskLeg(
-                        service=leg.service, purpose=leg.purpose, basis=leg.basis, necessity=leg.necessity
+                        service=leg.service,
+                        purpose=leg.purpose,
+                        basis=leg.basis,
+                        necessity=leg.necessity,
+                        without_consent=leg.without_consent,
                     )
                     for leg in action.leg
                 ]

@@ -25,6 +25,7 @@ class Partner:
     kind: str = "partner"
     kafka: bool = True
     lead: bool = False
+    council: str = ""
 
 
 def add(stack: Stack, partners: Sequence[Partner]) -> None:

@@ -46,7 +46,7 @@ def _kafka(home: Home, ports: dict[str, int]) -> list[str]:
 
 
 def _mongo(home: Home, ports: dict[str, int]) -> list[str]:
-    memory = ("-Xms512m", "-Xmn160m", "-Xmx640m")
+    memory = ("-Xms512m", "-Xmn160m", "-Xmx768m")
     file = str(home.data / "mongo" / "store.mv")
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     java = ["java", *memory, *broker.QUICK_START, quiet, "-cp", jars.classpath("mongo")]

@@ -13,7 +13,7 @@ from services.frozen import replace
 from services.partner_routing.domain.leg import given
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What triage's facts say."""
 
@@ -23,6 +23,8 @@ class Asked:
     intake_sequence: int = 0
     """The last of intake's facts that triage knew when it routed."""
     no_further_action: bool = False
+    why_nothing: int = 0
+    """Why no further action was taken, as NoFurtherActionReason."""
     hidden: bool = False
     """Entered in error."""
     questions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -70,7 +72,8 @@ def with_triage(asked: Asked, fact: Any) -> Asked:
             return replace(asked, questions={**asked.questions, leg_id: before})
         case "no_further_action":
             decided = asked.decided.union(fact.no_further_action.came_back_leg_ids)
-            return replace(asked, no_further_action=True, decided=decided)
+            why = fact.no_further_action.reason
+            return replace(asked, no_further_action=True, why_nothing=why, decided=decided)
         case "reopened":
             return replace(asked, no_further_action=False)
         case "entered_in_error":

@@ -9,16 +9,18 @@ from typing import Any
 
 from safeguarding.v1 import procedure_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
-from safeguarding.v1.common_pb2 import Actor, Deadline, FieldGroup
+from safeguarding.v1.common_pb2 import Actor, FieldGroup
 from safeguarding.v1.procedure_pb2 import (
     STAGE_ADULT_MEETING,
     STAGE_CASE_REVIEW_HELD,
     STAGE_CHANNEL_PANEL,
+    STAGE_CLOSED,
     STAGE_CORE_GROUP,
     STAGE_INITIAL_CONFERENCE,
     STAGE_MAPPA_MEETING,
     STAGE_MARAC,
     STAGE_PROFESSIONALS_MEETING,
+    STAGE_RETENTION_REVIEWED,
     STAGE_REVIEW_CONFERENCE,
     STAGE_STRATEGY_DISCUSSION,
 )
@@ -67,8 +69,19 @@ def record_stage(
         _known(state)
     if body.leg_id:
         _open(state, [body.leg_id], "leg_id")
+    _refuse_keeping(state, body.stage)
     at = _when(state, body, "happened_at", context.now)
     return [_reached(state, body.stage, body.leg_id, at, context.rules)]
+
+
+def _refuse_keeping(state: State, stage: int) -> None:
+    """That it was closed follows by itself; whether to keep its record is asked of what is closed."""
+    if stage == STAGE_CLOSED:
+        right = "a stage that somebody reaches, such as retention_reviewed"
+        raise Refused(Why.INVALID, "a referral is closed by itself, once everybody was told", right, field="stage")
+    if stage == STAGE_RETENTION_REVIEWED and not state.closed:
+        right = "wait until it is closed; what is worked on is kept"
+        raise Refused(Why.ILLEGAL, "the referral is not closed", right, field="stage")
 
 
 def call_conference(
@@ -169,9 +182,7 @@ def _reached(state: State, stage: Any, leg_id: str, at: datetime, rules: AreaRul
     reached = procedure_pb2.StageReached(stage=stage, leg_id=leg_id, stopped_clocks=stopped)
     reached.happened_at.FromDatetime(at)
     for name in starts:
-        until = Deadline(clock=name)
-        until.at.FromDatetime(rules.deadline(name, at))
-        reached.started.append(until)
+        reached.started.append(rules.until(name, at, state.known.council))
     return RoutingFact(stage_reached=reached)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_TRIAGE
+from safeguarding.v1.access_control_pb2 import ROLE_TRIAGE
 from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Actor, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import AUDIENCE_RAISER
@@ -20,6 +20,7 @@ from services.frozen import replace
 from services.known import learned
 from services.lifecycle import LEG_MOVES, UNANSWERED, legal, require
 from services.marks import due, watched
+from services.partner_routing.domain.accompanying import record_step, suggested
 from services.partner_routing.domain.asked import with_triage
 from services.partner_routing.domain.closing import closing
 from services.partner_routing.domain.conferring import (
@@ -34,7 +35,6 @@ from services.partner_routing.domain.leg import ALREADY_KNOWN, Leg, taken_up
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import of_request, own_leg, taken
 from services.partner_routing.domain.state import State, with_routing
-from services.partner_routing.domain.victims import Victim, update_clock, victims
 from services.shields import same
 
 ROUTING = "partner-routing"
@@ -73,6 +73,8 @@ class RoutingDecider:
             return first
         first = [*first, *_by_rule(answers(self._after(state, first, context), rules, context.now), context)]
         after = self._after(state, first, context)
+        rights = _by_rule(suggested(after, rules), context)
+        first, after = [*first, *rights], self._after(after, rights, context)
         then = offers(after, rules, context.now)
         if then and state.tell_by is not None:  # somebody further is asked: everybody is told anew
             began = RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))
@@ -128,7 +130,7 @@ class RoutingDecider:
             case routing_pb2.ShieldRequest():
                 return _shield(state, body, given.actor)
             case routing_pb2.RecordVictimStepRequest():
-                return _record_step(state, given, body, context)
+                return record_step(state, given, body, context)
             case procedure_pb2.RecordStageRequest():
                 return record_stage(state, given, body, context)
             case procedure_pb2.CallConferenceRequest():
@@ -175,18 +177,17 @@ def _heard(state: State, given: Upstream, context: Context) -> list[RoutingFact]
         case "reopened":
             return [RoutingFact(round_began=routing_pb2.RoundBegan(round=state.round + 1))]
         case "entered_in_error":
-            return [_recalled(leg.id, IN_ERROR, context) for leg in open_legs(state)]
+            return [_recalled(state, leg.id, IN_ERROR, context) for leg in open_legs(state)]
         case "erased" if given.writer == INTAKE:
             return told_to_delete(state, fact.erased)
         case _:
             return []
 
 
-def _recalled(leg_id: str, reason: str, context: Context) -> RoutingFact:
+def _recalled(state: State, leg_id: str, reason: str, context: Context) -> RoutingFact:
     """The partner is to say that it stopped, and by when."""
     rules: AreaRules = context.rules
-    acknowledge_by = Deadline(clock=RECALL_CLOCK)
-    acknowledge_by.at.FromDatetime(rules.deadline(RECALL_CLOCK, context.now))
+    acknowledge_by = rules.until(RECALL_CLOCK, context.now, state.known.council)
     return RoutingFact(recalled=routing_pb2.Recalled(leg_id=leg_id, reason=reason, acknowledge_by=acknowledge_by))
 
 
@@ -285,7 +286,7 @@ def _recall(state: State, body: routing_pb2.RecallRequest, actor: Actor, context
     except Refused as refused:
         right = "recall an open leg"
         raise Refused(Why.ILLEGAL, refused.wrong, right, field="leg_id", legal=_legal(state)) from None
-    return [_recalled(leg.id, body.reason, context)]
+    return [_recalled(state, leg.id, body.reason, context)]
 
 
 def _shield(state: State, body: routing_pb2.ShieldRequest, actor: Actor) -> list[RoutingFact]:
@@ -302,33 +303,6 @@ def _shield(state: State, body: routing_pb2.ShieldRequest, actor: Actor) -> list
     if not body.lift and any(shield == each for each in state.shields):
         raise Refused(Why.ILLEGAL, "this is hidden already", "hide something else", field="shield")
     return [RoutingFact(shielded=routing_pb2.Shielded(shield=shield, reason=body.reason, lifted=body.lift))]
-
-
-def _record_step(
-    state: State, given: Command, body: routing_pb2.RecordVictimStepRequest, context: Context
-) -> list[RoutingFact]:
-    """By the desk, or by the partner that leads on telling the victim; anybody else learns of no referral."""
-    leads = {leg.partner_id for leg in state.current if leg.offered.lead}
-    foreign = given.actor.role == ROLE_PARTNER and given.actor.id not in leads
-    if state.known.raised is None or state.asked.hidden or foreign:
-        raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
-    number = body.step.subject
-    if number not in victims(state.known):
-        raise Refused(Why.INVALID, "no victim has this number", "a victim's or a business's", field="step.subject")
-    victim = state.victims.get(number, Victim(number))
-    step = body.step.WhichOneof("step")
-    if step == "updated" and victim.update_by is None:
-        right = "record first what happened, with event_happened"
-        raise Refused(Why.ILLEGAL, "nothing waits to be told", right, field="step.updated")
-    if step == "satisfaction_asked" and not state.outcome_known:
-        right = "ask once every leg has ended"
-        raise Refused(Why.ILLEGAL, "it has not come to an end", right, field="step.satisfaction_asked")
-    recorded = routing_pb2.VictimRecorded(step=body.step, safe_times=given.sealed)
-    if step == "event_happened":
-        rules: AreaRules = context.rules
-        recorded.update_by.clock = update_clock(victim)
-        recorded.update_by.at.FromDatetime(rules.deadline(update_clock(victim), context.now))
-    return [RoutingFact(victim_recorded=recorded)]
 
 
 def _legal(state: State) -> list[str]:

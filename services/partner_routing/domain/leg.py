@@ -17,7 +17,7 @@ ALREADY_KNOWN = 4
 """DECLINE_REASON_ALREADY_KNOWN: the leg is joined to work that goes on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leg:
     """One partner's part of the referral."""
 
@@ -25,6 +25,8 @@ class Leg:
     offered_at: datetime
     state: int = LegState.LEG_STATE_OFFERED
     outcome: int = 0
+    failed: int = 0
+    """Why the work could not be done, as FailureReason."""
     declined: int = 0
     """Why, as DeclineReason."""
     answered_at: datetime | None = None
@@ -116,6 +118,8 @@ def moved(leg: Leg, kind: str, body: Any, at: datetime) -> Leg:
     )
     if kind == "completed":
         return replace(leg, outcome=body.outcome)
+    if kind == "failed":
+        return replace(leg, failed=body.reason)
     if kind == "declined":
         return replace(leg, declined=body.reason)
     if kind == "on_hold":

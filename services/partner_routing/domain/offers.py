@@ -15,7 +15,9 @@ from safeguarding.v1.common_pb2 import (
     Deadline,
     FieldGroup,
     Shield,
+    Standing,
 )
+from safeguarding.v1.intake_pb2 import Raised
 from safeguarding.v1.routing_pb2 import CameBack, Given, InformationPassed, Offered, RoutingFact, Withheld
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.known import Known
@@ -40,6 +42,11 @@ class Partner(Protocol):
         """True for an area's lead agency."""
         ...
 
+    @property
+    def council(self) -> str:
+        """The council by whose calendar it works, where that is not always the concern's; else empty."""
+        ...
+
 
 class Disclosed(Protocol):
     """What an agreement gives and withholds: (group, subject number or 0, rule)."""
@@ -52,6 +59,30 @@ class Disclosed(Protocol):
     @property
     def withheld(self) -> Sequence[tuple[Any, int, str]]:
         """What is withheld."""
+        ...
+
+
+class Right(Protocol):
+    """A right that applies."""
+
+    @property
+    def number(self) -> int:
+        """1 to 12."""
+        ...
+
+    @property
+    def standing(self) -> Standing:
+        """Its id, and whether a practitioner has confirmed it."""
+        ...
+
+    @property
+    def clock(self) -> str:
+        """The clock that begins with the report; empty where none does."""
+        ...
+
+    @property
+    def met_by(self) -> Sequence[Any]:
+        """The kinds of service to which a leg ends that clock."""
         ...
 
 
@@ -76,20 +107,32 @@ class AreaRules(Protocol):
         """The agreement's name with its version, and the clock for the partner's answers where it has its own."""
         ...
 
-    def deadline(self, clock: str, start: datetime) -> datetime:
-        """When the named clock runs out, UTC."""
+    def until(self, clock: str, start: datetime, council: str) -> Deadline:
+        """When the named clock runs out, by the calendar of a council."""
         ...
 
     def from_raising(self, clock: str) -> bool:
         """True where the named clock runs from the referral, however late the step that it is for."""
         ...
 
+    def rights(self, role: int, happened: Collection[int]) -> Sequence[Right]:
+        """The rights that apply to a victim or a business, once this has happened in their case."""
+        ...
+
+    def enhanced(self, raised: Raised, role: int) -> Sequence[Standing]:
+        """The groups that give a victim enhanced rights."""
+        ...
+
+    def telling(self, event: int, *, enhanced: bool) -> tuple[int, str]:
+        """The number of the right under which a victim is told of an event, and its clock."""
+        ...
+
     def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
         """The clocks that begin with a stage of a procedure, and those that end with it."""
         ...
 
-    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
-        """When the named clock, which stood still since `paused`, runs out, UTC."""
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime, council: str) -> Deadline:
+        """When the named clock, which stood still since `paused`, runs out."""
         ...
 
 
@@ -191,15 +234,17 @@ def _offered(
         necessity=request.necessity,
         end_report=request.end_report,
         needs=request.needs,
+        rules=request.rules,
         agreement=agreement,
         given=[Given(group=g, subject=s, rule=r) for g, s, r in disclosed.given if present(state.known, g, s)],
         withheld=[Withheld(group=g, subject=s, rule=r) for g, s, r in disclosed.withheld if present(state.known, g, s)],
-        respond_by=Deadline(clock=clock),
+        respond_by=rules.until(clock, now, partner.council or state.known.council),
         replaces_leg_id=replaces.id if replaces else "",
         escalated=escalated,
         lead=lead or (replaces is not None and replaces.offered.lead),
     )
-    offered.respond_by.at.FromDatetime(rules.deadline(clock, now))
+    if request.HasField("without_consent"):
+        offered.without_consent.CopyFrom(request.without_consent)
     return RoutingFact(offered=offered)
 
 

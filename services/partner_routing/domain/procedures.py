@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from safeguarding.v1 import procedure_pb2
@@ -27,7 +27,7 @@ FACTS = frozenset(
 """The facts that this folds, beside how far its clocks came."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conference:
     """A case conference as it stands."""
 
@@ -75,7 +75,7 @@ class Conference:
         return replace(self, reached={**self.reached, **reached}) if reached else self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Procedures:
     """What was reached, what must follow, and what was conferred about."""
 
@@ -84,6 +84,8 @@ class Procedures:
     """What must follow, by the clock's name."""
     conferences: Mapping[str, Conference] = field(default_factory=dict)
     """By id, in the order they were called."""
+    keeping: frozenset[str] = frozenset()
+    """The names of the clocks that run because the referral is closed: until its record is looked at again."""
 
     @property
     def running(self) -> list[Running]:
@@ -126,11 +128,25 @@ def followed(known: Procedures, kind: str, body: Any) -> Procedures:
             raise ValueError(f"no fact of procedures: {kind}")
 
 
+def closed(known: Procedures, started: Iterable[Deadline], at: datetime) -> Procedures:
+    """The procedures once the referral was closed: its record is to be looked at again."""
+    clocks = {until.clock: Running(until, at) for until in started}
+    return replace(known, clocks={**known.clocks, **clocks}, keeping=known.keeping.union(clocks))
+
+
+def opened_again(known: Procedures) -> Procedures:
+    """The procedures once it goes on: what is worked on is kept without a question."""
+    clocks = {name: clock for name, clock in known.clocks.items() if name not in known.keeping}
+    return replace(known, clocks=clocks, keeping=frozenset())
+
+
 def _reached(known: Procedures, body: procedure_pb2.StageReached) -> Procedures:
     clocks = {name: clock for name, clock in known.clocks.items() if name not in body.stopped_clocks}
     for until in body.started:
         clocks[until.clock] = Running(until, body.happened_at.ToDatetime(UTC), leg_id=body.leg_id)
-    return replace(known, stages=(*known.stages, body), clocks=clocks)
+    keeps = body.stage == procedure_pb2.STAGE_RETENTION_REVIEWED
+    keeping = known.keeping.union(until.clock for until in body.started) if keeps else known.keeping
+    return replace(known, stages=(*known.stages, body), clocks=clocks, keeping=keeping)
 
 
 def _with(known: Procedures, conference: Conference) -> Procedures:

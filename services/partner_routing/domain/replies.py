@@ -49,13 +49,12 @@ def taken(
     if step == "outcome" and note is None and state.request(leg).end_report:
         right = "the same with what was done, for which need, and how it stands now, as the note"
         raise Refused(Why.ILLEGAL, "this work ends with a report, and there is none", right, legal=_steps(leg, barred))
-    fact = _fact(leg, step, reply, note, _review_by(leg, rules, now))
+    fact = _fact(leg, step, reply, note, _review_by(leg, rules, now, state.known.council))
     work_clock = state.request(leg).work_clock
     if step == "accepted" and work_clock:
         raised_at = state.known.raised_at
         start = raised_at.ToDatetime(UTC) if raised_at is not None and rules.from_raising(work_clock) else now
-        fact.accepted.work_by.clock = work_clock
-        fact.accepted.work_by.at.FromDatetime(rules.deadline(work_clock, start))
+        fact.accepted.work_by.CopyFrom(rules.until(work_clock, start, state.known.council))
         fact.accepted.work_from.FromDatetime(start)
     return [fact]
 
@@ -70,15 +69,11 @@ def _may_tell(state: State, leg: Leg, audience: int) -> bool:
     )
 
 
-def _review_by(leg: Leg, rules: AreaRules, now: datetime) -> Deadline:
+def _review_by(leg: Leg, rules: AreaRules, now: datetime, council: str) -> Deadline:
     """When the work is looked at again: from now, or after a rest as much later as it rested."""
-    review_by = Deadline(clock=REVIEW_CLOCK)
-    if leg.held is not None and leg.review_by is not None:
-        runs_out = leg.review_by.at.ToDatetime(UTC)
-        review_by.at.FromDatetime(rules.resumed(REVIEW_CLOCK, runs_out, leg.held, now))
-    else:
-        review_by.at.FromDatetime(rules.deadline(REVIEW_CLOCK, now))
-    return review_by
+    if leg.held is None or leg.review_by is None:
+        return rules.until(REVIEW_CLOCK, now, council)
+    return rules.resumed(REVIEW_CLOCK, leg.review_by.at.ToDatetime(UTC), leg.held, now, council)
 
 
 def _fact(leg: Leg, step: str, reply: Any, note: Sealed | None, review_by: Deadline) -> RoutingFact:

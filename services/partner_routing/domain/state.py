@@ -24,12 +24,12 @@ from services.lifecycle import STATE_OF_FACT
 from services.marks import Running
 from services.partner_routing.domain.asked import NOTHING_ASKED, Asked
 from services.partner_routing.domain.leg import Leg, moved, taken_up
-from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, followed
-from services.partner_routing.domain.victims import Victim, with_step
+from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, closed, followed, opened_again
+from services.partner_routing.domain.victims import Victim, with_rights, with_step
 from services.shields import same
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Everything that routing decides by."""
 
@@ -88,12 +88,23 @@ class State:
         """The clocks that run."""
         running = [clock for leg in self.legs.values() for clock in leg.clocks]
         if not self.asked.hidden:
-            running += [clock for each in self.victims.values() if (clock := each.clock) is not None]
+            running += self.victims_clocks
             running += self.procedures.running
         untold = not (self.closed or self.asked.hidden or self.audiences <= self.told | self.overdue)
         if untold and self.tell_by is not None and self.tell_from is not None:
             running.append(Running(self.tell_by, self.tell_from, self.tell_reached))
         return running
+
+    @property
+    def asked_of(self) -> frozenset[int]:
+        """The kinds of service to which legs were offered."""
+        return frozenset(leg.offered.service for leg in self.legs.values())
+
+    @property
+    def victims_clocks(self) -> list[Running]:
+        """Until victims are told of what happened, and until they are referred to a service for them."""
+        clocks = [(each.update_clock, each.refer_clock(self.asked_of)) for each in self.victims.values()]
+        return [clock for pair in clocks for clock in pair if clock is not None]
 
     @property
     def current(self) -> list[Leg]:
@@ -181,18 +192,18 @@ def with_routing(state: State, fact: Any) -> State:
             return replace(state, overdue=state.overdue | {body.audience})
         case "outcome_known":
             return replace(state, tell_by=body.tell_by, tell_from=at)
-        case "clock_reached" if any(victim.update_by == body.deadline for victim in state.victims.values()):
-            reached = {
-                number: replace(victim, update_reached=body.percent) if victim.update_by == body.deadline else victim
-                for number, victim in state.victims.items()
-            }
+        case "rights_suggested":
+            reported = state.known.raised_at.ToDatetime(UTC) if state.known.raised_at is not None else at
+            return replace(state, victims=with_rights(state.victims, body, reported))
+        case "clock_reached" if any(clock.deadline == body.deadline for clock in state.victims_clocks):
+            reached = {number: victim.with_reached(body) for number, victim in state.victims.items()}
             return replace(state, victims=reached)
         case "clock_reached" if body.leg_id:
             return _with_leg(state, state.legs[body.leg_id].with_reached(body))
         case "clock_reached":
             return replace(state, tell_reached=body.percent)
         case "closed":
-            return replace(state, closed=True)
+            return replace(state, closed=True, procedures=closed(state.procedures, body.started, at))
         case "came_back":
             return replace(state, came_back={**state.came_back, body.leg_id: body.reason})
         case "round_began":
@@ -205,6 +216,7 @@ def with_routing(state: State, fact: Any) -> State:
                 tell_by=None,
                 tell_reached=0,
                 closed=False,
+                procedures=opened_again(state.procedures),
             )
         case "information_asked":
             leg = state.legs[body.leg_id]

@@ -19,7 +19,7 @@ from services.known import learned
 from services.links import new_links, with_fact
 from services.marks import due, watched
 from services.triage.domain.desk import commanded, leg_id
-from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State, clock
+from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
 
 TRIAGE = "triage"
 INTAKE = "intake"
@@ -152,16 +152,18 @@ def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
     facts = new_links(state.links, context.gathered.get("links", {}).get(given.referral_id, ()))
     for fact in facts:
         state = replace(state, links=with_fact(state.links, fact))
-    assessed = rules.assess(state.concern or known.raised, known.raiser, state.at_place)
+    assessed = rules.assess(state.concern or known.raised, known.raiser, state.at_place, state.by_several)
     if assessed.grade > state.grade:
-        decide_by = clock(rules, f"decide_{GRADE_WORDS[assessed.grade]}", context.now)
+        decide_by = rules.until(f"decide_{GRADE_WORDS[assessed.grade]}", context.now, known.council)
         fired = assessed.as_fired()
         facts.append(TriageFact(graded=triage_pb2.Graded(grade=assessed.grade, fired=fired, decide_by=decide_by)))
     if state.grade > assessed.grade:
         assessed = assessed.regraded(state.grade)
     legs = [leg for leg in assessed.legs if leg.service not in state.ever]
     if legs:
-        facts.append(TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs), intake_sequence=known.sequence)))
+        facts.append(
+            TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs, state), intake_sequence=known.sequence))
+        )
     return facts
 
 
@@ -199,9 +201,8 @@ def _resumed(state: State, context: Context) -> list[TriageFact]:
     if state.paused is None or state.decide_by is None or not state.waits_for_desk:
         return []
     rules: AreaRules = context.rules
-    deadline = Deadline(clock=state.decide_by.clock)
     runs_out = state.decide_by.at.ToDatetime(UTC)
-    deadline.at.FromDatetime(rules.resumed(deadline.clock, runs_out, state.paused, context.now))
+    deadline = rules.resumed(state.decide_by.clock, runs_out, state.paused, context.now, state.known.council)
     return [TriageFact(clock_resumed=triage_pb2.ClockResumed(deadline=deadline))]
 
 
@@ -211,7 +212,7 @@ def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFa
     if fact.WhichOneof("fact") != "came_back" or state.hidden or state.grade == GRADE_UNSPECIFIED:
         return []
     back: routing_pb2.CameBack = fact.came_back
-    decide_by = clock(context.rules, f"decide_{GRADE_WORDS[state.grade]}", context.now)
+    decide_by = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
     taken = triage_pb2.TakenBack(leg_id=back.leg_id, service=back.service, reason=back.reason, decide_by=decide_by)
     return [TriageFact(taken_back=taken)]
 
@@ -224,14 +225,14 @@ def _ask_for_partner(given: Upstream, state: State, context: Context) -> list[Tr
     asked: routing_pb2.InformationAsked = fact.information_asked
     requested = triage_pb2.InformationRequested(
         question=asked.question,
-        answer_by=clock(context.rules, "answer", context.now),
+        answer_by=context.rules.until("answer", context.now, state.known.council),
         supplied_before=state.known.supplied,
         leg_id=asked.leg_id,
     )
     return [TriageFact(information_requested=requested)]
 
 
-def _requested(given: Input, legs: Iterable[AskedLeg]) -> list[triage_pb2.RequestedLeg]:
+def _requested(given: Input, legs: Iterable[AskedLeg], state: State) -> list[triage_pb2.RequestedLeg]:
     return [
         triage_pb2.RequestedLeg(
             leg_id=leg_id(given, leg.service),
@@ -244,6 +245,8 @@ def _requested(given: Input, legs: Iterable[AskedLeg]) -> list[triage_pb2.Reques
             work_clock=leg.work_clock,
             end_report=leg.end_report,
             needs=leg.needs,
+            rules=leg.rules,
+            without_consent=None if state.consents else leg.without_consent,
         )
         for leg in legs
     ]

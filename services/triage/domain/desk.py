@@ -7,12 +7,12 @@ from typing import Any
 
 from safeguarding.v1 import triage_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_SUPERVISOR
-from safeguarding.v1.common_pb2 import GRADE_RED, GRADE_UNSPECIFIED, LAWFUL_BASIS_CONSENT
+from safeguarding.v1.common_pb2 import GRADE_RED, GRADE_UNSPECIFIED, LAWFUL_BASIS_CONSENT, Standing
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Why
 from services.lifecycle import REFERRAL_MOVES, legal, require
 from services.links import judge
-from services.triage.domain.state import GRADE_WORDS, AreaRules, State, clock
+from services.triage.domain.state import GRADE_WORDS, AreaRules, State
 
 LEGS = uuid.UUID("7f0e7d5a-9f6b-5f0a-8c57-0a0f5e9f6d11")
 """Namespace of leg ids."""
@@ -29,7 +29,7 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
         case triage_pb2.OverrideGradeRequest():
             return _override(state, given, body, context)
         case triage_pb2.RequestInformationRequest():
-            answer_by = clock(context.rules, "answer", context.now)
+            answer_by = context.rules.until("answer", context.now, state.known.council)
             asked = triage_pb2.InformationRequested(
                 question=given.sealed, answer_by=answer_by, supplied_before=state.known.supplied
             )
@@ -37,9 +37,9 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
         case triage_pb2.TakeNoFurtherActionRequest():
             return _take_no_further_action(state, given, body)
         case triage_pb2.RouteRequest():
-            return _route(state, given, body)
+            return _route(state, given, body, context.rules)
         case triage_pb2.ReopenRequest():
-            decide_by = clock(context.rules, f"decide_{GRADE_WORDS[state.grade]}", context.now)
+            decide_by = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
             reopened = triage_pb2.Reopened(note=given.sealed, decide_by=decide_by, closings=state.closings)
             return [TriageFact(reopened=reopened)]
         case triage_pb2.ConfirmLinkRequest() | triage_pb2.RejectLinkRequest():
@@ -73,7 +73,7 @@ def _override(
         )
     if body.grade < state.grade:
         _may_lower(state, given, body, context.rules)
-    decide_by = clock(context.rules, f"decide_{GRADE_WORDS[body.grade]}", context.now)
+    decide_by = context.rules.until(f"decide_{GRADE_WORDS[body.grade]}", context.now, state.known.council)
     graded = triage_pb2.Graded(grade=body.grade, overridden=True, reason=given.sealed, decide_by=decide_by)
     return [TriageFact(graded=graded)]
 
@@ -85,7 +85,9 @@ def _may_lower(state: State, given: Command, body: triage_pb2.OverrideGradeReque
         raise Refused(Why.FORBIDDEN, "only a supervisor lowers a RED grade", "ask a supervisor")
     known = state.known
     concern = state.concern
-    floor = rules.assess(concern, known.raiser, state.at_place).floor if concern and known.raiser else GRADE_UNSPECIFIED
+    floor = GRADE_UNSPECIFIED
+    if concern is not None and known.raiser is not None:
+        floor = rules.assess(concern, known.raiser, state.at_place, state.by_several).floor
     if body.grade < floor:
         raise Refused(
             Why.ILLEGAL,
@@ -110,7 +112,7 @@ def _take_no_further_action(
     ]
 
 
-def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[TriageFact]:
+def _route(state: State, given: Command, body: triage_pb2.RouteRequest, rules: AreaRules) -> list[TriageFact]:
     wanted = [leg.service for leg in body.legs]
     if len(set(wanted)) < len(wanted) or state.services.intersection(wanted):
         raise Refused(
@@ -120,7 +122,7 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[
             field="legs",
             legal=_legal(state, given),
         )
-    consents = state.known.raised is not None and state.known.raised.signs.consents_to_support
+    consents = state.consents
     if not consents and any(leg.basis == LAWFUL_BASIS_CONSENT for leg in body.legs):
         raise Refused(
             Why.ILLEGAL,
@@ -137,6 +139,7 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[
             basis=leg.basis,
             necessity=leg.necessity,
             respond_clock=f"respond_{GRADE_WORDS[state.grade]}",
+            without_consent=_ground(state, given, leg, rules),
         )
         for leg in body.legs
     ]
@@ -144,6 +147,25 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest) -> list[
         legs=legs, intake_sequence=state.known.sequence, came_back_leg_ids=sorted(state.came_back)
     )
     return [TriageFact(routed=routed)]
+
+
+def _ground(state: State, given: Command, leg: triage_pb2.DeskLeg, rules: AreaRules) -> Standing | None:
+    """Why it goes ahead although the person has not agreed: what the desk names, or the basis's only ground."""
+    possible = () if state.consents else rules.grounds(leg.basis)
+    if leg.without_consent and leg.without_consent not in {each.id for each in possible}:
+        agreed = "the person agreed: leave without_consent out"
+        right = agreed if state.consents else f"one of {', '.join(each.id for each in possible) or 'none'}"
+        wrong = f"{leg.without_consent} is no reason to go ahead without consent here"
+        raise Refused(Why.INVALID, wrong, right, field="legs.without_consent")
+    if len(possible) > 1 and not leg.without_consent:
+        raise Refused(
+            Why.ILLEGAL,
+            "the person has not agreed, and the leg says nothing of why it goes ahead all the same",
+            f"without_consent: one of {', '.join(each.id for each in possible)}",
+            field="legs.without_consent",
+            legal=_legal(state, given),
+        )
+    return next((each for each in possible if leg.without_consent in ("", each.id)), None)
 
 
 def _legal(state: State, given: Command) -> list[str]:

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from safeguarding.v1 import intake_pb2, triage_pb2
-from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade
+from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade, Standing
 from services.known import NOTHING, Known
 from services.lifecycle import Referral
-from services.links import AtPlace, Links, at_place, with_counts
+from services.links import AtPlace, Links, at_place, by_several, with_counts
 from services.marks import Running
 
 GRADE_WORDS: Mapping[int, str] = {number: name.removeprefix("GRADE_").lower() for name, number in Grade.items()}
@@ -29,6 +29,8 @@ class AskedLeg(Protocol):
     work_clock: str
     end_report: bool
     needs: Sequence[Any]
+    rules: Sequence[Standing]
+    without_consent: Standing | None
 
 
 class Assessed(Protocol):
@@ -51,20 +53,27 @@ class Assessed(Protocol):
 class AreaRules(Protocol):
     """The area's rules and clocks, as a decision needs them."""
 
-    def assess(self, raised: intake_pb2.Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = ()) -> Assessed:
-        """The grade, the rules that fired, and the legs that they ask for; `at_place`: what else happened there."""
+    def assess(
+        self, raised: intake_pb2.Raised, raiser: Actor, at_place: tuple[AtPlace, ...] = (), by_several: int = 0
+    ) -> Assessed:
+        """The grade, the rules that fired, and the legs that they ask for; `at_place`: what else happened there,
+        `by_several`: how many complaints several people made about the same."""
         ...
 
-    def deadline(self, clock: str, start: datetime) -> datetime:
-        """When the named clock runs out, UTC."""
+    def grounds(self, basis: int) -> Sequence[Standing]:
+        """The reasons for which a leg on this basis may go ahead although the person has not agreed."""
         ...
 
-    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
-        """When the named clock, which stood still since `paused`, runs out, UTC."""
+    def until(self, clock: str, start: datetime, council: str) -> Deadline:
+        """When the named clock runs out, by the calendar of a council."""
+        ...
+
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime, council: str) -> Deadline:
+        """When the named clock, which stood still since `paused`, runs out."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """A referral as triage sees it: what it knows, and what it decided."""
 
@@ -117,6 +126,22 @@ class State:
         return at_place(self.known.raised_at, self.links)
 
     @property
+    def by_several(self) -> int:
+        """How many complaints several people made about the same, this one among them."""
+        raised = self.known.raised
+        return by_several(raised, self.known.raised_at, self.links) if raised is not None and self.links else 0
+
+    @property
+    def consents(self) -> bool:
+        """True where the person agreed, as far as is known."""
+        return self.known.raised is not None and self.known.raised.signs.consents_to_support
+
+    @property
+    def unconfirmed_rules(self) -> list[str]:
+        """The rules that fired and that no practitioner has confirmed, by id."""
+        return [rule.rule_id for rule in self.fired if not rule.confirmed]
+
+    @property
     def awaiting_information(self) -> bool:
         """True while the raiser's answer is awaited."""
         return self.answered_after is not None and self.known.supplied <= self.answered_after
@@ -157,10 +182,3 @@ class State:
         """True where the rules did not decide and the desk has not, or where a leg came back."""
         undecided = bool(self.came_back) or not self.services
         return self.grade != GRADE_UNSPECIFIED and undecided and not (self.hidden or self.closed or self.ended)
-
-
-def clock(rules: AreaRules, name: str, now: datetime) -> Deadline:
-    """The named clock, started now."""
-    deadline = Deadline(clock=name)
-    deadline.at.FromDatetime(rules.deadline(name, now))
-    return deadline

@@ -15,7 +15,10 @@ from prometheus_client import CollectorRegistry
 from pydantic_settings import SettingsConfigDict
 
 from safeguarding.v1 import intake_pb2 as intake
+from safeguarding.v1.common_pb2 import CONCERN_KIND_HATE_CRIME
+from safeguarding.v1.concern_pb2 import Concern, Narrative, Signs
 from safeguarding.v1.intake_pb2_grpc import IntakeStub, add_IntakeServicer_to_server
+from services.chassis.calls import Urgent, nothing_is_urgent, promptly
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import build_server
 from services.chassis.health import Health
@@ -66,7 +69,11 @@ class Handler:
     def GetReferral(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
         return self.answers(request, context)
 
-    RaiseConcern = RaiseConcerns = Amend = SupplyInformation = Withdraw = GetReferral
+    @promptly
+    def RaiseConcern(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - the RPC's name
+        return self.answers(request, context)
+
+    RaiseConcerns = Amend = SupplyInformation = Withdraw = GetReferral
 
 
 def answers_well(_request: Any, _context: grpc.ServicerContext) -> intake.GetReferralResponse:
@@ -116,6 +123,19 @@ class Rig:
         return self.stub(self.authority.officer())
 
 
+def concern(number: int, *, danger: bool) -> intake.RaiseConcernRequest:
+    """A right request to raise a concern."""
+    return intake.RaiseConcernRequest(
+        idempotency_key=f"one-of-a-flood-{number:08}",
+        concern=Concern(
+            kinds=[CONCERN_KIND_HATE_CRIME],
+            area="bristol",
+            narrative=Narrative(text="Shouted at again."),
+            signs=Signs(immediate_danger=danger),
+        ),
+    )
+
+
 def free_port() -> int:
     """A port that nobody holds at this moment."""
     with socket.socket() as found:
@@ -125,13 +145,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path) -> Generator[Rig, None, None]:
+def running(folder: Path, urgent: Urgent = nothing_is_urgent) -> Generator[Rig, None, None]:
     """A server on a free loopback port, stopped at the end."""
     authority = make_authority(folder / "ca")
     settings = RigSettings.model_validate(settings_fields(folder, authority, free_port()))
     handler, metrics = Handler(), Metrics(CollectorRegistry())
     health = Health(metrics=metrics)
-    server = build_server(settings, [(add_IntakeServicer_to_server, handler)], health, metrics=metrics)
+    server = build_server(settings, [(add_IntakeServicer_to_server, handler)], health, urgent=urgent, metrics=metrics)
     server.start()
     rig = Rig(settings.grpc_address, authority, settings.directory, handler, health, metrics)
     try:

@@ -1,5 +1,6 @@
 """The server and the channel hold their bounds: size, calls, retries, and nothing shown outside local."""
 
+import threading
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,14 @@ from tests.unit.chassis.rig import (
     Handler,
     Rig,
     RigSettings,
-    answers_well,
+    concern,
     detail,
     free_port,
     refusal,
     running,
     settings_fields,
 )
+from tests.waiting import happens
 
 ASK = intake.GetReferralRequest(referral_id=REFERRAL)
 CANARY = "Zephyrine Quillfeather"
@@ -108,12 +110,25 @@ def test_many_wrong_fields_still_fit_into_an_answer(rig: Rig) -> None:
 
 
 def test_a_call_whose_caller_has_gone_before_its_turn_reaches_no_handler(rig: Rig) -> None:
-    rig.handler.answers = answers_well
-    with pytest.raises(grpc.RpcError) as caught:
-        rig.officer().GetReferral(ASK, timeout=0)
-    error: Any = caught.value
+    reached: list[str] = []
+    release = threading.Event()
 
-    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    def answer(request: Any, _context: grpc.ServicerContext) -> Any:
+        reached.append(request.DESCRIPTOR.name)
+        release.wait(60)
+        return intake.RaiseConcernResponse()
+
+    rig.handler.answers = answer
+    stub = rig.officer()
+    before = stub.RaiseConcern.future(concern(1, danger=False), timeout=60)
+    happens("the server is busy", lambda: reached)
+    gone = failure(lambda request, timeout: stub.GetReferral(request, timeout=0.1), ASK)
+    release.set()
+    before.result()
+    stub.RaiseConcern(concern(2, danger=False), timeout=60)
+
+    assert gone.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert reached == ["RaiseConcernRequest", "RaiseConcernRequest"]
 
 
 def test_outside_local_there_is_no_reflection(tmp_path: Path) -> None:

@@ -49,7 +49,13 @@ WRONG = [
     ("rules.toml", 'source = "', 'sauce = "', "unknown key 'sauce'", load_area),
     ("clocks.toml", 'name = "decide_amber"', 'name = "decide_red"', "stated twice", load_area),
     ("clocks.toml", 'unit = "hours"', 'unit = "moons"', "no unit", load_area),
-    ("school_terms.toml", "first = 2026-01-05", "first = 2025-12-05", "begins before autumn 2025 has ended", load_area),
+    (
+        "school_terms/bristol.toml",
+        "first = 2026-01-05",
+        "first = 2025-12-05",
+        "begins before autumn 2025 has ended",
+        load_area,
+    ),
     ("agreements/farm-watch.toml", "version = 1", "version = 1\nnumber = 1", "unknown key 'number'", load_stated),
     ("agreements/farm-watch.toml", "expires_on = 2036-03-31", "expires_on = 2026-04-30", "it expired on", load_stated),
     (
@@ -100,9 +106,9 @@ def test_the_same_conditions_twice_and_consent_that_nobody_asked_for_are_contrad
 
 
 def test_a_calendar_that_is_over_is_refused_and_one_that_ends_today_is_not(area: Path) -> None:
-    last = load_clocks(area).calendar.school_days_until
+    last = load_clocks(area).calendars["bristol"].school_days_until
 
-    assert load_clocks(area, last).calendar.school_days_until == last
+    assert load_clocks(area, last).calendars["bristol"].school_days_until == last
     with pytest.raises(FileRefused, match="the last term ended on") as refused:
         load_clocks(area, date(last.year + 1, 1, 1))
     assert "[[term]]" in refused.value.right
@@ -110,7 +116,7 @@ def test_a_calendar_that_is_over_is_refused_and_one_that_ends_today_is_not(area:
 
 
 def test_closures_within_one_another_are_refused(area: Path) -> None:
-    path = area / "school_terms.toml"
+    path = area / "school_terms" / "bristol.toml"
     path.write_text(path.read_text() + '\n[[closed]]\nname = "again"\nfirst = 2025-10-27\nlast = 2025-10-31\n')
 
     with pytest.raises(FileRefused, match="begins before"):

@@ -292,10 +292,12 @@ def test_the_demos_copy_of_an_area_has_one_short_clock_and_no_other(tmp_path: Pa
 
     short, real = load_clocks(tmp_path / "area"), load_clocks(AREA)
 
-    changed = {name for name in real.rules if short.deadline(name, start) != real.deadline(name, start)}
+    changed = {
+        name for name in real.rules if short.deadline(name, start, "bristol") != real.deadline(name, start, "bristol")
+    }
     silent = {name for stated in SCENARIO for name, each in stated.partners.items() if each.is_silent}
     assert changed == {AGREEMENTS[name].respond_clock for name in silent}
-    assert short.deadline("respond_turning_tide", start) - start < timedelta(seconds=10)
+    assert short.deadline("respond_turning_tide", start, "bristol") - start < timedelta(seconds=10)
 
 
 def test_only_partners_that_are_always_silent_have_a_short_clock() -> None:

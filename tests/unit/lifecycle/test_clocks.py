@@ -137,20 +137,20 @@ def test_a_clock_stands_still_by_its_own_calendar(
     clock: str, paused: datetime, now: datetime, later: timedelta
 ) -> None:
     start = datetime(2026, 11, 20, 9, tzinfo=UTC)  # a Friday; three working days end as Wednesday does
-    ends = CLOCKS.deadline(clock, start)
+    ends = CLOCKS.deadline(clock, start, "bristol")
 
-    found = CLOCKS.resumed(clock, ends, paused, now)
+    found = CLOCKS.resumed(clock, ends, paused, now, "bristol")
 
-    assert found == ends + later
+    assert found.at.ToDatetime(UTC) == ends + later
 
 
 def test_days_are_added_by_the_calendar_of_working_days() -> None:
     start = datetime(2026, 11, 17, 9, tzinfo=UTC)  # Tuesday; the clock ends as Friday does
-    ends = CLOCKS.deadline("decide_green", start)
+    ends = CLOCKS.deadline("decide_green", start, "bristol")
 
-    found = CLOCKS.resumed("decide_green", ends, start, start + timedelta(days=1))
+    found = CLOCKS.resumed("decide_green", ends, start, start + timedelta(days=1), "bristol")
 
-    assert found - ends == timedelta(days=3)  # to the end of Monday
+    assert found.at.ToDatetime(UTC) - ends == timedelta(days=3)  # to the end of Monday
 
 
 def test_the_clock_of_the_work_begins_with_the_acceptance_and_goes_on_while_the_work_rests() -> None:
@@ -245,7 +245,7 @@ def test_a_journey_says_of_each_of_its_clocks_where_it_comes_from_and_whether_it
     life = life_of(asked)
     reply(life, ACCEPTED)
 
-    stated = {each.clock: each for each in stated_clocks(journey(life.document), CLOCKS)}
+    stated = {each.clock: each for each in stated_clocks(journey(life.document), CLOCKS, "bristol")}
 
     assert set(stated) == {"respond_child_referral", "work_strategy_discussion", "review"}
     assert stated["respond_child_referral"].confirmed

@@ -19,6 +19,7 @@ from safeguarding.v1.common_pb2 import (
     SERVICE_KIND_HOUSING,
     SUBJECT_ROLE_CHILD,
     Actor,
+    Deadline,
 )
 from safeguarding.v1.partner_pb2 import (
     DECLINE_REASON_ALREADY_KNOWN,
@@ -43,6 +44,7 @@ class Partner:
     id: str
     serves: int
     lead: bool = False
+    council: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,25 @@ class Area:
         """Its name."""
         return f"{partner_id}@1", None
 
-    def deadline(self, clock: str, start: datetime) -> datetime:
+    def until(self, clock: str, start: datetime, council: str) -> Deadline:
         """An hour for everything."""
-        return start + HOUR
+        return _deadline(clock, start + HOUR)
 
     def from_raising(self, clock: str) -> bool:
         """Only the clock of that name."""
         return clock == "from_raising"
+
+    def rights(self, role: int, happened: Collection[int]) -> Sequence[Any]:
+        """Nobody's."""
+        return []
+
+    def enhanced(self, raised: Any, role: int) -> Sequence[Any]:
+        """Nobody has any."""
+        return []
+
+    def telling(self, event: int, *, enhanced: bool) -> tuple[int, str]:
+        """All under right 6."""
+        return 6, "victim_update_enhanced" if enhanced else "victim_update"
 
     def procedure_clocks(self, stage: int) -> tuple[Sequence[str], Sequence[str]]:
         """After a strategy discussion (1) comes the conference (2); a plan's end (5) ends what waits."""
@@ -98,9 +112,15 @@ class Area:
         ends = {2: ["conference"], 3: ["core_group"], 5: ["conference", "core_group", "plan_review"]}
         return starts.get(stage, []), ends.get(stage, [])
 
-    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime) -> datetime:
+    def resumed(self, clock: str, runs_out: datetime, paused: datetime, now: datetime, council: str) -> Deadline:
         """As much later as it stood still."""
-        return runs_out + (now - paused)
+        return _deadline(clock, runs_out + (now - paused))
+
+
+def _deadline(clock: str, at: datetime) -> Deadline:
+    found = Deadline(clock=clock)
+    found.at.FromDatetime(at)
+    return found
 
 
 def request(leg_id: str = LEG, service: Any = SERVICE_KIND_CHILDRENS_SOCIAL_CARE) -> RequestedLeg:

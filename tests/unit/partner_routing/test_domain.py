@@ -30,7 +30,7 @@ from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.document import fold
 from services.partner_routing.domain import RoutingDecider
-from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.domain.telling import outcome_words
 from tests.unit.domains import DESK, NOON, OFFICER, REFERRAL, VOLUNTEER, Life, kinds_of, raised, sealed
 from tests.unit.partner_routing.life import (
     ACCEPTED,

@@ -19,7 +19,7 @@ from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Refused, Why
 from services.partner_routing.domain import RoutingDecider
-from services.partner_routing.domain.closing import outcome_words
+from services.partner_routing.domain.telling import outcome_words
 from tests.unit.domains import DESK, NOON, OFFICER, SUPERVISOR, Life, kinds_of, raised, sealed
 from tests.unit.partner_routing.life import (
     ACCEPTED,

@@ -29,11 +29,9 @@ from safeguarding.v1.common_pb2 import (
     Shield,
 )
 from safeguarding.v1.concern_pb2 import Signs
-from services.chassis.clocks import load_clocks
 from services.chassis.deciding import Refused, Why
 from services.chassis.directory import Partner
-from services.partner_routing.agreements import load_agreements
-from services.partner_routing.area import Snapshot
+from services.partner_routing.area import Snapshot, load_stated, snapshot
 from services.partner_routing.copies import offer_of
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.preview import have_it, previewed
@@ -143,14 +141,18 @@ def test_nobody_shields_a_referral_that_is_not_there() -> None:
     assert refused.value.why is Why.UNKNOWN
 
 
+def area(*known: Partner) -> Snapshot:
+    """The area's own files, with these partners; with the school where none is named."""
+    return snapshot(known or (SCHOOL,), load_stated(FOLDER))
+
+
 def preview(
     life: Life, partner: str = "meadowbank-school", basis: Any = LAWFUL_BASIS_SAFEGUARDING, *known: Partner
 ) -> routing_pb2.PreviewDisclosureResponse:
-    area = Snapshot(known or (SCHOOL,), load_agreements(FOLDER), load_clocks(FOLDER))
     asked = routing_pb2.PreviewDisclosureRequest(
         referral_id=REFERRAL, partner_id=partner, purpose="school_support", basis=basis
     )
-    return previewed(area, life.state, asked, NOW)
+    return previewed(area(*known), life.state, asked, NOW)
 
 
 def test_a_preview_says_what_would_be_given_and_why_not_the_rest_and_sends_nothing() -> None:
@@ -170,7 +172,7 @@ def test_a_preview_says_what_would_be_given_and_why_not_the_rest_and_sends_nothi
 
 
 def test_a_preview_is_what_the_offer_then_holds() -> None:
-    life = Life(RoutingDecider(), Snapshot((SCHOOL,), load_agreements(FOLDER), load_clocks(FOLDER)))
+    life = Life(RoutingDecider(), area())
     life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], Signs(), roles=[SUBJECT_ROLE_CHILD]))
     foreseen = {(g.group, g.subject, g.rule) for g in preview(life).groups if g.given and g.present}
     asked = request(service=SERVICE_KIND_SCHOOL)

@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from safeguarding.v1 import intake_pb2
-from safeguarding.v1.common_pb2 import CONCERN_KIND_ADULT_AT_RISK, CONCERN_KIND_DOMESTIC_ABUSE, SUBJECT_ROLE_VICTIM
+from safeguarding.v1.access_control_pb2 import ROLE_PUBLIC
+from safeguarding.v1.common_pb2 import (
+    CONCERN_KIND_ADULT_AT_RISK,
+    CONCERN_KIND_DOMESTIC_ABUSE,
+    SUBJECT_ROLE_SUSPECT,
+    SUBJECT_ROLE_VICTIM,
+    Actor,
+)
 from safeguarding.v1.concern_pb2 import Concern, Contact, Identifiers, Identity, Narrative, Place, Subject
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import SAMENESS_HOUSEHOLD, SAMENESS_LOCATION, SAMENESS_PERSON, Linked
@@ -17,6 +24,7 @@ from services.triage.evidence import MOST_CANDIDATES, MOST_LINKS
 from tests.fakes.linking import OFFICER, Linking
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NEIGHBOUR = Actor(role=ROLE_PUBLIC, id="public-5b31")
 
 
 def person(given: str = "Catherine", family: str = "Exampleton", born: str = "1990-02-03", **more: str) -> Subject:
@@ -236,3 +244,43 @@ def test_a_part_that_cannot_be_opened_fails_nothing() -> None:
         part.ciphertext = bytes(len(part.ciphertext))
 
     assert linking.hear(fact) == {fact.header.referral_id: []}
+
+
+def of_one(one: Subject, other: Subject, by: Actor = OFFICER, *, anonymous: bool = False) -> bool:
+    """Whether the second of two concerns at one place is linked as of the same complainant."""
+    linking, where = Linking(), Place(grid_reference="ST 587 728")
+    found: Sequence[Linked] = ()
+    for number, subject in enumerate((one, other)):
+        concern = about(subject, place=where)
+        concern.anonymous = anonymous
+        fact = linking.raised(concern, f"complaint {number}", by=by)
+        found = linking.hear(fact)[fact.header.referral_id]
+    [linked] = found
+    return linked.same_complainant
+
+
+def suspect(*names: str) -> Subject:
+    found = person(*names)
+    found.role = SUBJECT_ROLE_SUSPECT
+    return found
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "by", "same"),
+    [
+        (person(), person(), OFFICER, True),
+        (person(), person("Bob", "Other"), OFFICER, False),
+        (suspect(), suspect(), OFFICER, False),
+        (suspect(), suspect(), NEIGHBOUR, True),
+        (person(), person("Bob", "Other"), NEIGHBOUR, True),
+    ],
+    ids=["the same victim", "two victims", "the same culprit", "one neighbour of a culprit", "one neighbour twice"],
+)
+def test_whose_complaint_it_is_follows_from_who_suffered_or_who_raised_it(
+    one: Subject, other: Subject, by: Actor, same: bool
+) -> None:
+    assert of_one(one, other, by) is same
+
+
+def test_two_anonymous_complaints_are_not_taken_for_one_complainants() -> None:
+    assert not of_one(suspect(), suspect(), NEIGHBOUR, anonymous=True)

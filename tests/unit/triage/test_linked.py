@@ -47,8 +47,22 @@ def other(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012}"
 
 
-def linked(number: int, days_ago: float, kind: Any = ABUSE, same: Any = SAMENESS_PERSON, score: int = 90) -> Linked:
-    link = Linked(other_referral_id=other(number), by="number", score=score, same=[same], other_kinds=[kind])
+def linked(
+    number: int,
+    days_ago: float,
+    kind: Any = ABUSE,
+    same: Any = SAMENESS_PERSON,
+    score: int = 90,
+    complainant: bool | None = None,
+) -> Linked:
+    link = Linked(
+        other_referral_id=other(number),
+        by="number",
+        score=score,
+        same=[same],
+        other_kinds=[kind],
+        same_complainant=complainant,
+    )
     link.other_raised_at.FromDatetime(NOON - timedelta(days=days_ago))
     return link
 
@@ -77,8 +91,7 @@ def third_event_rule() -> str:
 
 
 def case_review_rule() -> str:
-    [rule] = [rule for rule in load_rules(AREA_FOLDER).all if rule.when.complaints_in_six_months_at_least]
-    return rule.id
+    return "asb_case_review_by_neighbours"
 
 
 def test_the_third_event_in_a_year_is_counted_though_nobody_said_so() -> None:
@@ -90,13 +103,74 @@ def test_the_third_event_in_a_year_is_counted_though_nobody_said_so() -> None:
     assert third_event_rule() not in fired(life_with([linked(1, 30)])[0])
 
 
-def test_the_third_complaint_at_a_place_asks_for_a_case_review() -> None:
-    links = [linked(1, 10, NUISANCE, SAMENESS_LOCATION), linked(2, 100, NUISANCE, SAMENESS_LOCATION)]
+def complaints(*own: bool | None) -> list[Linked]:
+    """Earlier complaints about the same place, ten days apart, and whether each is of the same complainant."""
+    return [
+        linked(number, 10 * number, NUISANCE, SAMENESS_LOCATION, complainant=each)
+        for number, each in enumerate(own, start=1)
+    ]
 
-    life, _ = life_with(links, NUISANCE)
 
-    assert case_review_rule() in fired(life)
+def in_area(area: str, links: Sequence[Linked], signs: Signs | None = None) -> set[str]:
+    life = Life(TriageDecider(), AREA, {"links": {REFERRAL: links}})
+    life.hear("intake", raised([NUISANCE], signs, area=area))
+    return {rule for rule in fired(life) if rule.startswith("asb_case_review")}
+
+
+def test_the_third_complaint_of_one_asks_for_a_case_review() -> None:
+    life, _ = life_with(complaints(True, True), NUISANCE)
+
+    assert "asb_case_review_by_neighbours" in fired(life)
     assert SERVICE_KIND_COMMUNITY_SAFETY in life.state.services
+
+
+@pytest.mark.parametrize(
+    ("area", "own", "rule"),
+    [
+        ("somerset", (True, True), "asb_case_review"),
+        ("north-somerset", (True, True), "asb_case_review"),
+        ("bristol", (True, True), "asb_case_review_by_neighbours"),
+        ("somerset", (False, False), None),
+        ("somerset", (True, False), None),
+        ("somerset", (False, False, False, True), "asb_case_review_of_several"),
+        ("somerset", (False, False, False), None),
+        ("north-somerset", (False, False, False, False), "asb_case_review_of_several_by_neighbours"),
+        ("somerset", (None, None), None),
+    ],
+    ids=[
+        "one person's third",
+        "one person's third, North Somerset",
+        "one person's third, where no page was found",
+        "three people's third",
+        "two people's third",
+        "the fifth, by several",
+        "the fourth, by several",
+        "the fifth, where no number for several was found",
+        "who complained is not said, and only the place is the same",
+    ],
+)
+def test_each_council_has_its_own_threshold_of_one_and_of_several(
+    area: str, own: tuple[bool | None, ...], rule: str | None
+) -> None:
+    assert in_area(area, complaints(*own)) == ({rule} if rule else set())
+
+
+def test_what_one_says_of_their_own_complaints_counts_with_those_of_others() -> None:
+    several = "asb_case_review_of_several"
+
+    assert several not in in_area("somerset", complaints(False, False), Signs(complaints_in_six_months=2))
+    assert several in in_area("somerset", complaints(False, False), Signs(complaints_in_six_months=3))
+
+
+def test_a_rejected_link_takes_a_complaint_of_several_away() -> None:
+    life = Life(TriageDecider(), AREA, {"links": {REFERRAL: complaints(False, False, False, False)}})
+    life.hear("intake", raised([NUISANCE], area="somerset"))
+    assert life.state.by_several == 5
+    assert next(rule for rule in life.state.fired if "several" in rule.rule_id).counted == 5
+
+    judged(life, RejectLinkRequest(other_referral_id=other(2)))
+
+    assert life.state.by_several == 4
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ def test_a_third_concern_of_exploitation_at_a_place_is_red_for_an_adult_too() ->
 def test_rules_that_count_other_events_say_how_many_too() -> None:
     life = life_with([], NUISANCE, Signs(complaints_in_six_months=4))
 
-    assert fired(life)["asb_case_review"].counted == 4
+    assert fired(life)["asb_case_review_by_neighbours"].counted == 4
 
 
 @pytest.mark.parametrize(

@@ -52,10 +52,10 @@ class FailingDisk(Disk):
             raise self._failure
         super().sync_folder(folder)
 
-    def remove_folder(self, folder: str) -> None:
+    def remove_from(self, folder: str, at_most: int) -> tuple[int, bool]:
         if self._step():
             raise self._failure
-        super().remove_folder(folder)
+        return super().remove_from(folder, at_most)
 
 
 def signed_tree(folder: Path) -> Tree:

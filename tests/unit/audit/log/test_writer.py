@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services.audit.log import hashing, positions
+from services.audit.log import hashing, positions, tiles
 from services.audit.log.checkpoint import EMPTY, Checkpoint, Tree, open_checkpoint
 from services.audit.log.disk import Disk, Fenced
+from services.audit.log.diverged import Diverged
 from services.audit.log.leaf import Batch, Skipped
 from services.audit.log.memory import FileMemory
 from services.audit.log.note import Cosigner, sign
@@ -50,6 +51,61 @@ def test_a_partial_file_stays_until_the_full_one_is_there(tmp_path: Path) -> Non
 
     assert not any("000.p" in name for name in names(tmp_path) if not name.startswith("tile/1/"))
     assert {"tile/0/000", "tile/0/001.p/44", "tile/entries/000", "tile/entries/001.p/44"} <= names(tmp_path)
+
+
+def test_superseded_files_go_a_few_with_each_batch_so_that_none_waits_for_hundreds(tmp_path: Path) -> None:
+    records, removed = Records(), [0]
+
+    class Counting(Disk):
+        def remove_from(self, folder: str, at_most: int) -> tuple[int, bool]:
+            went, more = super().remove_from(folder, at_most)
+            removed[-1] += went
+            return went, more
+
+    with a_writer(tmp_path, disk=Counting(tmp_path)) as writer:
+        for _ in range(300):
+            writer.append(records.batch(1))
+            removed.append(0)
+
+        assert max(removed) <= 16, removed
+        assert sum(removed) == 2 * 255, "all partials of the tile and of the bundle that are full now"
+        assert verify(tmp_path, VERIFIER).tree.size == 300
+
+
+def test_what_was_superseded_goes_while_nothing_comes_and_when_the_writer_ends(tmp_path: Path) -> None:
+    records = Records()
+    with a_writer(tmp_path) as writer:
+        for _ in range(256):
+            writer.append(records.batch(1))
+        assert any("000.p/" in name for name in names(tmp_path) if not name.startswith("tile/1/"))
+        while writer.tidy():
+            pass
+        assert names(tmp_path) == {"tile/0/000", "tile/entries/000", "tile/1/000.p/1"}
+        for _ in range(256):
+            writer.append(records.batch(1))
+
+    assert names(tmp_path) == {"tile/0/000", "tile/entries/000", "tile/0/001", "tile/entries/001"} | {
+        "tile/1/000.p/1",
+        "tile/1/000.p/2",
+    }
+
+
+@pytest.mark.parametrize("kept", ["tile/0/000.p/7", "tile/entries/000.p/7", "tile/1/000.p/7"])
+def test_a_superseded_file_that_a_kill_left_is_accounted_for_only_as_what_it_was(tmp_path: Path, kept: str) -> None:
+    a_log(tmp_path, [256 * 256])
+    full = (tmp_path / kept.partition(".p")[0]).read_bytes()
+    size = 7 * 32 if "entries" not in kept else len(tiles.pack(tiles.unpack(full)[:7]))
+    (tmp_path / kept).parent.mkdir()
+
+    (tmp_path / kept).write_bytes(full[:size])
+    assert verify(tmp_path, VERIFIER).tree.size == 256 * 256
+
+    (tmp_path / kept).write_bytes(full[: size - 1] + bytes([full[size - 1] ^ 1]))
+    with pytest.raises(Diverged, match=f"{kept}: not the beginning of what followed it"):
+        verify(tmp_path, VERIFIER)
+
+    with a_writer(tmp_path):
+        assert kept not in names(tmp_path), "a start removes it"
 
 
 def test_each_file_of_a_batch_is_written_once_and_all_before_the_checkpoint(tmp_path: Path) -> None:
