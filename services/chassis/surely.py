@@ -38,7 +38,8 @@ def surely_right(message: Message) -> bool:
     kind = type(message)
     check = _checks.get(kind)
     if check is None:
-        check = _checks[kind] = _check_of(message.DESCRIPTOR)
+        descriptor: Any = message.DESCRIPTOR
+        check = _checks[kind] = _check_of(descriptor)
     return check(message)
 
 
