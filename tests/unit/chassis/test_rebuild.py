@@ -21,6 +21,7 @@ from safeguarding.v1.common_pb2 import (
     Deadline,
     Sealed,
 )
+from services.chassis import spool as spooling
 from services.chassis.deciding import Decider, Upstream
 from services.chassis.engine.document import serialized, stamp, view_of
 from services.chassis.rebuild import CannotRebuild, made
@@ -108,7 +109,7 @@ def spooled(told: Iterable[Told], folder: Path | None = None) -> dict[str, dict[
     with Spool(folder) as spool:
         for writer, fact in told:
             spool.add(heard(writer, fact), serialized(fact))
-        assert spool.faults() == []
+        assert spool.survey().faults == []
         return dict(spool)
 
 
@@ -174,6 +175,18 @@ def test_a_store_that_tells_another_story_than_the_topic_is_refused() -> None:
         made(decider, REFERRALS[0], mine, other)
 
 
+def test_what_does_not_fit_into_memory_is_read_back_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [(writer, fact) for story in STORIES.values() for writer, facts in story.items() for fact in facts]
+    in_memory = spooled(told)
+
+    monkeypatch.setattr(spooling, "WAITING", 1_000)
+
+    assert spooled(told, tmp_path) == in_memory
+    assert len(in_memory) == len(REFERRALS)
+
+
 def test_forks_and_gaps_are_named_and_repeats_are_not(tmp_path: Path) -> None:
     first, second = STORIES[REFERRALS[0]]["intake"]
     fork = intake_pb2.IntakeFact()
@@ -184,9 +197,9 @@ def test_forks_and_gaps_are_named_and_repeats_are_not(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         for writer, fact in [("intake", second), ("intake", first), ("intake", first), ("triage", gap)]:
             spool.add(heard(writer, fact), serialized(fact))
-        assert [fault.referral_id for fault in spool.faults()] == [REFERRALS[1]]
+        assert [fault.referral_id for fault in spool.survey().faults] == [REFERRALS[1]]
         spool.add(heard("intake", fork), serialized(fork))
-        found = [str(fault) for fault in spool.faults()]
+        found = [str(fault) for fault in spool.survey().faults]
 
     assert found == [
         f"referral {REFERRALS[0]}, intake's fact 2: a fork: two different facts of one sequence",
