@@ -17,7 +17,12 @@ def violations(message: Message) -> list[Violation]:
     if surely_right(message):
         return []
     times = [Violation(path, "must be a time between the years 1 and 9999") for path in wrong_times(message)]
-    return [*(_violation(found.proto) for found in _VALIDATOR.collect_violations(message)), *times]
+    try:
+        found = _VALIDATOR.collect_violations(message)
+    except ValueError:
+        # Bytes that protobuf's Python reader takes and its others do not: an unknown field of number 0, for one.
+        return [Violation("", "must be a message that every protobuf reader can read"), *times]
+    return [*(_violation(each.proto) for each in found), *times]
 
 
 def _violation(found: Any) -> Violation:

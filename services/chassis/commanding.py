@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
@@ -16,19 +14,21 @@ from services.chassis.calls import MARGIN, seconds_left
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Away
 from services.chassis.identity import Identity
-from services.chassis.ids import named
+from services.chassis.ids import naming
+from services.chassis.keyed import Keyed
 
 S = TypeVar("S")
 
 CAUSES = uuid.UUID("4c1c2f1e-3a53-58a3-8cb8-4ab6fbc1c1d5")
 """Namespace of the ids of commands."""
+_cause_named = naming(CAUSES)
 
 
 class Commands:
     """Makes commands of one service; `hmac_key` is that service's own."""
 
     def __init__(self, hmac_key: bytes) -> None:
-        self._hmac_key = hmac_key
+        self._keyed = Keyed(hmac_key)
 
     def make(
         self,
@@ -59,12 +59,12 @@ class Commands:
 
     def _hmac(self, request: Message) -> bytes:
         said = request.DESCRIPTOR.full_name.encode() + b"\0" + request.SerializeToString(deterministic=True)
-        return hmac.digest(self._hmac_key, said, hashlib.sha256)
+        return self._keyed.digest(said)
 
 
 def cause_of(identity: Identity, idempotency_key: str) -> str:
     """The cause id of a caller's key; says nothing of either."""
-    return named(CAUSES, f"{identity.role_name}/{identity.id}/{idempotency_key}")
+    return _cause_named(f"{identity.role_name}/{identity.id}/{idempotency_key}")
 
 
 def answered(future: Future[Answer[S]], context: grpc.ServicerContext) -> Answer[S]:

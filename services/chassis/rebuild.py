@@ -1,8 +1,8 @@
 """Makes a service's store again from the topics: the same facts and views, in whatever order the topics are read.
 
-What bounds it: a fetch and 200 documents in memory, and one temporary file of the topics' size (spool.py). It may
-be repeated, and may start from nothing, from an older copy, or from a store that lacks nothing. It never takes a
-fact away, and never touches intake's keys: those are the one thing that no topic can give back.
+What bounds it: a fetch, or a 256th of the topics, in memory, and one temporary file of the topics' size (spool.py).
+It may be repeated, and may start from nothing, from an older copy, or from a store that lacks nothing. It never takes
+a fact away, and never touches intake's keys: those are the one thing that no topic can give back.
 """
 
 from __future__ import annotations
@@ -94,15 +94,15 @@ def rebuild(
     _require_stopped(sources.service, kafka)
     with Spool(folder) as spool:
         records, unreadable = _read(sources, kafka, spool, progress)
-        faults = spool.faults()
-        if faults:
-            raise CannotRebuild("the topics hold what no service may have written: " + "; ".join(map(str, faults)))
-        referrals, done, inserted = spool.referrals(), 0, 0
+        held = spool.survey()
+        if held.faults:
+            raise CannotRebuild("the topics hold what no service may have written: " + "; ".join(map(str, held.faults)))
+        done = inserted = 0
         for batch in _batches(spool, BATCH):
             inserted += _put(sources.decider, collection, batch)
             done += len(batch)
-            progress("writing referrals", done, referrals)
-    return Rebuilt(records, unreadable, referrals, inserted, done - inserted)
+            progress("writing referrals", done, held.referrals)
+    return Rebuilt(records, unreadable, held.referrals, inserted, done - inserted)
 
 
 def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[bytes]], stored: Stored | None) -> Stored:
@@ -111,11 +111,13 @@ def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[byt
     What the store has beyond the topic was never acknowledged by anyone but is decided: the service sends it.
     Raises CannotRebuild where the two tell different stories.
     """
-    present: Mapping[str, Sequence[bytes]] = stored["facts"] if stored else {}
-    joined = {
-        writer: _longer(referral_id, writer, facts.get(writer, ()), present.get(writer, ()))
-        for writer in sorted({*facts, *present})
-    }
+    joined: Mapping[str, Sequence[bytes]] = facts
+    if stored:
+        present: Mapping[str, Sequence[bytes]] = stored["facts"]
+        joined = {
+            writer: _longer(referral_id, writer, facts.get(writer, ()), present.get(writer, ()))
+            for writer in {*facts, *present}
+        }
     published = len(facts.get(decider.writer, ()))
     pending = len(joined.get(decider.writer, ())) > published
     fields = {
@@ -182,17 +184,17 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
             done += 1
             if done % 1_000 == 0 or done == total:
                 progress("reading facts", done, total)
-            if record.position in put_aside:
+            if put_aside and record.position in put_aside:
                 continue
             try:
-                _, fact = readers[record.topic](record)
+                given = readers[record.topic](record)
             except Unreadable as error:
                 if record.topic == sources.own.name:  # a damaged fact of ours leaves a gap, which is refused
                     unreadable += 1
                     continue
                 where = f"{record.topic}, partition {record.partition}, offset {record.offset}"
                 raise CannotRebuild(f"{where}: {error.error}, and it is not parked") from error
-            spool.add(writers[record.topic], fact.header, record.value or b"")
+            spool.add(given, record.value or b"")
         return done, unreadable
     finally:
         consumer.close(autocommit=False)
@@ -225,11 +227,11 @@ def _records(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Ite
     while left:
         for partition, found in consumer.poll(timeout_ms=POLL_MS).items():
             heard = time.monotonic()
+            topic, number = partition.topic, partition.partition
             for record in found:
                 if record.offset < ends[partition]:
-                    headers = tuple((name, value or b"") for name, value in record.headers)
-                    place = (partition.topic, partition.partition, record.offset)
-                    yield Record(*place, record.timestamp, record.key, record.value, headers)
+                    # Nobody reads a fact's headers, so none are made.
+                    yield Record(topic, number, record.offset, record.timestamp, record.key, record.value, ())
         finished = {partition for partition in left if consumer.position(partition) >= ends[partition]}
         if finished:
             left -= finished

@@ -23,7 +23,7 @@ _log = logs.get(__name__)
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-DRAWN_TOGETHER = 2048
+DRAWN_TOGETHER = 8192
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -38,22 +38,25 @@ class _Drawn(threading.local):
     """
 
     def __init__(self) -> None:
-        self._bytes = b""
-        self._at = 0
-        self._process = 0
+        self._bytes, self._at = b"", 0
 
     def take(self, count: int) -> bytes:
         """So many that nobody else has had or will have, also not in a process that was forked."""
-        end = self._at + count
-        if end > len(self._bytes) or self._process != os.getpid():
-            self._bytes, self._process = secrets.token_bytes(DRAWN_TOGETHER), os.getpid()
-            self._at, end = 0, count
-        taken = self._bytes[self._at : end]
+        at = self._at
+        end = at + count
+        if end > len(self._bytes):
+            self._bytes = secrets.token_bytes(DRAWN_TOGETHER)
+            at, end = 0, count
         self._at = end
-        return taken
+        return self._bytes[at:end]
+
+    def forget(self) -> None:
+        """Draw anew next time."""
+        self._bytes, self._at = b"", 0
 
 
 _drawn = _Drawn()
+os.register_at_fork(after_in_child=_drawn.forget)  # the one thread that goes on there is the one that forked
 
 
 def new_key() -> bytes:
@@ -61,11 +64,15 @@ def new_key() -> bytes:
     return _drawn.take(KEY_BYTES)
 
 
-def seal(key: bytes, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
-    """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data)."""
+def seal(key: bytes | AESGCM, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
+    """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data).
+
+    Who seals several parts under one key makes its cipher once.
+    """
     nonce = _drawn.take(NONCE_BYTES)
     bound = _bound(referral_id, group, version)
-    ciphertext = AESGCM(key).encrypt(nonce, content.SerializeToString(deterministic=True), bound)
+    cipher = AESGCM(key) if isinstance(key, bytes) else key
+    ciphertext = cipher.encrypt(nonce, content.SerializeToString(deterministic=True), bound)
     return Sealed(key_id=key_id, nonce=nonce, ciphertext=ciphertext, group=group, version=version)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Iterable
 
-from safeguarding.v1.common_pb2 import MatchKey, MatchKeys
+from safeguarding.v1.common_pb2 import MatchKeys
 from safeguarding.v1.concern_pb2 import Place, Subject
+from services.chassis.keyed import Keyed
 from services.intake.identifiers import Identifier, of_place, of_subject
 
 HASH_BYTES = 16
@@ -16,7 +16,7 @@ class Linker:
     """Makes match keys; only intake has the key."""
 
     def __init__(self, linking_key: bytes) -> None:
-        self._key = linking_key
+        self._keyed_hash = Keyed(linking_key)
 
     def of_subject(self, subject: Subject) -> MatchKeys:
         """The match keys of a person; none where nothing is known that tells people apart."""
@@ -27,7 +27,7 @@ class Linker:
         return self._keyed(of_place(place))
 
     def _keyed(self, identifiers: Iterable[Identifier]) -> MatchKeys:
-        return MatchKeys(keys=[MatchKey(kind=kind, hash=self._hash(kind, text)) for kind, text in identifiers])
-
-    def _hash(self, kind: int, text: str) -> bytes:
-        return hmac.digest(self._key, f"{kind}|{text}".encode(), "sha256")[:HASH_BYTES]
+        keys = MatchKeys()
+        for kind, text in identifiers:
+            keys.keys.add(kind=kind, hash=self._keyed_hash.digest(f"{kind}|{text}".encode())[:HASH_BYTES])
+        return keys

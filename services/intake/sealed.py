@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import Message
 
 from safeguarding.v1 import concern_pb2, intake_pb2
@@ -54,27 +55,33 @@ class Sealer:
         self._linker = linker
         self._referral_id = referral_id
         self._keys = dict(known)
+        self._ciphers: dict[str, AESGCM] = {}
         self.wrapped: dict[str, bytes] = {}
         """New keys by their path in the document."""
 
     def raised(self, concern: concern_pb2.Concern) -> intake_pb2.Raised:
         """The concern with every personal part sealed."""
-        return intake_pb2.Raised(
+        raised = intake_pb2.Raised(
             kinds=concern.kinds,
             signs=concern.signs if concern.HasField("signs") else None,
             area=concern.area,
-            subjects=self.subjects(concern.subjects, first=1),
-            parts=[
-                *(self.part(concern, name, 1) for name in PARTS if has(concern, name)),
-                *self.place_keys(concern.place, 1),
-            ],
             anonymous=concern.anonymous,
             shields=concern.shields,
         )
+        for number, subject in enumerate(concern.subjects, start=1):
+            self._subject(raised.subjects.add(), number, subject)
+        raised.parts.extend([self.part(concern, name, 1) for name in PARTS if has(concern, name)])
+        if concern.HasField("place"):
+            raised.parts.extend(self.place_keys(concern.place, 1))
+        return raised
 
     def subjects(self, subjects: Iterable[concern_pb2.Subject], first: int) -> list[intake_pb2.SealedSubject]:
         """Subjects, numbered from `first`, each under a key of its own."""
-        return [self._subject(number, subject) for number, subject in enumerate(subjects, start=first)]
+        made = []
+        for number, subject in enumerate(subjects, start=first):
+            made.append(intake_pb2.SealedSubject())
+            self._subject(made[-1], number, subject)
+        return made
 
     def part(self, holder: Any, name: str, version: int) -> Sealed:
         """The part of that name of a concern or a request."""
@@ -94,7 +101,10 @@ class Sealer:
 
     def sealed(self, key_id: str, group: int, version: int, content: Message) -> Sealed:
         """One sealed part; its key is made where the referral has none of that id."""
-        return seal(self.make(key_id), self._referral_id, key_id, group, version, content)
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            cipher = self._ciphers[key_id] = AESGCM(self.make(key_id))
+        return seal(cipher, self._referral_id, key_id, group, version, content)
 
     def make(self, key_id: str) -> bytes:
         """The key of that id, made where the referral has none."""
@@ -104,16 +114,16 @@ class Sealer:
             self.wrapped[f"keys.{key_id}"] = self._wrapper.wrap(self._referral_id, key_id, key)
         return key
 
-    def _subject(self, number: int, subject: concern_pb2.Subject) -> intake_pb2.SealedSubject:
-        parts = [
-            self.sealed(subject_key(number), group, 1, getattr(subject, name))
-            for name, (group, _) in SUBJECT_GROUPS.items()
-            if has(subject, name)
-        ]
+    def _subject(self, into: intake_pb2.SealedSubject, number: int, subject: concern_pb2.Subject) -> None:
+        """Fill in place: each message that is put into another is copied."""
+        into.number, into.role = number, subject.role
+        key_id = subject_key(number)
+        for name, (group, _) in SUBJECT_GROUPS.items():
+            if has(subject, name):
+                into.parts.append(self.sealed(key_id, group, 1, getattr(subject, name)))
         keys = self._linker.of_subject(subject)
         if keys.keys:
-            parts.append(self.sealed(subject_key(number), FieldGroup.FIELD_GROUP_MATCH, 1, keys))
-        return intake_pb2.SealedSubject(number=number, role=subject.role, parts=parts)
+            into.parts.append(self.sealed(key_id, FieldGroup.FIELD_GROUP_MATCH, 1, keys))
 
 
 def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern_pb2.Concern:

@@ -83,13 +83,14 @@ class Crowd(Desk):
         answered = len(paced.latencies)
         if void or answered < 2:
             return Sample(void=void or "nothing was answered")
-        cuts = quantiles(paced.latencies, n=100)
+        cuts = tuple(cut * MILLISECONDS for cut in quantiles(paced.latencies, n=100))
         return Sample(
             answered / max(0.01, used.cpu - before.cpu),
             answered / paced.seconds,
             used.memory,
-            cuts[49] * MILLISECONDS,
-            cuts[98] * MILLISECONDS,
+            cuts[49],
+            cuts[98],
+            cuts,
         )
 
     def _flight(self, stub: Any, seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""What a run says: tables on the screen, build/bench.json, and docs/performance.md after a full run."""
+"""What a run says: tables on the screen, build/bench.json, plots, and docs/performance.md after a full run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from services.cli.local.home import CHECKOUT
+from tests.performance.plots import draw
 from tests.performance.result import QUICK_SHARE, Found, Ratio
 
 JSON = CHECKOUT / "build" / "bench.json"
@@ -21,6 +22,7 @@ COLUMNS = {
     "p99": "p99, ms",
 }
 PAGE = CHECKOUT / "docs" / "performance.md"
+BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
 LAST = CHECKOUT / "build" / "bench" / "performance.md"
 
 
@@ -31,24 +33,32 @@ def show(line: str) -> None:
 
 
 def write(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load: float) -> None:
-    """Print the tables and write the files; only a full run becomes the page. `load` is what there was beside it."""
+    """Print the tables and write the files; only a full run goes into the page. `load` is what there was beside it."""
     JSON.parent.mkdir(parents=True, exist_ok=True)
     JSON.write_text(json.dumps([ratio.as_json() for ratio in ratios], indent=2) + "\n")
     page = _page(found, ratios, quick=quick, load=load)
     show("\n" + page)
     LAST.parent.mkdir(exist_ok=True)
     LAST.write_text(page)
+    for plot in draw(found, LAST.parent):
+        show(f"drawn: {plot.relative_to(CHECKOUT)}")
     if not quick:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(page)
+        PAGE.write_text(within(PAGE.read_text(), page))
+
+
+def within(page: str, made: str) -> str:
+    """The page with what this run made between its marks; what people wrote around it stays."""
+    before, begins, rest = page.partition(BEGIN)
+    _, ends, after = rest.partition(END)
+    if not begins or not ends:
+        raise ValueError(f"{PAGE.name} must hold the lines {BEGIN} and {END}: a run writes between them")
+    return f"{before}{BEGIN}\n{made}{END}{after}"
 
 
 def _page(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load: float) -> str:
     made = datetime.now(UTC)
     asked = "0.8 of each goal" if quick else "each goal"
     lines = [
-        "# How fast it is, beside its peers",
-        "",
         f"Measured {made:%d %B %Y %H:%M} UTC by `make bench{'-quick' if quick else ''}` on {_machine()},"
         f" whose load was {load:.1f} when it began. Every figure"
         " is a ratio between two arms of the same round on one broker, the median of all rounds with their range;"

@@ -25,6 +25,8 @@ class Sample:
     p50: float = 0.0
     """Milliseconds, where latency was measured."""
     p99: float = 0.0
+    cuts: tuple[float, ...] = ()
+    """Milliseconds within which 1, 2, … 99 of a hundred were, where all latencies were at hand."""
     void: str = ""
 
 
@@ -58,6 +60,8 @@ class Contest:
     work: str
     arms: Mapping[str, Callable[[], Sample]]
     claims: Sequence[Claim]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Of arms that differ by how much is stored: how much."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ def grown(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
                 Claim(f"{row}.memory", f"triage: memory at {name}", arm, few, 1.1, "memory", "at most"),
             )
         ],
+        dict(zip(hops, sizes, strict=True)),
     )
 
 

@@ -11,16 +11,17 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import org.h2.mvstore.DataUtils;
 import org.h2.mvstore.WriteBuffer;
 import org.h2.mvstore.type.BasicDataType;
 import org.h2.mvstore.type.DataType;
 import org.h2.mvstore.type.ObjectDataType;
-import org.h2.mvstore.type.StringDataType;
 
 final class Stored {
 
@@ -36,6 +37,9 @@ final class Stored {
 
     private static final class Documents extends BasicDataType<Document> {
 
+        private static final int LARGEST_KEPT = 1 << 20;
+        private static final ThreadLocal<ByteBuf> USED_AGAIN = ThreadLocal.withInitial(() -> Unpooled.buffer(1 << 14));
+
         @Override
         public Document[] createStorage(int size) {
             return new Document[size];
@@ -48,9 +52,12 @@ final class Stored {
 
         @Override
         public void write(WriteBuffer out, Document document) {
-            ByteBuf bson = Unpooled.buffer();
+            ByteBuf bson = USED_AGAIN.get().clear();
             BsonEncoder.encodeDocument(document, bson);
             out.put(bson.array(), 0, bson.readableBytes());
+            if (bson.capacity() > LARGEST_KEPT) {
+                USED_AGAIN.remove();
+            }
         }
 
         @Override
@@ -109,7 +116,8 @@ final class Stored {
         @Override
         public void write(WriteBuffer out, KeyValue key) {
             if (key.size() == 1 && key.get(0) instanceof String) {
-                StringDataType.INSTANCE.write(out.put(TEXT), (String) key.get(0));
+                byte[] text = ((String) key.get(0)).getBytes(StandardCharsets.UTF_8);
+                out.put(TEXT).putVarInt(text.length).put(text);
                 return;
             }
             List<Object> values = new ArrayList<>();
@@ -127,7 +135,9 @@ final class Stored {
         public KeyValue read(ByteBuffer in) {
             switch (in.get()) {
                 case TEXT:
-                    return new KeyValue(StringDataType.INSTANCE.read(in));
+                    byte[] text = new byte[DataUtils.readVarInt(in)];
+                    in.get(text);
+                    return new KeyValue(new String(text, StandardCharsets.UTF_8));
                 case OBJECT:
                     return (KeyValue) ANY.read(in);
                 default:

@@ -29,7 +29,7 @@ from services.partner_routing.domain.victims import Victim, with_rights, with_st
 from services.shields import same
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Everything that routing decides by."""
 

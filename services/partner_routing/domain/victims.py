@@ -26,7 +26,7 @@ class Judged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Victim:
     """What is known of one victim or business, and what was done for them."""
 

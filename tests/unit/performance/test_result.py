@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.performance.report import BEGIN, END, within
 from tests.performance.result import Claim, Contest, Found, Ratio, Sample
 
 
@@ -47,3 +48,14 @@ def test_a_ratio_is_the_median_of_its_rounds_and_a_claim_without_a_goal_always_h
 
     [measured] = Found(contest, samples).ratios()
     assert (measured.ratio, measured.holds) == (4, True)
+
+
+def test_a_run_writes_between_its_marks_and_leaves_what_people_wrote() -> None:
+    page = f"# Title\n\nby hand\n{BEGIN}\nold figures\n{END}\nbelow\n"
+
+    assert within(page, "new figures\n") == f"# Title\n\nby hand\n{BEGIN}\nnew figures\n{END}\nbelow\n"
+
+
+def test_a_page_without_marks_is_not_written_over() -> None:
+    with pytest.raises(ValueError, match="begin: make bench"):
+        within("# Title\n\nby hand\n", "new figures\n")
