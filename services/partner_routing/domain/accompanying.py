@@ -73,7 +73,7 @@ def _refuse_idle(state: State, victim: Victim, step: routing_pb2.VictimStep) -> 
         case "satisfaction_asked" if not state.outcome_known:
             right = "ask once every leg has ended"
             raise Refused(Why.ILLEGAL, "it has not come to an end", right, field="step.satisfaction_asked")
-        case "referred" if victim.refer_clock(state.asked_of) is None:
+        case "referred" if victim.waits_for_referral(state.asked_of) is None:
             right = "nothing: they were referred, or have no right to it"
             raise Refused(Why.ILLEGAL, "no referral waits", right, field="step.referred")
         case "right_added" | "right_struck" as kind if not getattr(step, kind).reason:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ from safeguarding.v1.common_pb2 import (
 )
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import IntakeFact
-from services.chassis.deciding import Refused, Why
+from services.chassis.deciding import Refused, Upstream, Why
 from services.chassis.directory import Partner
+from services.chassis.engine.document import serialized, stamp
 from services.partner_routing.area import load_stated, snapshot
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.views import in_words, journey
-from tests.unit.domains import DESK, REFERRAL, Life, kinds_of, raised, sealed
+from tests.unit.domains import DESK, NOON, OFFICER, REFERRAL, Life, kinds_of, raised, sealed
 from tests.unit.partner_routing.life import request, routed
 
 FOLDER = Path(__file__).parents[3] / "deploy/areas/avon-and-somerset"
@@ -216,6 +217,30 @@ def test_two_victims_of_one_report_have_one_clock_that_is_told_once() -> None:
 
     assert [each.clock_reached.percent for each in facts] == [50, 80, 100]
     assert all("refer" in shown(life, number).to_do for number in (1, 2))
+
+
+def test_the_state_is_the_same_in_whatever_order_the_writers_facts_are_folded() -> None:
+    """A rebuild reads topics, each in its own order."""
+    life = Life(RoutingDecider(), snapshot((VICTIMS_FIRST,), STATED))
+    concern = raised([CONCERN_KIND_HATE_CRIME], roles=[SUBJECT_ROLE_VICTIM])
+    stamp([concern], REFERRAL, 0, NOON - timedelta(minutes=3), OFFICER, "long ago")
+    upstream = Upstream(REFERRAL, concern.header.event_id, OFFICER, "intake", concern)
+    state = life.decider.evolve(life.state, "intake", concern)
+    life.document.append(life.decider, "intake", concern, serialized(concern), state)
+    life.give(upstream)
+    happened(life, routing_pb2.CASE_EVENT_ARREST)
+    strike(life, 2)
+    facts = life.document.facts
+
+    for writers in (("intake", "partner-routing"), ("partner-routing", "intake")):
+        decider, again = RoutingDecider(), RoutingDecider().initial()
+        for writer in writers:
+            kind = decider.fact_type if writer == decider.writer else decider.upstream_types[writer]
+            for raw in facts[writer]:
+                again = decider.evolve(again, writer, kind.FromString(raw))
+        assert again == life.state
+        assert decider.view(again) == life.decider.view(life.state)
+    assert watched(life)["victim_referral"] < NOON + (REFERRAL_ENDS - NOON) / 2, "it runs from the report"
 
 
 def _leg(life: Life) -> None:
