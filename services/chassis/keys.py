@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
 
 import grpc
 
-from safeguarding.v1.intake_pb2 import OpenRequest
+from safeguarding.v1.intake_pb2 import OpenRequest, OpenResponse
 from safeguarding.v1.intake_pb2_grpc import KeysStub
 from services.chassis.engine.away import Away
 
@@ -21,6 +24,8 @@ TIMEOUT = 5.0
 
 ReferralKeys = Mapping[str, bytes]
 """Data keys of one referral by key id."""
+NEVER: Final[tuple[ReferralKeys, float]] = ({}, 0.0)
+"""What is remembered of a referral that was not asked for: nothing, until no time."""
 
 
 class Keys:
@@ -32,7 +37,22 @@ class Keys:
         self._purpose = purpose
         self._remembered: OrderedDict[str, tuple[ReferralKeys, float]] = OrderedDict()
         """Each with the time (monotonic) until which it is used."""
+        self._coming: dict[str, grpc.Future[OpenResponse]] = {}
+        """Calls under way, by each referral that they ask for."""
         self._lock = threading.Lock()
+
+    def expect(self, referral_ids: Collection[str]) -> None:
+        """Ask for keys that will soon be needed, and do not wait: `open` does, should they not have come by then."""
+        now = self._clock()
+        with self._lock:
+            known = self._remembered
+            missing = [each for each in referral_ids if each not in self._coming and known.get(each, NEVER)[1] <= now]
+        for start in range(0, len(missing), MOST_A_CALL):
+            asked = missing[start : start + MOST_A_CALL]
+            call = self._stub.Open.future(OpenRequest(referral_ids=asked, purpose=self._purpose), timeout=TIMEOUT)
+            with self._lock:
+                self._coming.update(dict.fromkeys(asked, call))
+            call.add_done_callback(partial(self._came, asked))
 
     def open(
         self, referral_ids: Collection[str], needed: Mapping[str, Iterable[str]] | None = None
@@ -44,10 +64,11 @@ class Keys:
         """
         opened: dict[str, ReferralKeys] = {}
         missing: list[str] = []
+        self._wait_for(referral_ids)
         now = self._clock()
         with self._lock:
             for referral_id in referral_ids:
-                known, until = self._remembered.get(referral_id, ({}, 0.0))
+                known, until = self._remembered.get(referral_id, NEVER)
                 if until <= now or any(key_id not in known for key_id in (needed or {}).get(referral_id, ())):
                     missing.append(referral_id)
                 else:
@@ -61,21 +82,53 @@ class Keys:
         """Drop what is remembered, as an erasure asks."""
         with self._lock:
             self._remembered.pop(referral_id, None)
+            self._coming.pop(referral_id, None)  # what comes may be of before
+
+    def _wait_for(self, referral_ids: Collection[str]) -> None:
+        """Take what comes; a call that fails has brought nothing, and `open` asks again."""
+        with self._lock:
+            calls = {id(call): (call, list[str]()) for each in referral_ids if (call := self._coming.get(each))}
+            for each, call in self._coming.items():
+                if id(call) in calls:
+                    calls[id(call)][1].append(each)
+        for call, asked in calls.values():
+            with suppress(grpc.RpcError, grpc.FutureCancelledError):
+                call.result()
+            self._came(asked, call)
+
+    def _came(self, asked: Sequence[str], call: Any) -> None:
+        """Remember what a call brought, but for what was forgotten meanwhile. Also a second time."""
+        response = call.result() if call.code() is grpc.StatusCode.OK else OpenResponse()
+        found = _by_referral(asked, response)
+        with self._lock:
+            for referral_id in asked:
+                if self._coming.get(referral_id) is call:
+                    del self._coming[referral_id]
+                    self._remember(referral_id, found[referral_id])
 
     def _ask(self, referral_ids: list[str]) -> dict[str, ReferralKeys]:
         try:
             response = self._stub.Open(OpenRequest(referral_ids=referral_ids, purpose=self._purpose), timeout=TIMEOUT)
         except grpc.RpcError as error:
             raise Away("keys", error.code().name) from error
-        asked: dict[str, dict[str, bytes]] = {referral_id: {} for referral_id in referral_ids}
-        for key in response.keys:
-            asked[key.referral_id][key.key_id] = key.key
-        until = self._clock() + REMEMBERED_SECONDS
+        asked = _by_referral(referral_ids, response)
         with self._lock:
             for referral_id, keys in asked.items():
-                if keys:
-                    self._remembered[referral_id] = keys, until
-                    self._remembered.move_to_end(referral_id)
-            while len(self._remembered) > MOST_REMEMBERED:
-                self._remembered.popitem(last=False)
-        return dict(asked)
+                self._remember(referral_id, keys)
+        return asked
+
+    def _remember(self, referral_id: str, keys: ReferralKeys) -> None:
+        if not keys:
+            return
+        self._remembered[referral_id] = keys, self._clock() + REMEMBERED_SECONDS
+        self._remembered.move_to_end(referral_id)
+        while len(self._remembered) > MOST_REMEMBERED:
+            self._remembered.popitem(last=False)
+
+
+def _by_referral(referral_ids: Iterable[str], response: OpenResponse) -> dict[str, ReferralKeys]:
+    asked: dict[str, dict[str, bytes]] = {referral_id: {} for referral_id in referral_ids}
+    for key in response.keys:
+        if key.referral_id in asked:
+            asked[key.referral_id][key.key_id] = key.key
+    return dict(asked)

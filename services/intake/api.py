@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -36,6 +36,8 @@ MOST_TOGETHER = 100
 """Concerns of one message, as RaiseConcernsRequest states."""
 MOST_IN_FLIGHT = 1_000
 """Concerns of one stream that may wait for the engine."""
+READERS = 8
+"""Reads of wrapped keys at once."""
 
 
 class IntakeApi(intake_pb2_grpc.IntakeServicer):
@@ -228,23 +230,25 @@ class KeysApi(intake_pb2_grpc.KeysServicer):
         self._parts = parts
         self._wrapper = wrapper
         self._referrals = Referrals(parts.collection)
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="keys")
 
     def Open(  # noqa: N802 - the RPC's name
         self, request: intake_pb2.OpenRequest, context: grpc.ServicerContext
     ) -> intake_pb2.OpenResponse:
         """Open the keys of a whole batch."""
-        wrapped = self._referrals.keys(request.referral_ids)
-        response = intake_pb2.OpenResponse()
-        for referral_id, keys in wrapped.items():
-            for key_id, key in unwrapped(self._wrapper, referral_id, keys).items():
-                response.keys.add(referral_id=referral_id, key_id=key_id, key=key)
+        # Side by side: the broker must hold the look before a key leaves, not before it is read.
+        reading = self._reading.submit(self._referrals.keys, request.referral_ids)
         self._parts.access.record(
             caller(),
             access_pb2.ACCESS_KIND_KEYS_OPENED,
             "Keys/Open",
             reason=request.purpose,
-            referral_ids=sorted(wrapped),
+            referral_ids=sorted(set(request.referral_ids)),
         )
+        response = intake_pb2.OpenResponse()
+        for referral_id, keys in reading.result().items():
+            for key_id, key in unwrapped(self._wrapper, referral_id, keys).items():
+                response.keys.add(referral_id=referral_id, key_id=key_id, key=key)
         return response
 
 

@@ -11,6 +11,7 @@ from safeguarding.v1.routing_pb2 import ReleasePartnerRequest
 from services.chassis.deciding import ClockRanOut, Command, Input, PartnerReply, Upstream
 from services.chassis.keys import Keys, ReferralKeys
 from services.chassis.sealing import seal
+from services.known import Known
 from services.partner_routing.domain import State
 
 INTAKE = "intake"
@@ -26,17 +27,19 @@ class Gatherer:
 
     def gather(self, work: Sequence[tuple[State, Input]]) -> Mapping[str, Any]:
         """`keys` by referral, and `notes`, the replies' personal parts sealed again, by cause."""
-        needed: dict[str, list[str]] = {}
+        needed: dict[str, set[str]] = {}
+        expected: set[str] = set()
         for state, given in work:
             if _erases(given):
                 self._keys.forget(given.referral_id)
-            if may_need_keys(given):
-                known = state.known
-                wanted = [f"subject-{number}" for number in known.subjects]
-                if known.erased:  # what was remembered may be of before
-                    wanted.append(known.narrative_key)
-                needed[given.referral_id] = [key_id for key_id in wanted if key_id not in known.erased]
+            if _is_early(state, given):
+                expected.add(given.referral_id)
+            elif may_need_keys(given):
+                needed[given.referral_id] = _key_ids(state.known)
         keys = self._keys.open(needed, needed) if needed else {}
+        expected -= needed.keys()
+        if expected:
+            self._keys.expect(expected)
         notes = {
             given.cause_id: sealed
             for state, given in work
@@ -51,6 +54,20 @@ class Gatherer:
             return None
         version = NOTE_VERSION + state.sequence
         return seal(key, given.referral_id, key_id, FieldGroup.FIELD_GROUP_NARRATIVE, version, given.note)
+
+
+def _is_early(state: State, given: Input) -> bool:
+    """True where intake's fact comes before anybody is to be offered anything: its keys are needed, but not yet."""
+    return isinstance(given, Upstream) and given.writer == INTAKE and not (state.asked.legs or state.legs)
+
+
+def _key_ids(known: Known) -> set[str]:
+    """The keys of all that is sealed, and of notes to come."""
+    parts = [*known.parts, *(part for subject in known.subjects.values() for part in subject.parts)]
+    wanted = {part.key_id for part in parts}
+    if known.erased:  # what was remembered may be of before
+        wanted.add(known.narrative_key)
+    return wanted - known.erased
 
 
 def _erases(given: Input) -> bool:

@@ -362,6 +362,9 @@ class LocalKeys(Keys):
             each: unwrapped(self._stage.wrapper, each, documents.get(each, {}).get("keys", {})) for each in referral_ids
         }
 
+    def expect(self, referral_ids: Collection[str]) -> None:
+        """See Keys; nothing need be waited for."""
+
     def forget(self, referral_id: str) -> None:
         """See Keys; nothing is remembered."""
 

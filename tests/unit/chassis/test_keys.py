@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,9 @@ import grpc
 import pytest
 
 from safeguarding.v1 import intake_pb2, intake_pb2_grpc
+from services.chassis.engine.away import Away
 from services.chassis.keys import REMEMBERED_SECONDS, Keys
+from tests.waiting import happens
 
 REFERRAL = "5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a01"
 
@@ -20,6 +23,9 @@ class Intake(intake_pb2_grpc.KeysServicer):
     def __init__(self) -> None:
         self.keys = {"subject-1": b"1" * 32, "narrative": b"n" * 32}
         self.asked = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.fails = False
 
     def Open(  # noqa: N802 - the RPC's name
         self, request: intake_pb2.OpenRequest, context: grpc.ServicerContext
@@ -30,6 +36,9 @@ class Intake(intake_pb2_grpc.KeysServicer):
             for referral in request.referral_ids
             for key_id, key in self.keys.items()
         ]
+        assert self.may_answer.wait(60)
+        if self.fails:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
         return intake_pb2.OpenResponse(keys=opened)
 
 
@@ -73,3 +82,55 @@ def test_who_hears_of_an_erasure_forgets_at_once(intake: Intake, channel: grpc.C
     keys.forget(REFERRAL)
 
     assert set(keys.open([REFERRAL])[REFERRAL]) == {"narrative"}
+
+
+def test_keys_that_are_expected_are_asked_for_once_and_waited_for_only_by_who_needs_them(
+    intake: Intake, channel: grpc.Channel
+) -> None:
+    keys = Keys(channel, "copies")
+    intake.may_answer.clear()
+    keys.expect([REFERRAL])
+    keys.expect([REFERRAL])
+    happens("intake was asked", lambda: intake.asked == 1)
+    intake.may_answer.set()
+
+    assert set(keys.open([REFERRAL])[REFERRAL]) == {"subject-1", "narrative"}
+    keys.expect([REFERRAL])
+    assert set(keys.open([REFERRAL])[REFERRAL]) == {"subject-1", "narrative"}
+    assert intake.asked == 1
+
+
+def test_what_was_expected_before_an_erasure_is_not_remembered_after_it(intake: Intake, channel: grpc.Channel) -> None:
+    keys = Keys(channel, "copies")
+    intake.may_answer.clear()
+    keys.expect([REFERRAL])
+    happens("intake has read the keys", lambda: intake.asked == 1)
+    del intake.keys["subject-1"]
+    keys.forget(REFERRAL)
+    intake.may_answer.set()
+
+    assert set(keys.open([REFERRAL])[REFERRAL]) == {"narrative"}
+    assert intake.asked == 2
+
+
+def test_keys_that_were_expected_and_did_not_come_are_asked_for_again_by_who_needs_them(
+    intake: Intake, channel: grpc.Channel
+) -> None:
+    keys = Keys(channel, "copies")
+    intake.fails = True
+    keys.expect([REFERRAL])
+    happens("intake was asked", lambda: intake.asked == 1)
+    with pytest.raises(Away):
+        keys.open([REFERRAL])
+    intake.fails = False
+
+    assert set(keys.open([REFERRAL])[REFERRAL]) == {"subject-1", "narrative"}
+
+
+def test_a_key_that_was_added_since_is_asked_for(intake: Intake, channel: grpc.Channel) -> None:
+    keys = Keys(channel, "copies")
+    keys.expect([REFERRAL])
+    keys.open([REFERRAL])
+    intake.keys["subject-2"] = b"2" * 32
+
+    assert "subject-2" in keys.open([REFERRAL], {REFERRAL: ["subject-2"]})[REFERRAL]
