@@ -14,14 +14,19 @@ from services.partner_routing.domain.state import State
 from services.partner_routing.domain.victims import ENHANCED, Victim, victims
 
 
-def suggested(state: State, rules: AreaRules) -> list[RoutingFact]:
-    """The rights that follow from what is known and that nobody has been told of yet, a fact for each victim."""
+def suggested(state: State, rules: AreaRules, *, learned: bool) -> list[RoutingFact]:
+    """The rights that follow from what is known and that nobody has been told of yet, a fact for each victim.
+
+    Most inputs tell nothing new of a concern: without `learned`, whoever was looked at already is left alone.
+    """
     raised = state.known.raised
     if raised is None or state.asked.hidden:
         return []
     facts = []
     for number, subject in sorted(state.known.subjects.items()):
         victim, role = state.victims.get(number, Victim(number)), subject.role
+        if victim.suggested and not learned:
+            continue
         by = rules.victim_by(raised, role)
         if number not in accompanied(state) and by is None:
             continue
