@@ -15,7 +15,7 @@ NARRATIVE_KEY = "narrative"
 """The key of that purpose, until an erasure replaces it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """A concern as it stands after all that was amended and supplied; personal parts stay sealed."""
 

@@ -24,7 +24,7 @@ from services.chassis.deciding import Refused, Why
 from services.frozen import replace
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Link:
     """One other referral, and what a person made of it."""
 

@@ -12,7 +12,7 @@ from safeguarding.v1.common_pb2 import ClockReached, Deadline
 PERCENTS = (50, 80, 100)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Running:
     """A clock that runs. Its share is of elapsed time, whatever days its calendar counts."""
 

@@ -11,7 +11,7 @@ from services.chassis.calls import seconds_to_answer
 from services.chassis.engine.away import Away
 from services.chassis.errors import Unavailable
 from services.chassis.identity import Identity
-from services.chassis.records import OutRecord, ce_headers
+from services.chassis.records import Heading, OutRecord, rfc3339
 from services.topics import access_topic
 
 ACKNOWLEDGED_WITHIN = 10.0
@@ -29,6 +29,8 @@ class Access:
         self._send = send
         self._topic = access_topic(service).name
         self._service = service
+        name = AccessFact.DESCRIPTOR.full_name
+        self._heading = Heading(name, service, name)
         self._clock = clock
 
     def record(
@@ -79,14 +81,6 @@ class Access:
 
     def _record_of(self, fact: AccessFact) -> OutRecord:
         header = fact.header
-        name = AccessFact.DESCRIPTOR.full_name
-        headers = ce_headers(
-            event_id=header.event_id,
-            type=name,
-            source=self._service,
-            subject=header.referral_id,
-            time=header.occurred_at,
-            dataschema=name,
-            traceparent=tracing.current(),
-        )
-        return OutRecord(self._topic, header.referral_id.encode(), fact.SerializeToString(deterministic=True), headers)
+        referral = header.referral_id.encode()
+        headers = self._heading.of(header.event_id, referral, rfc3339(header.occurred_at), tracing.current())
+        return OutRecord(self._topic, referral, fact.SerializeToString(deterministic=True), headers)

@@ -14,13 +14,14 @@ from services.chassis.calls import MARGIN, seconds_left
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Away
 from services.chassis.identity import Identity
-from services.chassis.ids import named
+from services.chassis.ids import naming
 from services.chassis.keyed import Keyed
 
 S = TypeVar("S")
 
 CAUSES = uuid.UUID("4c1c2f1e-3a53-58a3-8cb8-4ab6fbc1c1d5")
 """Namespace of the ids of commands."""
+_cause_named = naming(CAUSES)
 
 
 class Commands:
@@ -63,7 +64,7 @@ class Commands:
 
 def cause_of(identity: Identity, idempotency_key: str) -> str:
     """The cause id of a caller's key; says nothing of either."""
-    return named(CAUSES, f"{identity.role_name}/{identity.id}/{idempotency_key}")
+    return _cause_named(f"{identity.role_name}/{identity.id}/{idempotency_key}")
 
 
 def answered(future: Future[Answer[S]], context: grpc.ServicerContext) -> Answer[S]:

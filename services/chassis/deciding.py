@@ -74,6 +74,8 @@ class Upstream(NamedTuple):
     actor: Actor
     writer: str
     fact: Message
+    sequence: int = 0
+    """Its place among the writer's facts of the referral, from 1."""
 
 
 @dataclass(frozen=True, slots=True)

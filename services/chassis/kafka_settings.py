@@ -133,7 +133,7 @@ class KafkaAccess:
         """Return settings of a KafkaAdminClient."""
         return {**self.common(), "client_id": client_id, "request_timeout_ms": 15_000}
 
-    def aiokafka_consumer(self, client_id: str, group: str) -> dict[str, Any]:
+    def aiokafka_consumer(self, client_id: str, group: str | None) -> dict[str, Any]:
         """Return settings of an aiokafka consumer, Faust's or our own; the same promises as `consumer`."""
         return {
             **self._aiokafka_login(),

@@ -50,6 +50,9 @@ class ParkedRecords:
         self._markers: list[OutRecord] = []
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def restore(self, connect: Callable[[], KafkaConsumer]) -> None:
         """Read the topic from its beginning to its present end; called once, before the engine starts."""
         consumer = connect()

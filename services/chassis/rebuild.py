@@ -1,8 +1,8 @@
 """Makes a service's store again from the topics: the same facts and views, in whatever order the topics are read.
 
-What bounds it: a fetch and 200 documents in memory, and one temporary file of the topics' size (spool.py). It may
-be repeated, and may start from nothing, from an older copy, or from a store that lacks nothing. It never takes a
-fact away, and never touches intake's keys: those are the one thing that no topic can give back.
+What bounds it: a fetch, or a 256th of the topics, in memory, and one temporary file of the topics' size (spool.py).
+It may be repeated, and may start from nothing, from an older copy, or from a store that lacks nothing. It never takes
+a fact away, and never touches intake's keys: those are the one thing that no topic can give back.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from kafka.errors import GroupIdNotFoundError
 from pymongo import InsertOne, UpdateOne
 from pymongo.collection import Collection
 
+from services.chassis import garbage
 from services.chassis.deciding import Decider
+from services.chassis.draining import NothingCame, records_before
 from services.chassis.engine.document import fold, view_of
 from services.chassis.engine.reading import Unreadable, facts_of
-from services.chassis.kafka_in.chunk import Record
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.parked import ParkedRecords
 from services.chassis.spool import Spool
@@ -37,9 +38,8 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how far it is and of how many."""
 
 BATCH = 200
-POLL_MS = 1_000
 PATIENCE_SECONDS = 30.0
-"""Longest silence of a broker that has more to give, and longest wait for the service to leave its group."""
+"""Longest wait for the service to leave its group."""
 NO_REVISION = ""
 
 
@@ -91,18 +91,22 @@ def rebuild(
 
     Raises CannotRebuild, having changed nothing, while the service runs and where a topic holds a fork or a gap.
     """
+    garbage.look_seldom()  # a process that rebuilds does nothing else
     _require_stopped(sources.service, kafka)
     with Spool(folder) as spool:
-        records, unreadable = _read(sources, kafka, spool, progress)
-        faults = spool.faults()
-        if faults:
-            raise CannotRebuild("the topics hold what no service may have written: " + "; ".join(map(str, faults)))
-        referrals, done, inserted = spool.referrals(), 0, 0
+        try:
+            records, unreadable = _read(sources, kafka, spool, progress)
+        except NothingCame as error:
+            raise CannotRebuild("the broker gave nothing for too long; rebuild again when it answers") from error
+        held = spool.survey()
+        if held.faults:
+            raise CannotRebuild("the topics hold what no service may have written: " + "; ".join(map(str, held.faults)))
+        done = inserted = 0
         for batch in _batches(spool, BATCH):
             inserted += _put(sources.decider, collection, batch)
             done += len(batch)
-            progress("writing referrals", done, referrals)
-    return Rebuilt(records, unreadable, referrals, inserted, done - inserted)
+            progress("writing referrals", done, held.referrals)
+    return Rebuilt(records, unreadable, held.referrals, inserted, done - inserted)
 
 
 def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[bytes]], stored: Stored | None) -> Stored:
@@ -111,11 +115,13 @@ def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[byt
     What the store has beyond the topic was never acknowledged by anyone but is decided: the service sends it.
     Raises CannotRebuild where the two tell different stories.
     """
-    present: Mapping[str, Sequence[bytes]] = stored["facts"] if stored else {}
-    joined = {
-        writer: _longer(referral_id, writer, facts.get(writer, ()), present.get(writer, ()))
-        for writer in sorted({*facts, *present})
-    }
+    joined: Mapping[str, Sequence[bytes]] = facts
+    if stored:
+        present: Mapping[str, Sequence[bytes]] = stored["facts"]
+        joined = {
+            writer: _longer(referral_id, writer, facts.get(writer, ()), present.get(writer, ()))
+            for writer in {*facts, *present}
+        }
     published = len(facts.get(decider.writer, ()))
     pending = len(joined.get(decider.writer, ())) > published
     fields = {
@@ -170,42 +176,41 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
     parked = ParkedRecords(parked_topic(service).name, service, [topic.name for topic in sources.upstreams.values()])
     parked.restore(lambda: KafkaConsumer(**kafka.consumer(f"{service}-rebuild")))
     put_aside = {entry.record.position for entry in parked.entries()}
-    consumer = KafkaConsumer(**kafka.consumer(f"{service}-rebuild", service))
-    try:
-        ends = _ends(sources, consumer)
-        total, done = sum(ends.values()), 0
-        writers = {sources.own.name: service} | {topic.name: writer for writer, topic in sources.upstreams.items()}
-        types: dict[str, type[Message]] = {service: sources.decider.fact_type, **sources.decider.upstream_types}
-        readers = {topic: facts_of(writer, types[writer]) for topic, writer in writers.items()}
-        unreadable = 0
-        for record in _records(consumer, ends):
-            done += 1
-            if done % 1_000 == 0 or done == total:
-                progress("reading facts", done, total)
-            if record.position in put_aside:
+    ends = _ends(sources, kafka)
+    total, done = sum(ends.values()), 0
+    writers = {sources.own.name: service} | {topic.name: writer for writer, topic in sources.upstreams.items()}
+    types: dict[str, type[Message]] = {service: sources.decider.fact_type, **sources.decider.upstream_types}
+    readers = {topic: facts_of(writer, types[writer]) for topic, writer in writers.items()}
+    unreadable = 0
+    for record in records_before(ends, kafka, f"{service}-rebuild"):
+        done += 1
+        if done % 1_000 == 0 or done == total:
+            progress("reading facts", done, total)
+        if put_aside and record.position in put_aside:
+            continue
+        try:
+            given = readers[record.topic](record)
+        except Unreadable as error:
+            if record.topic == sources.own.name:  # a damaged fact of ours leaves a gap, which is refused
+                unreadable += 1
                 continue
-            try:
-                _, fact = readers[record.topic](record)
-            except Unreadable as error:
-                if record.topic == sources.own.name:  # a damaged fact of ours leaves a gap, which is refused
-                    unreadable += 1
-                    continue
-                where = f"{record.topic}, partition {record.partition}, offset {record.offset}"
-                raise CannotRebuild(f"{where}: {error.error}, and it is not parked") from error
-            spool.add(writers[record.topic], fact.header, record.value or b"")
-        return done, unreadable
+            where = f"{record.topic}, partition {record.partition}, offset {record.offset}"
+            raise CannotRebuild(f"{where}: {error.error}, and it is not parked") from error
+        spool.add(given, record.value or b"")
+    return done, unreadable
+
+
+def _ends(sources: Sources[S], kafka: KafkaAccess) -> dict[tuple[str, int], int]:
+    """How far each partition is read: the own topic to its end, upstreams to what the service committed."""
+    consumer = KafkaConsumer(**kafka.consumer(f"{sources.service}-rebuild", sources.service))
+    try:
+        ends = {tuple(place): end for place, end in consumer.end_offsets(_partitions(consumer, sources.own)).items()}
+        for topic in sources.upstreams.values():
+            for partition in _partitions(consumer, topic):
+                ends[tuple(partition)] = consumer.committed(partition) or 0
+        return ends
     finally:
         consumer.close(autocommit=False)
-
-
-def _ends(sources: Sources[S], consumer: KafkaConsumer) -> dict[TopicPartition, int]:
-    """How far each partition is read: the own topic to its end, upstreams to what the service committed."""
-    own = _partitions(consumer, sources.own)
-    ends: dict[TopicPartition, int] = dict(consumer.end_offsets(own))
-    for topic in sources.upstreams.values():
-        for partition in _partitions(consumer, topic):
-            ends[partition] = consumer.committed(partition) or 0
-    return ends
 
 
 def _partitions(consumer: KafkaConsumer, topic: Topic) -> list[TopicPartition]:
@@ -213,29 +218,6 @@ def _partitions(consumer: KafkaConsumer, topic: Topic) -> list[TopicPartition]:
     if not numbers:
         raise CannotRebuild(f"there is no topic {topic.name}: was this broker furnished?")
     return [TopicPartition(topic.name, number) for number in sorted(numbers)]
-
-
-def _records(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Iterator[Record]:
-    """Every record before the ends, fetch by fetch."""
-    left = {partition for partition, end in ends.items() if end}
-    consumer.assign(left)
-    if left:
-        consumer.seek_to_beginning(*left)
-    heard = time.monotonic()
-    while left:
-        for partition, found in consumer.poll(timeout_ms=POLL_MS).items():
-            heard = time.monotonic()
-            for record in found:
-                if record.offset < ends[partition]:
-                    headers = tuple((name, value or b"") for name, value in record.headers)
-                    place = (partition.topic, partition.partition, record.offset)
-                    yield Record(*place, record.timestamp, record.key, record.value, headers)
-        finished = {partition for partition in left if consumer.position(partition) >= ends[partition]}
-        if finished:
-            left -= finished
-            consumer.pause(*finished)
-        if time.monotonic() - heard > PATIENCE_SECONDS:
-            raise CannotRebuild(f"the broker gave nothing for {PATIENCE_SECONDS:.0f} s; rebuild again when it answers")
 
 
 def _require_stopped(service: str, kafka: KafkaAccess) -> None:

@@ -1,7 +1,6 @@
 """A record on its way to Kafka, and the headers that each of ours carries: CloudEvents' Kafka binding."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,35 +20,41 @@ class OutRecord(NamedTuple):
     headers: Headers
 
 
-def ce_headers(
-    *,
-    event_id: str,
-    type: str,
-    source: str,
-    subject: str,
-    time: Timestamp | datetime,
-    dataschema: str,
-    traceparent: str = "",
-) -> Headers:
-    """The headers of one event, in CloudEvents' binary mode: copies for routing, which readers never trust.
+class Heading:
+    """The headers of one writer's events of one type, in CloudEvents' binary mode: copies for routing, never trusted.
 
-    `type` is the message that it is, such as safeguarding.v1.Raised; `source` the writing service; `subject`
-    the referral id; `dataschema` the message of the whole value, such as safeguarding.v1.IntakeFact.
+    `type` is the message that it is, such as safeguarding.v1.Raised; `source` the writing service; `dataschema`
+    the message of the whole value, such as safeguarding.v1.IntakeFact. What all events share is encoded once.
     Source: CloudEvents 1.0.2, Kafka protocol binding 3.2.
     """
-    headers = [
-        _SPECVERSION,
-        ("ce_id", event_id.encode()),
-        _constant("ce_type", type),
-        _constant("ce_source", source),
-        ("ce_subject", subject.encode()),
-        ("ce_time", _rfc3339(time)),
-        _constant("ce_dataschema", dataschema),
-        _CONTENT,
-    ]
-    if traceparent:
-        headers.append(("traceparent", traceparent.encode()))
-    return headers
+
+    __slots__ = ("_schema", "_source", "_type")
+
+    def __init__(self, type: str, source: str, dataschema: str) -> None:
+        self._type = ("ce_type", type.encode())
+        self._source = ("ce_source", source.encode())
+        self._schema = ("ce_dataschema", dataschema.encode())
+
+    def of(self, event_id: str, subject: bytes, time: bytes, traceparent: str = "") -> Headers:
+        """The headers of one event; `subject` is the referral id, `time` as `rfc3339` gives it."""
+        headers = [
+            _SPECVERSION,
+            ("ce_id", event_id.encode()),
+            self._type,
+            self._source,
+            ("ce_subject", subject),
+            ("ce_time", time),
+            self._schema,
+            _CONTENT,
+        ]
+        if traceparent:
+            headers.append(("traceparent", traceparent.encode()))
+        return headers
+
+
+def rfc3339(time: Timestamp) -> bytes:
+    """The words for a time. Facts of one turn share theirs, and making it costs more than all other headers."""
+    return _words(time.seconds, time.nanos)
 
 
 def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes | None:
@@ -62,21 +67,6 @@ def as_mapping(headers: Sequence[tuple[str, bytes | None]]) -> Mapping[str, str]
     return {name: value.decode() for name, value in headers if value is not None and value.isascii()}
 
 
-@lru_cache(maxsize=256)
-def _constant(name: str, text: str) -> tuple[str, bytes]:
-    """A header that many records share; these texts are names of our own messages and services."""
-    return name, text.encode()
-
-
-def _rfc3339(time: Timestamp | datetime) -> bytes:
-    if isinstance(time, datetime):
-        made = Timestamp()
-        made.FromDatetime(time)
-        time = made
-    return _words(time.seconds, time.nanos)
-
-
 @lru_cache(maxsize=16)
 def _words(seconds: int, nanos: int) -> bytes:
-    """Facts of one turn share their time, and the words for it cost more than all other headers."""
     return Timestamp(seconds=seconds, nanos=nanos).ToJsonString().encode()

@@ -95,7 +95,7 @@ class RepliesIn:
 
     def release(self, topic: str, partition: int, offset: int) -> None:
         """Let commits pass a record that `handle` had reported as held."""
-        self._post(lambda: self._offsets.done((topic, partition), offset))
+        self._post(lambda: self._offsets.done((topic, partition), [offset]))
 
     @property
     def last_commit_time(self) -> float | None:
@@ -159,10 +159,7 @@ class RepliesIn:
             self._offsets.fetched((partition.topic, partition.partition), [raw.offset for raw in raws])
         chunk = Chunk([record_of(raw) for raws in batches.values() for raw in raws])
         held: Held = await asyncio.wrap_future(self._handle(chunk))
-        waiting = set(held)
-        for record in chunk.records:
-            settle = self._offsets.hold if record.position in waiting else self._offsets.done
-            settle((record.topic, record.partition), record.offset)
+        self._offsets.answered(chunk, held)
 
     async def _commit(self, consumer: AIOKafkaConsumer) -> bool:
         """Commit what is done. False when the broker did not confirm: tried again after the next fetch."""

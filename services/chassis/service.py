@@ -77,7 +77,7 @@ class Recipe(Generic[S]):
     decider: Decider[S]
     upstreams: Upstreams
     servicers: Callable[[Parts[S]], Sequence[Servicer]]
-    gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] = lambda work: {}
+    gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] | None = None
     rules: Callable[[], Any] = lambda: None
     copier: Copier[S] | None = None
     queried: Sequence[str] = ()
@@ -112,7 +112,6 @@ class Service(Generic[S]):
         recipe, settings = self._recipe, self._settings
         store = MongoStore(self._collection, recipe.id, recipe.queried)
         connect = partial(KafkaConsumer, **settings.kafka.consumer(f"{recipe.id}-restore"))
-        parse = recipe.decider.fact_type.FromString
         parked = ParkedRecords(parked_topic(recipe.id).name, recipe.id, recipe.upstreams)
         self._wait_for("store", store.prepare)
         self._wait_for("broker", lambda: parked.restore(connect))
@@ -131,7 +130,7 @@ class Service(Generic[S]):
                 decider=recipe.decider,
                 store=store,
                 publisher=self._publisher,
-                outbox=Outbox(recipe.id, recipe.topic.name, recipe.topic.carries, parse),
+                outbox=Outbox(recipe.id, recipe.topic.name, recipe.topic.carries),
                 parked=parked,
                 actor=Actor(role=ROLE_SERVICE, id=recipe.id),
                 readers=self._readers(),

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
-from typing import Any
+from struct import Struct
+
+from services.chassis.deciding import Upstream
 
 MOST_FAULTS = 20
-SPOOL_AT = 2_000
-"""Facts that wait in memory for one insert."""
+BUCKETS = 256
+"""Parts among which referrals are spread; one of them at a time is read back into memory."""
+WAITING = 16 * 1024 * 1024
+"""Bytes that wait in memory before they are written; small topics never touch the disk."""
+_HEAD = Struct("<36sBII")
+"""Before each fact: its referral, which is a UUID by its field rules, its writer's number, its sequence, its length."""
+_Referral = dict[str, dict[int, bytes]]
+"""Facts by writer and sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,78 +38,92 @@ class Fault:
         return f"referral {self.referral_id}, {self.writer}'s {which}: {self.what}"
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What the spool holds as a whole."""
+
+    referrals: int
+    faults: list[Fault]
+    """Forks and gaps; a rebuild of what has any would not be what the service decided. At most MOST_FAULTS."""
+
+
 class Spool(AbstractContextManager["Spool"]):
     """One temporary file of about the topics' size, gone at the end. It holds what the topics hold: nothing in clear.
 
-    The same fact twice is kept once; another one of the same sequence is a fork, and a fault.
+    The same fact twice counts once; another one of the same sequence is a fork, and a fault.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(dir=folder, prefix="rebuild-")
-        self._database = sqlite3.connect(Path(self._folder.name) / "facts.sqlite")
-        self._database.execute("PRAGMA journal_mode = OFF")  # it outlives nothing: a crash begins anew
-        self._database.execute("PRAGMA synchronous = OFF")
-        self._database.execute(
-            "CREATE TABLE facts (referral TEXT, writer TEXT, sequence INTEGER, event TEXT, raw BLOB,"
-            " PRIMARY KEY (referral, writer, sequence)) WITHOUT ROWID"
-        )
-        self._waiting: list[tuple[str, str, int, str, bytes]] = []
-        self._forks: list[Fault] = []
+        self._file = tempfile.TemporaryFile(dir=folder, prefix="rebuild-")  # noqa: SIM115 - closed by __exit__
+        self._waiting = [bytearray() for _ in range(BUCKETS)]
+        self._size = 0
+        self._written: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]
+        """Of each bucket, where its pieces lie in the file, and how long they are."""
+        self._writers: list[str] = []
 
     def __exit__(self, *_: object) -> None:
-        self._database.close()
-        self._folder.cleanup()
+        self._file.close()
 
-    def add(self, writer: str, header: Any, raw: bytes) -> None:
+    def add(self, given: Upstream, raw: bytes) -> None:
         """Take in one fact, in any order."""
-        self._waiting.append((header.referral_id, writer, header.sequence, header.event_id, raw))
-        if len(self._waiting) >= SPOOL_AT:
+        referral_id, writer = given.referral_id, given.writer
+        if writer not in self._writers:
+            self._writers.append(writer)
+        head = _HEAD.pack(referral_id.encode(), self._writers.index(writer), given.sequence, len(raw))
+        bucket = self._waiting[hash(referral_id) % BUCKETS]
+        bucket += head
+        bucket += raw
+        self._size += len(raw)
+        if self._size >= WAITING:
             self._write()
 
-    def faults(self) -> list[Fault]:
-        """Forks and gaps; a rebuild of what has any would not be what the service decided. At most MOST_FAULTS."""
-        self._write()
-        gaps = self._database.execute(
-            "SELECT referral, writer, count(*) FROM facts GROUP BY referral, writer"
-            " HAVING max(sequence) <> count(*) LIMIT ?",
-            (MOST_FAULTS,),
-        )
-        found = [Fault(referral, writer, 0, f"a gap among the {count} there are") for referral, writer, count in gaps]
-        return (self._forks + found)[:MOST_FAULTS]
-
-    def referrals(self) -> int:
-        """How many there are."""
-        self._write()
-        count: int = self._database.execute("SELECT count(DISTINCT referral) FROM facts").fetchone()[0]
-        return count
+    def survey(self) -> Survey:
+        """Look at everything once."""
+        count, forks, gaps = 0, list[Fault](), list[Fault]()
+        for number in range(BUCKETS):
+            referrals = self._read(number, forks)
+            count += len(referrals)
+            gaps += [
+                Fault(referral_id, writer, 0, f"a gap among the {len(facts)} there are")
+                for referral_id, writers in referrals.items()
+                for writer, facts in writers.items()
+                if max(facts) != len(facts)
+            ]
+        return Survey(count, (forks + gaps)[:MOST_FAULTS])
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, list[bytes]]]]:
-        """Each referral with its facts by writer, in order; one referral in memory at a time."""
-        self._write()
-        referral, facts = "", dict[str, list[bytes]]()
-        for found, writer, raw in self._database.execute(
-            "SELECT referral, writer, raw FROM facts ORDER BY referral, writer, sequence"
-        ):
-            if found != referral:
-                if facts:
-                    yield referral, facts
-                referral, facts = found, {}
-            facts.setdefault(writer, []).append(raw)
-        if facts:
-            yield referral, facts
+        """Each referral with its facts by writer, in order."""
+        for number in range(BUCKETS):
+            for referral_id, writers in self._read(number, []).items():
+                yield (
+                    referral_id,
+                    {writer: [facts[place] for place in sorted(facts)] for writer, facts in writers.items()},
+                )
 
     def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        with self._database:
-            for row in waiting:
-                done = self._database.execute("INSERT OR IGNORE INTO facts VALUES (?, ?, ?, ?, ?)", row)
-                if not done.rowcount:
-                    self._compare(*row)
+        """Let what waits go to the file, a piece for each bucket."""
+        end = self._file.seek(0, SEEK_END)
+        for bucket, pieces in zip(self._waiting, self._written, strict=True):
+            pieces.append((end, len(bucket)))
+            end += self._file.write(bucket)
+            bucket.clear()
+        self._size = 0
 
-    def _compare(self, referral: str, writer: str, sequence: int, event: str, raw: bytes) -> None:
-        known_event, known_raw = self._database.execute(
-            "SELECT event, raw FROM facts WHERE referral = ? AND writer = ? AND sequence = ?",
-            (referral, writer, sequence),
-        ).fetchone()
-        if (known_event, known_raw) != (event, raw) and len(self._forks) < MOST_FAULTS:
-            self._forks.append(Fault(referral, writer, sequence, "a fork: two different facts of one sequence"))
+    def _read(self, number: int, forks: list[Fault]) -> dict[str, _Referral]:
+        """One bucket's referrals; what is found twice with two contents is added to `forks`."""
+        held = bytearray()
+        for start, size in self._written[number]:
+            self._file.seek(start)
+            held += self._file.read(size)
+        held += self._waiting[number]
+        referrals: dict[str, _Referral] = {}
+        at = 0
+        while at < len(held):
+            name, writer_number, sequence, size = _HEAD.unpack_from(held, at)
+            at += _HEAD.size + size
+            raw = bytes(held[at - size : at])
+            referral_id, writer = name.decode(), self._writers[writer_number]
+            facts = referrals.setdefault(referral_id, {}).setdefault(writer, {})
+            if facts.setdefault(sequence, raw) != raw:
+                forks.append(Fault(referral_id, writer, sequence, "a fork: two different facts of one sequence"))
+        return referrals

@@ -30,15 +30,17 @@ _BOUNDS = {"gte": "<", "gt": "<=", "lte": ">", "lt": ">="}
 """Comparisons that break a bound."""
 _NUMBERS = ("int32", "int64", "uint32", "uint64")
 
-_checks: dict[str, Check] = {}
-"""By the full name of the message."""
+_checks: dict[type[Message], Check] = {}
 
 
 def surely_right(message: Message) -> bool:
     """True only where every field keeps its rule and every time is one (times.py); False also where we do not know."""
-    descriptor: Any = message.DESCRIPTOR
-    check = _checks.get(descriptor.full_name)
-    return check(message) if check is not None else _check_of(descriptor)(message)
+    kind = type(message)
+    check = _checks.get(kind)
+    if check is None:
+        descriptor: Any = message.DESCRIPTOR
+        check = _checks[kind] = _check_of(descriptor)
+    return check(message)
 
 
 class _Unsure(Exception):
@@ -46,14 +48,10 @@ class _Unsure(Exception):
 
 
 def _check_of(descriptor: Descriptor) -> Check:
-    """The check of a message type, written when first asked for."""
-    name = descriptor.full_name
-    if name not in _checks:
-        try:
-            _checks[name] = _Writer().check(descriptor)
-        except _Unsure:
-            _checks[name] = _never
-    return _checks[name]
+    try:
+        return _Writer().check(descriptor)
+    except _Unsure:
+        return _never
 
 
 def _never(_: Any) -> bool:
@@ -148,7 +146,9 @@ class _Writer:
             if rules.required and not field.has_presence:
                 lines.insert(0, f"if not {here}: return False")
         if lines:
-            yield f"{here} = getattr({at}, {field.name!r})" if iskeyword(field.name) else f"{here} = {at}.{field.name}"
+            value = f"getattr({at}, {field.name!r})" if iskeyword(field.name) else f"{at}.{field.name}"
+            # As a list of its own: protobuf's ends each loop over it with an error that costs more than the copy.
+            yield f"{here} = {value}[:]" if field.is_repeated else f"{here} = {value}"
             yield from lines
 
     def _repeated(self, field: FieldDescriptor, rules: Any, here: str) -> Iterator[str]:
@@ -215,9 +215,15 @@ class _Writer:
 
 def _lengths(rules: Any, here: str, known: set[str]) -> Iterator[str]:
     _only(rules, known)
-    for name, breaks in (("len", "!="), ("min_len", "<"), ("max_len", ">")):
-        if name in known and rules.HasField(name):
-            yield f"if len({here}) {breaks} {getattr(rules, name)}: return False"
+    least, most = (getattr(rules, name) if rules.HasField(name) else None for name in ("min_len", "max_len"))
+    if "len" in known and rules.HasField("len"):
+        yield f"if len({here}) != {rules.len}: return False"
+    if least is not None and most is not None:
+        yield f"if not {least} <= len({here}) <= {most}: return False"
+    elif least is not None:
+        yield f"if len({here}) < {least}: return False"
+    elif most is not None:
+        yield f"if len({here}) > {most}: return False"
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 
 from services.chassis import logs
-from services.chassis.engine.reading import Reader, Unreadable
+from services.chassis.engine.reading import FactReader, Unreadable
 from services.chassis.engine.store import Store
 
 log = logs.get(__name__)
@@ -21,7 +21,7 @@ class StoreBehind(Exception):
     """The topic holds facts that the store does not; deciding on would fork referrals."""
 
 
-def check(topic: str, service: str, read: Reader, store: Store, connect: Callable[[], KafkaConsumer]) -> None:
+def check(topic: str, service: str, read: FactReader, store: Store, connect: Callable[[], KafkaConsumer]) -> None:
     """Raise StoreBehind where any of the last facts on the service's own topic is not in its store.
 
     `read` is how its readers read the topic: what they would park is no fact.
@@ -44,7 +44,7 @@ def check(topic: str, service: str, read: Reader, store: Store, connect: Callabl
         )
 
 
-def _newest_sequences(topic: str, read: Reader, connect: Callable[[], KafkaConsumer]) -> dict[str, int]:
+def _newest_sequences(topic: str, read: FactReader, connect: Callable[[], KafkaConsumer]) -> dict[str, int]:
     consumer = connect()
     newest: dict[str, int] = {}
     try:
@@ -58,11 +58,11 @@ def _newest_sequences(topic: str, read: Reader, connect: Callable[[], KafkaConsu
             for records in consumer.poll(timeout_ms=1_000).values():
                 for record in records:
                     try:
-                        header = read(record)[1].header
+                        given = read(record)
                     except Unreadable:  # readers park it; it is no fact of ours, and no reason to stay down
                         log.error("own_record_unreadable", topic=topic, offset=record.offset)
                         continue
-                    newest[header.referral_id] = max(newest.get(header.referral_id, 0), header.sequence)
+                    newest[given.referral_id] = max(newest.get(given.referral_id, 0), given.sequence)
     finally:
         consumer.close(autocommit=False)
     return newest

@@ -20,7 +20,7 @@ from services.chassis.engine import Answer
 from services.chassis.engine.document import Document
 from services.chassis.errors import STATUS_OF, Violation
 from services.chassis.identity import Identity
-from services.chassis.ids import named
+from services.chassis.ids import naming
 from services.chassis.later import Later
 from services.chassis.sealing import KeyWrapper, open_part
 from services.chassis.service import Parts
@@ -31,6 +31,7 @@ from services.intake.views import Referrals
 
 REFERRALS = uuid.UUID("0d3f1f0e-53f5-5d0f-9a3e-7a4f1b6f4f0a")
 """Namespace of referral ids."""
+_referral_named = naming(REFERRALS)
 MOST_TOGETHER = 100
 """Concerns of one message, as RaiseConcernsRequest states."""
 MOST_IN_FLIGHT = 1_000
@@ -262,7 +263,7 @@ def in_danger(request: Any) -> bool:
 
 def referral_id_of(identity: Identity, idempotency_key: str) -> str:
     """The referral that this caller's key names: a client that retries after any failure gets one referral."""
-    return named(REFERRALS, f"{identity.role_name}/{identity.id}/{idempotency_key}")
+    return _referral_named(f"{identity.role_name}/{identity.id}/{idempotency_key}")
 
 
 def reference(referral_id: str) -> str:

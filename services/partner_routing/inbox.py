@@ -171,6 +171,5 @@ def _state_after(facts: Sequence[Any], leg_id: str) -> int:
 
 
 def _offered_event_id(document: Document[State], leg_id: str) -> str:
-    facts = (fact for caused in document.causes.values() for fact in caused)
-    offered = (fact for fact in facts if fact.WhichOneof("fact") == "offered" and fact.offered.leg_id == leg_id)
+    offered = (fact for fact in document.own if fact.WhichOneof("fact") == "offered" and fact.offered.leg_id == leg_id)
     return str(next(offered).header.event_id)

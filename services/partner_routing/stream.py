@@ -12,7 +12,7 @@ from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.concern_pb2 import Narrative
 from safeguarding.v1.partner_pb2 import Reply
-from services.chassis.deciding import Input, PartnerReply
+from services.chassis.deciding import PartnerReply
 from services.chassis.engine.reading import Unreadable, parsed
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.sealing import CannotOpen, open_with, reply_info
@@ -28,7 +28,7 @@ class ReplyReader:
     def __init__(self, private_key: bytes) -> None:
         self._private_key = private_key
 
-    def __call__(self, record: Record) -> tuple[Input, Any]:
+    def __call__(self, record: Record) -> PartnerReply:
         """The reply, or, where it is not one, an input that says what was wrong. Never raises for what it holds."""
         found = _TOPIC.fullmatch(record.topic)
         if found is None:
@@ -37,19 +37,18 @@ class ReplyReader:
         try:
             reply: Any = parsed(record, Reply)
         except Unreadable:
-            return self._wrong(record, partner_id, None, "unreadable"), None
+            return self._wrong(record, partner_id, None, "unreadable")
         if record.key != reply.referral_id.encode():
-            return self._wrong(record, partner_id, reply, "wrong_key"), None
+            return self._wrong(record, partner_id, reply, "wrong_key")
         note = None
         if reply.sealed_note:
             try:
                 info = reply_info(partner_id, reply.leg_id, reply.reply_id)
                 note = Narrative.FromString(open_with(self._private_key, info, reply.sealed_note))
             except (CannotOpen, DecodeError):
-                return self._wrong(record, partner_id, reply, "unreadable_note"), None
+                return self._wrong(record, partner_id, reply, "unreadable_note")
         cause_id = str(uuid.uuid5(REPLIES, f"{partner_id}/{reply.reply_id}"))
-        given = PartnerReply(reply.referral_id, cause_id, _actor(partner_id), partner_id, reply, note=note)
-        return given, None
+        return PartnerReply(reply.referral_id, cause_id, _actor(partner_id), partner_id, reply, note=note)
 
     def _wrong(self, record: Record, partner_id: str, reply: Any, wrong: str) -> PartnerReply:
         """Refused on a record of its own, named by its place, so that nobody writes on another's referral."""

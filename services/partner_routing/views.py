@@ -120,7 +120,7 @@ def _graded_by(rule: FiredRule) -> Standing:
 
 def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
     victim = state.victims.get(number, Victim(number))
-    refer = victim.refer_clock(state.asked_of)
+    refer = victim.waits_for_referral(state.asked_of)
     shown = routing_pb2.JourneyVictim(
         subject=number,
         contact_id=victim.contact_id,
@@ -136,7 +136,7 @@ def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
         applies=[_right(victim, each) for each in sorted({*victim.suggested, *victim.judged} - {ENHANCED})],
         enhanced_by=victim.enhanced_by,
         victim_by=victim.victim_by,
-        refer_by=refer.deadline if refer is not None else None,
+        refer_by=refer.until if refer is not None else None,
         enhanced_reason=victim.judged[ENHANCED].reason if ENHANCED in victim.judged else "",
     )
     if victim.updated_at is not None:

@@ -75,7 +75,7 @@ class MemoryStore:
         for known in published:
             stored = self.documents.get(known.id)
             if stored and stored["revision"] == known.revision:
-                stored.update(published=max(stored["published"], known.count), pending=False, copies=[])
+                stored.update(published=max(stored["published"], known.published), pending=False, copies=[])
         return lost
 
     def waiting(self, until: datetime) -> list[Mapping[str, Any]]:

@@ -278,7 +278,7 @@ class Stage:
                 decider=decider,
                 store=self.stores[service],
                 publisher=self.bus,
-                outbox=Outbox(service, topic.name, topic.carries, decider.fact_type.FromString),
+                outbox=Outbox(service, topic.name, topic.carries),
                 parked=parked,
                 actor=Actor(role=ROLE_SERVICE, id=service),
                 readers=readers,

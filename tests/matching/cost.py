@@ -103,7 +103,7 @@ class Bench:
                 decider=TriageDecider(),
                 store=store,
                 publisher=self._publisher,
-                outbox=Outbox(TRIAGE, "triage.bench", "TriageFact", TriageFact.FromString),
+                outbox=Outbox(TRIAGE, "triage.bench", "TriageFact"),
                 parked=ParkedRecords("parked.bench", TRIAGE, [SOURCE]),
                 actor=Actor(role=ROLE_SERVICE, id=TRIAGE),
                 readers={SOURCE: facts_of(INTAKE, IntakeFact)},

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from math import log10
+from math import ceil, floor, log10
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-import pygal
-from pygal.style import LightStyle
+from leather import Chart
 
 from tests.performance.result import Found, Sample
 
 SHOWN = (10, 50, 90, 99)
 """Percentiles named on the axis."""
-# No script from elsewhere, and the same figures give the same file.
-STYLE: dict[str, Any] = {"js": (), "no_prefix": True, "style": LightStyle, "legend_at_bottom": True}
 
 
 def draw(found: Sequence[Found], folder: Path) -> list[Path]:
@@ -30,11 +26,15 @@ def _latency(found: Found, folder: Path) -> Iterator[Path]:
     lines = {arm: _cuts(samples) for arm, samples in _good(found) if any(sample.cuts for sample in samples)}
     if not lines:
         return
-    chart = pygal.XY(**STYLE, title=found.contest.name, logarithmic=True, dots_size=1)
-    chart.x_title, chart.y_title = "percentile", "milliseconds"
-    chart.x_labels = [{"value": _place(percentile), "label": f"{percentile}%"} for percentile in SHOWN]
+    chart = Chart(found.contest.name)
     for arm, cuts in lines.items():
-        chart.add(arm, [(_place(percentile), cut) for percentile, cut in enumerate(cuts, start=1)])
+        points = [(_place(percentile), log10(cut)) for percentile, cut in enumerate(cuts, start=1)]
+        chart.add_line(points, name=arm, width=1)
+    powers = _powers([cut for cuts in lines.values() for cut in cuts])
+    chart.add_x_scale(0, _place(99))
+    chart.add_x_axis([_place(each) for each in SHOWN], lambda place, *_: f"{100 - 100 / 10**place:.0f}%", "percentile")
+    chart.add_y_scale(powers[0], powers[-1])
+    chart.add_y_axis(powers, lambda power, *_: f"{10**power:g}", "milliseconds")
     yield _saved(chart, folder / f"latency-{_slug(found)}.svg")
 
 
@@ -47,11 +47,11 @@ def _cost(found: Found, folder: Path) -> Iterator[Path]:
     costs = [(stored, median(1_000 / sample.per_cpu for sample in samples)) for stored, samples in measured]
     memory = [(stored, median(sample.memory for sample in samples)) for stored, samples in measured]
     for what, unit, points in (("cost", "CPU-milliseconds an event", costs), ("memory", "MiB", memory)):
-        highest = max(value for _, value in points)
-        chart = pygal.XY(**STYLE, title=found.contest.name, show_legend=False, range=(0, 1.3 * highest))
-        chart.x_title, chart.y_title = "stored", unit
-        chart.x_labels = [{"value": log10(stored), "label": f"{stored:,}"} for stored, _ in points]
-        chart.add(unit, [(log10(stored), value) for stored, value in points])
+        chart = Chart(found.contest.name)
+        chart.add_line([(log10(stored), value) for stored, value in points], name=unit)
+        chart.add_x_axis([log10(stored) for stored, _ in points], lambda place, *_: f"{10**place:,.0f}", "stored")
+        chart.add_y_scale(0, 1.3 * max(value for _, value in points))
+        chart.add_y_axis(name=unit)
         yield _saved(chart, folder / f"{what}-{_slug(found)}.svg")
 
 
@@ -71,8 +71,13 @@ def _place(percentile: int) -> float:
     return -log10(1 - percentile / 100)
 
 
-def _saved(chart: Any, path: Path) -> Path:
-    chart.render_to_file(str(path))
+def _powers(values: Sequence[float]) -> list[int]:
+    """The powers of ten around these."""
+    return list(range(floor(log10(min(values))), ceil(log10(max(values)) + 1e-9) + 1))
+
+
+def _saved(chart: Chart, path: Path) -> Path:
+    chart.to_svg(str(path))
     return path
 
 

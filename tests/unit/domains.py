@@ -69,7 +69,7 @@ class Life:
         cause = f"{writer}-{self.document.length(writer) + 1}"
         stamp([fact], REFERRAL, self.document.length(writer), self.now, actor, cause)
         state = self.decider.evolve(self.state, writer, fact)
-        self.document.append(self.decider, writer, fact, serialized(fact), state)
+        self.document.append(writer, fact.header.event_id, serialized(fact), state)
         return self._decide(Upstream(REFERRAL, fact.header.event_id, fact.header.actor, writer, fact))
 
     def say(self, body: Any, actor: Actor, sealed_: Any = None) -> list[Any]:
@@ -93,7 +93,7 @@ class Life:
         facts = stamp(decided, REFERRAL, after, self.now, actor, given.cause_id)
         for fact in facts:
             state = self.decider.evolve(self.state, self.decider.writer, fact)
-            self.document.append(self.decider, self.decider.writer, fact, serialized(fact), state)
+            self.document.append_own(self.decider.writer, fact, serialized(fact), state)
         return facts
 
 

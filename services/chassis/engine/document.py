@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from google.protobuf.message import Message
@@ -14,11 +15,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from safeguarding.v1.common_pb2 import Actor
 from services.chassis.deciding import Decider
-from services.chassis.ids import named
+from services.chassis.ids import naming
 
 S = TypeVar("S")
 EVENTS = uuid.UUID("9b6c7c0e-5d0f-5c53-8f60-0a8a54f5a3c1")
 """Namespace of event ids."""
+_event_named = naming(EVENTS)
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +34,67 @@ class Copy:
     value: bytes
 
 
-@dataclass(slots=True)
 class Document(Generic[S]):
-    """A referral as one service keeps it. `revision` is None while nothing is stored."""
+    """A referral as one service keeps it. `revision` is None while nothing is stored.
 
-    id: str
-    state: S
-    revision: str | None = None
-    facts: dict[str, list[bytes]] = field(default_factory=dict)
-    published: int = 0
-    """How many of the service's own facts the store knows to be on the topic."""
-    copies: list[Copy] = field(default_factory=list)
-    event_ids: dict[str, list[str]] = field(default_factory=dict)
-    causes: dict[str, list[Any]] = field(default_factory=dict)
-    """The service's own facts by what caused them, so that a repeated cause has its first answer."""
-    added: dict[str, list[bytes]] = field(default_factory=dict)
-    """Facts of this turn, by writer, not yet stored."""
-    fresh: list[Any] = field(default_factory=list)
-    """The service's own facts of this turn as messages, so that nobody reads their bytes again to publish them."""
-    keeps: dict[str, Any] = field(default_factory=dict)
-    drops: set[str] = field(default_factory=set)
+    Most live for one turn and hold two facts, so that what is seldom asked for is looked up then, not kept beside.
+    """
+
+    __slots__ = (
+        "changed", "copies", "drops", "event_ids", "facts", "id", "keeps", "own", "published", "revision", "state",
+        "stored",
+    )  # fmt: skip
+
+    def __init__(self, id: str, state: S, revision: str | None = None) -> None:
+        self.id = id
+        self.state = state
+        self.revision = revision
+        self.facts: dict[str, list[bytes]] = {}
+        self.event_ids: dict[str, list[str]] = {}
+        self.own: list[Any] = []
+        """The service's own facts as messages, so that nobody reads their bytes again."""
+        self.stored: Mapping[str, int] = NOTHING
+        """How many facts of each writer the store has."""
+        self.changed = False
+        """True where this turn added facts."""
+        self.published = 0
+        """How many of the service's own facts the store knows to be on the topic."""
+        self.copies: Sequence[Copy] = ()
+        self.keeps: Mapping[str, Any] = NOTHING
+        self.drops: Collection[str] = ()
 
     @property
-    def changed(self) -> bool:
-        """True where this turn added facts."""
-        return bool(self.added)
+    def added(self) -> dict[str, list[bytes]]:
+        """Facts of this turn, by writer, not yet stored."""
+        if not self.stored:
+            return self.facts
+        added = {writer: raws[self.stored.get(writer, 0) :] for writer, raws in self.facts.items()}
+        return {writer: raws for writer, raws in added.items() if raws}
 
     def length(self, writer: str) -> int:
         """The last sequence that is applied from a writer."""
-        return len(self.event_ids.get(writer, ()))
+        return len(self.facts.get(writer, ()))
 
-    def append(self, decider: Decider[S], writer: str, fact: Any, raw: bytes, state: S) -> None:
-        """Take one fact in; `state` is the state after it."""
+    def caused_by(self, cause_id: str) -> list[Any]:
+        """The service's own facts of one cause, so that a repeated cause has its first answer."""
+        return [fact for fact in self.own if fact.header.cause_id == cause_id]
+
+    def append(self, writer: str, event_id: str, raw: bytes, state: S) -> None:
+        """Take in one fact of another writer; `state` is the state after it."""
         self.state = state
-        self.facts.setdefault(writer, []).append(raw)
-        self.event_ids.setdefault(writer, []).append(fact.header.event_id)
-        self.added.setdefault(writer, []).append(raw)
-        if writer == decider.writer:
-            self.fresh.append(fact)
-            self.causes.setdefault(fact.header.cause_id, []).append(fact)
+        self.changed = True
+        facts = self.facts.get(writer)
+        if facts is None:
+            self.facts[writer] = [raw]
+            self.event_ids[writer] = [event_id]
+        else:
+            facts.append(raw)
+            self.event_ids[writer].append(event_id)
+
+    def append_own(self, writer: str, fact: Any, raw: bytes, state: S) -> None:
+        """Take in one fact of the service itself."""
+        self.own.append(fact)
+        self.append(writer, fact.header.event_id, raw, state)
 
 
 def new(decider: Decider[S], referral_id: str) -> Document[S]:
@@ -98,8 +123,9 @@ def fold(decider: Decider[S], stored: Mapping[str, Any]) -> Document[S]:
             state = decider.evolve(state, writer, fact)
             ids.append(fact.header.event_id)
             if own:
-                document.causes.setdefault(fact.header.cause_id, []).append(fact)
+                document.own.append(fact)
     document.state = state
+    document.stored = {writer: len(raws) for writer, raws in document.facts.items()}
     return document
 
 
@@ -154,7 +180,7 @@ def _is_of_a_leg(descriptor: Any, kind: str) -> bool:
 
 def event_id(referral_id: str, cause_id: str, step: str) -> str:
     """UUIDv5: the same cause and step of a referral give the same id, however often they are decided."""
-    return named(EVENTS, f"{referral_id}/{cause_id}/{step}")
+    return _event_named(f"{referral_id}/{cause_id}/{step}")
 
 
 def serialized(fact: Message) -> bytes:

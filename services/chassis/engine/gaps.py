@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.chassis.deciding import Upstream
 from services.chassis.engine.items import Item
 
 ALARM_AFTER = 60.0
@@ -15,16 +16,19 @@ class Gaps:
         self._held: dict[tuple[str, str], dict[int, Item]] = {}
         self._since: dict[tuple[str, str], float] = {}
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     def hold(self, item: Item, now: float) -> None:
         """Keep a record; `now` is monotonic seconds."""
-        key = (item.referral_id, item.given.writer)  # type: ignore[union-attr]  # only upstream facts have gaps
-        self._held.setdefault(key, {})[item.fact.header.sequence] = item
+        given = item.given
+        assert isinstance(given, Upstream)  # noqa: S101 - only upstream facts have gaps
+        key = (given.referral_id, given.writer)
+        self._held.setdefault(key, {})[given.sequence] = item
         self._since.setdefault(key, now)
 
     def ready(self, referral_id: str, writer: str, sequence: int) -> list[Item]:
         """The held records that follow without a gap from `sequence`; they are held no more."""
-        if not self._held:
-            return []
         key = (referral_id, writer)
         held = self._held.get(key)
         if not held:

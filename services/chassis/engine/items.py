@@ -54,8 +54,6 @@ class Item:
     record: Record | None = None
     chunk: ChunkWork | None = None
     answer: Future[Any] | None = None
-    fact: Any = None
-    """The upstream fact with its header, once read."""
     held: bool = False
     """True after the chunk was told that the record is held."""
     overdue: bool = False

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.parked_pb2 import ParkedClass
 from services.chassis import logs
-from services.chassis.deciding import Command, Context, Decider, Input, PartnerReply, Refused, Upstream, Why
+from services.chassis.deciding import (
+    ClockRanOut,
+    Command,
+    Context,
+    Decider,
+    Input,
+    PartnerReply,
+    Refused,
+    Upstream,
+    Why,
+)
 from services.chassis.engine.document import Copy, Document, serialized, stamp
 from services.chassis.engine.items import Item
 
@@ -17,7 +28,7 @@ Seen = TypeVar("Seen", contravariant=True)
 log = logs.get(__name__)
 
 
-class Kind(Enum):
+class Kind(StrEnum):
     """What became of an input."""
 
     APPLIED = "applied"
@@ -35,6 +46,12 @@ class Verdict(NamedTuple):
     facts: tuple[Any, ...] = ()
     error: BaseException | None = None
     parked: int = ParkedClass.PARKED_CLASS_UNSPECIFIED
+
+
+APPLIED, REPEATED = Verdict(Kind.APPLIED), Verdict(Kind.REPEATED)
+"""Of what nobody waits for: its facts are in the document."""
+Evolved = tuple[Any, bytes, S]
+"""A fact of the service's own, its bytes, and the state after it."""
 
 
 class Copier(Protocol, Generic[Seen]):
@@ -56,7 +73,7 @@ class Judge(Generic[S]):
         """Apply one input. A refused or failing one leaves the document as it was."""
         given = item.given
         if given is None:
-            return Verdict(Kind.APPLIED)
+            return APPLIED
         try:
             if isinstance(given, Upstream):
                 return self._upstream(item, given, document, context)
@@ -71,26 +88,21 @@ class Judge(Generic[S]):
             return Verdict(Kind.FAILED, error=error, parked=ParkedClass.PARKED_CLASS_BUG)
 
     def _upstream(self, item: Item, given: Upstream, document: Document[S], context: Context) -> Verdict:
-        header = item.fact.header
         ids = document.event_ids.get(given.writer, ())
-        if header.sequence <= len(ids):
-            if ids[header.sequence - 1] == header.event_id:
-                return Verdict(Kind.REPEATED)
-            return Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_FORK)
-        if header.sequence > len(ids) + 1:
-            return Verdict(Kind.HELD)
+        if given.sequence != len(ids) + 1:
+            return _out_of_order(given, ids)
         raw = item.record.value if item.record else None
         if raw is None:
             raise ValueError("an upstream fact without its record")
-        state = self._decider.evolve(document.state, given.writer, item.fact)
-        facts, copies = self._decide(state, given, document, context, b"")
-        evolved = self._evolved(facts, state)
-        document.append(self._decider, given.writer, item.fact, raw, state)
+        state = self._decider.evolve(document.state, given.writer, given.fact)
+        # Nobody's act leads to what follows from a fact: the service decided it by its rules.
+        evolved, copies = self._decide(state, given, context.service, document, context)
+        document.append(given.writer, given.cause_id, raw, state)
         self._take(evolved, copies, document)
-        return Verdict(Kind.APPLIED, tuple(facts))
+        return APPLIED
 
     def _command(self, given: Command, document: Document[S], context: Context) -> Verdict:
-        before = document.causes.get(given.cause_id)
+        before = document.caused_by(given.cause_id)
         if before:
             if before[0].header.request_hmac != given.request_hmac:
                 raise Refused(
@@ -100,23 +112,25 @@ class Judge(Generic[S]):
                     field="idempotency_key",
                 )
             return Verdict(Kind.REPEATED, tuple(before))
-        facts, copies = self._decide_fresh(given, document, context)
-        if facts:
-            document.keeps.update(given.keeps)
-            document.drops.update(given.drops)
-        self._take(self._evolved(facts, document.state), copies, document)
-        return Verdict(Kind.APPLIED, tuple(facts))
+        evolved, copies = self._decide_fresh(given, document, context)
+        if evolved:
+            document.keeps = {**document.keeps, **given.keeps}
+            document.drops = {*document.drops, *given.drops}
+        self._take(evolved, copies, document)
+        return Verdict(Kind.APPLIED, tuple(fact for fact, _, _ in evolved))
 
-    def _decide_fresh(self, given: Command, document: Document[S], context: Context) -> tuple[list[Any], list[Copy]]:
+    def _decide_fresh(
+        self, given: Command, document: Document[S], context: Context
+    ) -> tuple[list[Evolved[S]], Sequence[Copy]]:
         """Decide, unless the caller decided on an older state; who may not know of the referral never learns that."""
         current = document.length(self._decider.writer)
         stale = given.seen_sequence is not None and given.seen_sequence != current
+        decided: tuple[list[Evolved[S]], Sequence[Copy]] = [], ()
         try:
-            decided = self._decide(document.state, given, document, context, given.request_hmac)
+            decided = self._decide(document.state, given, given.actor, document, context, given.request_hmac)
         except Refused as refused:
             if not stale or refused.why is not Why.ILLEGAL:
                 raise
-            decided = [], []
         if stale:
             raise Refused(
                 Why.STALE,
@@ -126,48 +140,48 @@ class Judge(Generic[S]):
             )
         return decided
 
-    def _once(self, given: Input, document: Document[S], context: Context) -> Verdict:
-        before = document.causes.get(given.cause_id)
+    def _once(self, given: PartnerReply | ClockRanOut, document: Document[S], context: Context) -> Verdict:
+        before = document.caused_by(given.cause_id)
         if before:
-            return Verdict(Kind.REPEATED, tuple(before))
-        facts, copies = self._decide(document.state, given, document, context, b"")
-        self._take(self._evolved(facts, document.state), copies, document)
-        return Verdict(Kind.APPLIED, tuple(facts))
+            return REPEATED
+        evolved, copies = self._decide(document.state, given, given.actor, document, context)
+        self._take(evolved, copies, document)
+        return APPLIED
 
     def _decide(
-        self, state: S, given: Input, document: Document[S], context: Context, hmac: bytes
-    ) -> tuple[list[Any], list[Copy]]:
-        decided = self._decider.decide(state, given, context)
-        if not decided:
-            return [], []
-        facts = stamp(
-            decided,
-            document.id,
-            document.length(self._decider.writer),
-            context.now,
-            # Nobody's act leads to what follows from a fact: the service decided it by its rules.
-            context.service if isinstance(given, Upstream) else given.actor,
-            given.cause_id,
-            hmac,
-        )
-        known = document.event_ids.get(self._decider.writer)
-        if known and any(fact.header.event_id in known for fact in facts):
-            # Decided before, and the input came again by another way, as after a rebuild.
-            return [], []
-        return facts, self._copier.copies(state, facts, context) if self._copier else []
-
-    def _evolved(self, facts: list[Any], state: S) -> list[tuple[Any, bytes, S]]:
+        self, state: S, given: Input, actor: Actor, document: Document[S], context: Context, hmac: bytes = b""
+    ) -> tuple[list[Evolved[S]], Sequence[Copy]]:
         """Each fact with its bytes and the state after it; nothing is taken in yet, so a failure leaves no trace."""
+        decided: Sequence[Any] = self._decider.decide(state, given, context)
+        if not decided:
+            return [], ()
+        writer = self._decider.writer
+        stamp(decided, document.id, document.length(writer), context.now, actor, given.cause_id, hmac)
+        known = document.event_ids.get(writer)
+        if known and any(fact.header.event_id in known for fact in decided):
+            # Decided before, and the input came again by another way, as after a rebuild.
+            return [], ()
+        copies = self._copier.copies(state, decided, context) if self._copier else ()
         evolved = []
-        for fact in facts:
-            state = self._decider.evolve(state, self._decider.writer, fact)
+        for fact in decided:
+            state = self._decider.evolve(state, writer, fact)
             evolved.append((fact, serialized(fact), state))
-        return evolved
+        return evolved, copies
 
-    def _take(self, evolved: list[tuple[Any, bytes, S]], copies: list[Copy], document: Document[S]) -> None:
+    def _take(self, evolved: list[Evolved[S]], copies: Sequence[Copy], document: Document[S]) -> None:
         for fact, raw, state in evolved:
-            document.append(self._decider, self._decider.writer, fact, raw, state)
-        document.copies.extend(copies)
+            document.append_own(self._decider.writer, fact, raw, state)
+        if copies:
+            document.copies = [*document.copies, *copies]
+
+
+def _out_of_order(given: Upstream, known: Sequence[str]) -> Verdict:
+    """A fact that is not the next of its writer: `known` are the ids of those that were applied."""
+    if given.sequence > len(known):
+        return Verdict(Kind.HELD)
+    if known[given.sequence - 1] == given.cause_id:
+        return REPEATED
+    return Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_FORK)
 
 
 def pseudonymous(given: PartnerReply, referral_id: str, wrong: str) -> PartnerReply:

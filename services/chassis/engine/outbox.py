@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any
-
-from google.protobuf.message import Message
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 from services.chassis.engine.document import Document
-from services.chassis.records import OutRecord, ce_headers
+from services.chassis.records import Heading, OutRecord, rfc3339
 
 RAISE_EVERY = 1.0
 RAISE_AT = 400
 COPY_SCHEMA = "safeguarding.v1.PartnerRecord"
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(NamedTuple):
     """A document's own facts that Kafka has acknowledged, as of a revision."""
 
     id: str
     revision: str
-    count: int
+    published: int
 
 
 class Outbox:
     """Remembers, for this process, what Kafka has acknowledged and the store does not know yet.
 
-    Used by the engine's thread alone. `topic` carries the service's facts; `parse` reads one of them.
+    Used by the engine's thread alone. `topic` carries the service's facts, each as the message `carries`.
     """
 
-    def __init__(self, writer: str, topic: str, carries: str, parse: Callable[[bytes], Message]) -> None:
+    def __init__(self, writer: str, topic: str, carries: str) -> None:
         self._writer = writer
         self._topic = topic
         self._schema = f"safeguarding.v1.{carries}"
-        self._parse = parse
         self._source = f"/referrals/{writer}"
-        self._kinds: dict[str, str] = {}
-        """The full name of each kind of fact, by its field."""
+        self._headings: dict[str, Heading] = {}
+        """Of the service's own facts by the name of their field; of copies by their type."""
         self._acknowledged: dict[str, Acknowledged] = {}
         self._raised_at = 0.0
 
@@ -46,8 +41,8 @@ class Outbox:
         """Tell a loaded document what this process has had acknowledged."""
         known = self._acknowledged.get(document.id)
         if known is not None and known.revision == document.revision:
-            document.published = known.count
-            document.copies = []
+            document.published = known.published
+            document.copies = ()
 
     def is_known(self, referral_id: str) -> bool:
         """True where this process has had all of it acknowledged and only the store lags."""
@@ -55,25 +50,23 @@ class Outbox:
 
     def unsent(self, document: Document[Any]) -> list[OutRecord]:
         """The records for everything past `published`, in order; the same facts always give the same bytes."""
-        facts = document.facts.get(self._writer, ())
-        if len(facts) == document.published:
+        own, published = document.own, document.published
+        if len(own) == published:
             return []
-        copies: dict[str, list[Any]] = {}
-        for copy in document.copies:
-            copies.setdefault(copy.event_id, []).append(copy)
-        records: list[OutRecord] = []
+        raws = document.facts[self._writer]
         key, trace = document.id.encode(), _hex(document.id)
-        unsent = facts[document.published :]
-        earlier: list[Any] = [self._parse(raw) for raw in unsent[: len(unsent) - len(document.fresh)]]
-        for raw, fact in zip(unsent, [*earlier, *document.fresh], strict=True):
+        records: list[OutRecord] = []
+        for raw, fact in zip(raws[published:], own[published:], strict=True):
             header, name = fact.header, fact.WhichOneof("fact")
-            kind = self._kinds.get(name)
-            if kind is None:
-                kind = self._kinds[name] = getattr(fact, name).DESCRIPTOR.full_name
-            records.append(OutRecord(self._topic, key, raw, self._headers(header, trace, kind, self._schema)))
-            for copy in copies.get(header.event_id, ()) if copies else ():
-                headers = self._headers(header, trace, copy.type, COPY_SCHEMA)
-                records.append(OutRecord(copy.topic, key, copy.value, headers))
+            event_id, time = header.event_id, rfc3339(header.occurred_at)
+            # The referral is the trace and the fact the span, so that a repeat is identical.
+            parent = f"00-{trace}-{_hex(event_id)[:16]}-01"
+            heading = self._headings.get(name) or self._heading(name, getattr(fact, name).DESCRIPTOR.full_name)
+            records.append(OutRecord(self._topic, key, raw, heading.of(event_id, key, time, parent)))
+            for copy in document.copies:
+                if copy.event_id == event_id:
+                    heading = self._headings.get(copy.type) or self._heading(copy.type, copy.type, COPY_SCHEMA)
+                    records.append(OutRecord(copy.topic, key, copy.value, heading.of(event_id, key, time, parent)))
         return records
 
     def acknowledged(self, document: Document[Any]) -> None:
@@ -103,18 +96,9 @@ class Outbox:
             return False
         return len(self._acknowledged) >= RAISE_AT or now - self._raised_at >= RAISE_EVERY
 
-    def _headers(self, header: Any, trace: str, kind: str, schema: str) -> list[tuple[str, bytes]]:
-        event_id = header.event_id
-        return ce_headers(
-            event_id=event_id,
-            type=kind,
-            source=self._source,
-            subject=header.referral_id,
-            time=header.occurred_at,
-            dataschema=schema,
-            # The referral is the trace and the fact the span, so that a repeat is identical.
-            traceparent=f"00-{trace}-{_hex(event_id)[:16]}-01",
-        )
+    def _heading(self, name: str, type: str, schema: str = "") -> Heading:
+        heading = self._headings[name] = Heading(type, self._source, schema or self._schema)
+        return heading
 
 
 def _hex(uuid: str) -> str:

@@ -23,32 +23,35 @@ class Unreadable(Exception):
         """The class of the error, never what the record holds."""
 
 
-Reader = Callable[[Record], tuple[Input, Any]]
-"""Gives the input and the fact that it came from (None for a reply), or raises Unreadable."""
+Reader = Callable[[Record], Input]
+"""Gives the input that a record holds, or raises Unreadable."""
+
+FactReader = Callable[[Record], Upstream]
 
 
-def facts_of(writer: str, fact_type: type[Message]) -> Reader:
+def facts_of(writer: str, fact_type: type[Message]) -> FactReader:
     """A reader of one writer's facts."""
 
-    def read(record: Record) -> tuple[Input, Any]:
+    def read(record: Record) -> Upstream:
         fact: Any = parsed(record, fact_type)
         header = fact.header
-        if record.key != header.referral_id.encode():
+        referral_id, sequence = header.referral_id, header.sequence
+        if record.key != referral_id.encode():
             raise Unreadable(ParkedClass.PARKED_CLASS_WRONG_KEY, "WrongKey")
-        if not header.sequence:
+        if not sequence:
             raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "NoSequence")
-        return Upstream(header.referral_id, header.event_id, header.actor, writer, fact), fact
+        return Upstream(referral_id, header.event_id, header.actor, writer, fact, sequence)
 
     return read
 
 
 def parsed(record: Record, message_type: type[Message]) -> Message:
     """The record's value as a message that keeps its field rules, or Unreadable."""
-    if record.value is None:
+    value = record.value
+    if value is None:
         raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "Empty")
-    message = message_type()
     try:
-        message.ParseFromString(record.value)
+        message = message_type.FromString(value)
     except DecodeError as error:
         raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "DecodeError") from error
     if violations(message):

@@ -31,8 +31,8 @@ class Settling(Generic[S]):
 
     def settle(self, done: Done[S]) -> None:
         """Tell every input of the turn but those that are repeated."""
+        self._counts.update([verdict.kind for _, verdict, _ in done.settled])
         for item, verdict, document in done.settled:
-            self._counts[verdict.kind.value] += 1
             if item.answer is not None:
                 self._answer(item, verdict, document)
             elif item.record is not None:
@@ -57,7 +57,8 @@ class Settling(Generic[S]):
             self._refuse(item, verdict)
         else:
             self._finish(item, took_effect=True)
-            self._heal(item, document)
+            if self._gaps or self._w.parked:
+                self._heal(item, document)
 
     def _hold(self, item: Item) -> None:
         self._gaps.hold(item, time.monotonic())

@@ -22,7 +22,7 @@ TRIES = 4
 
 
 class Published(Protocol):
-    """That a document's own facts up to `count` are acknowledged, as of `revision`."""
+    """That a document's own facts up to `published` are acknowledged, as of `revision`."""
 
     @property
     def id(self) -> str:
@@ -35,7 +35,7 @@ class Published(Protocol):
         ...
 
     @property
-    def count(self) -> int:
+    def published(self) -> int:
         """Own facts on the topic."""
         ...
 
@@ -87,7 +87,7 @@ def _as_raise(published: Published) -> UpdateOne:
     """One for each document: the local store finds by the keys of its one index only where each is a single value."""
     return UpdateOne(
         {"_id": published.id, "revision": published.revision},
-        {"$max": {"published": published.count}, "$set": {"pending": False, "copies": []}},
+        {"$max": {"published": published.published}, "$set": {"pending": False, "copies": []}},
     )
 
 

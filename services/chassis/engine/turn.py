@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from safeguarding.v1.parked_pb2 import ParkedClass
 from services.chassis.deciding import Command, Context, Upstream
@@ -22,6 +22,7 @@ from services.chassis.engine.wiring import Wiring
 S = TypeVar("S")
 
 _AS_EVER = frozenset((Kind.APPLIED, Kind.REPEATED, Kind.REFUSED))
+_PARKS = frozenset((Kind.PARKED, Kind.FAILED))
 PUBLISH_TIMEOUT = 5.0
 LONGEST_WAIT_FOR_BROKER = 2.0
 
@@ -66,8 +67,7 @@ class Turns(Generic[S]):
         done: Done[S] = Done()
         readable = [item for item in items if self._read(item, done.parked)]
         documents = self._load(readable)
-        work = [(documents[item.referral_id].state, item.given) for item in readable if item.given is not None]
-        gathered = self._w.gather(work) if work else {}
+        gathered = self._gather(readable, documents)
         context = Context(self._w.clock(), self._w.rules(), gathered, self._w.actor)
         verdicts = [self._judge.judge(item, documents[item.referral_id], context) for item in readable]
         self._park_behind(readable, verdicts, done.parked)
@@ -76,23 +76,26 @@ class Turns(Generic[S]):
             if item.referral_id in lost:
                 item.must_load = True
                 done.again.append(item)
-            elif item.record is not None and verdict.kind in (Kind.PARKED, Kind.FAILED):
+            elif verdict.kind in _PARKS and item.record is not None:
                 error = type(verdict.error).__name__ if verdict.error else ""
                 done.parked.append(Parking(item, verdict.parked, error))
             else:
                 done.settled.append((item, verdict, documents[item.referral_id]))
-        self.publish([document for document in documents.values() if document.id not in lost], items, done.parked)
+        for referral_id in lost:
+            del documents[referral_id]
+        self.publish(documents.values(), items, done.parked)
         self._w.observer.turned(len(items), time.perf_counter() - began)
         return done
 
     def publish(
-        self, documents: Sequence[Document[S]] = (), items: Sequence[Item] = (), parked: Sequence[Parking] = ()
+        self, documents: Collection[Document[S]] = (), items: Sequence[Item] = (), parked: Sequence[Parking] = ()
     ) -> None:
         """Publish what is past `published`, what is parked and what was replayed, in order, and wait for all."""
         now = self._w.clock()
         fresh = [(parking, parking.item.record) for parking in parked if parking.item.replay is None]
         markers = self._w.parked.markers()
-        records = [record for document in documents for record in self._w.outbox.unsent(document)]
+        unsent = self._w.outbox.unsent
+        records = [record for document in documents for record in unsent(document)]
         records += [self._w.parked.parking(record, p.kind, p.error, now) for p, record in fresh if record is not None]
         records += markers
         waits = self._standing.waits(LONGEST_WAIT_FOR_BROKER)
@@ -130,21 +133,29 @@ class Turns(Generic[S]):
         try:
             if item.replay is None and self._w.parked.forked(record):
                 raise Unreadable(ParkedClass.PARKED_CLASS_BEHIND, "Behind")
-            item.given, item.fact = self._w.readers[record.topic](record)
+            given = item.given = self._w.readers[record.topic](record)
         except Unreadable as unreadable:
             parked.append(Parking(item, unreadable.parked, unreadable.error))
             return False
-        item.referral_id = item.given.referral_id
+        item.referral_id = given.referral_id
         return True
+
+    def _gather(self, items: Sequence[Item], documents: Mapping[str, Document[S]]) -> Mapping[str, Any]:
+        if self._w.gather is None:
+            return {}
+        work = [(documents[item.referral_id].state, item.given) for item in items if item.given is not None]
+        return self._w.gather(work) if work else {}
 
     def _load(self, items: Sequence[Item]) -> dict[str, Document[S]]:
         documents: dict[str, Document[S]] = {}
         wanted: list[str] = []
+        decider, opened_by = self._w.decider, self._w.decider.opened_by
         for item in items:
-            if item.referral_id not in documents:
-                documents[item.referral_id] = new(self._w.decider, item.referral_id)
-                if not self._may_be_first(item):
-                    wanted.append(item.referral_id)
+            id = item.referral_id
+            if id not in documents:
+                documents[id] = new(decider, id)
+                if not _may_be_first(item, opened_by):
+                    wanted.append(id)
         if wanted:
             self._counts["loads"] += 1
             began = time.perf_counter()
@@ -156,16 +167,6 @@ class Turns(Generic[S]):
                 documents[document.id] = document
         return documents
 
-    def _may_be_first(self, item: Item) -> bool:
-        """A referral's first input needs no read; should it not be the first, the insert meets a conflict."""
-        if item.must_load:
-            return False
-        if isinstance(item.given, Command):
-            return item.given.creates
-        if not isinstance(item.given, Upstream):
-            return False
-        return item.fact.header.sequence == 1 and item.given.writer == self._w.decider.opened_by
-
     def _park_behind(self, items: Sequence[Item], verdicts: list[Verdict], parked: Sequence[Parking]) -> None:
         """A gap is held, unless what is missing is parked, or was waited for too long: then it is parked too."""
         if {verdict.kind for verdict in verdicts} <= _AS_EVER:
@@ -174,7 +175,7 @@ class Turns(Generic[S]):
         for place, (item, verdict) in enumerate(zip(items, verdicts, strict=True)):
             if item.record is None:
                 continue
-            if verdict.kind in (Kind.PARKED, Kind.FAILED):
+            if verdict.kind in _PARKS:
                 lanes.add(item.record.lane)
             elif verdict.kind is Kind.HELD and (item.record.lane in lanes or self._w.parked.blocks(item.record)):
                 verdicts[place] = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_BEHIND)
@@ -201,3 +202,13 @@ class Turns(Generic[S]):
             if document.id not in lost:
                 self._clocks.watch(document.id, views[document.id].get("clocks", ()))
         return lost
+
+
+def _may_be_first(item: Item, opened_by: str) -> bool:
+    """A referral's first input needs no read; should it not be the first, the insert meets a conflict."""
+    given = item.given
+    if item.must_load:
+        return False
+    if isinstance(given, Upstream):
+        return given.sequence == 1 and given.writer == opened_by
+    return isinstance(given, Command) and given.creates

@@ -50,7 +50,7 @@ class Wiring(Generic[S]):
     actor: Actor
     readers: Mapping[str, Reader] = field(default_factory=dict)
     copier: Copier[S] | None = None
-    gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] = lambda work: {}
+    gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] | None = None
     rules: Callable[[], Any] = lambda: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     release: Callable[[Position], None] = lambda position: None

@@ -1,10 +1,15 @@
 """The rule of commits: never past the lowest record that is not done. Pure; one thread at a time."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
+from services.chassis.kafka_in.chunk import Chunk, Held
+
 TopicPartition = tuple[str, int]
+_PLACE = attrgetter("topic", "partition")
 
 
 class Progress(NamedTuple):
@@ -43,27 +48,40 @@ class Offsets:
     def __init__(self) -> None:
         self._partitions: dict[TopicPartition, _Partition] = {}
 
-    def fetched(self, partition: TopicPartition, offsets: Iterable[int]) -> None:
+    def fetched(self, partition: TopicPartition, offsets: Sequence[int]) -> None:
         """Note records as handed on. Offsets ascend; a lower one than before means that reading went back."""
-        for offset in offsets:
-            state = self._partitions.get(partition)
-            if state is None or offset < state.following:
-                # Read again from further back: what was known past this point no longer bounds a commit.
-                state = self._partitions[partition] = _Partition(committed=offset, following=offset)
-            state.unfinished[offset] = False
-            state.following = offset + 1
+        if not offsets:
+            return
+        state = self._partitions.get(partition)
+        if state is None or offsets[0] < state.following:
+            # Read again from further back: what was known past this point no longer bounds a commit.
+            state = self._partitions[partition] = _Partition(committed=offsets[0], following=offsets[0])
+        state.unfinished.update(dict.fromkeys(offsets, False))
+        state.following = offsets[-1] + 1
 
-    def done(self, partition: TopicPartition, offset: int) -> None:
-        """Note that this record needs no second reading."""
+    def done(self, partition: TopicPartition, offsets: Iterable[int]) -> None:
+        """Note that these records need no second reading."""
         state = self._partitions.get(partition)
         if state is not None:
-            state.unfinished.pop(offset, None)
+            for offset in offsets:
+                state.unfinished.pop(offset, None)
 
     def hold(self, partition: TopicPartition, offset: int) -> None:
         """Note that this record was handled, and waits; only `done` lets commits pass it."""
         state = self._partitions.get(partition)
         if state is not None and offset in state.unfinished:
             state.unfinished[offset] = True
+
+    def answered(self, chunk: Chunk, held: Held) -> None:
+        """Note the engine's answer: every record of the chunk is done, except those held."""
+        for position in held:
+            self.hold((position.topic, position.partition), position.offset)
+        waiting = frozenset(held)
+        for place, records in groupby(chunk.records, _PLACE):
+            if waiting:
+                self.done(place, [record.offset for record in records if record.position not in waiting])
+            else:
+                self.done(place, [record.offset for record in records])
 
     def committable(self) -> dict[TopicPartition, int]:
         """Return what may be committed and is not yet: for each partition the offset to read next."""

@@ -137,19 +137,13 @@ class Consumer(driver.Consumer):
 
     def finished(self, chunk: Chunk, held: Held) -> None:
         """Take the engine's answer: every record of the chunk is done, except those held."""
-        waiting = set(held)
-        for record in chunk.records:
-            place = (record.topic, record.partition)
-            if waiting and record.position in waiting:
-                self.offsets.hold(place, record.offset)
-            else:
-                self.offsets.done(place, record.offset)
+        self.offsets.answered(chunk, held)
         self._in_flight.pop(chunk, None)
         self._consider()
 
     def release(self, position: Position) -> None:
         """Let commits pass a record that was held."""
-        self.offsets.done((position.topic, position.partition), position.offset)
+        self.offsets.done((position.topic, position.partition), [position.offset])
 
     def pause(self, *, paused: bool) -> None:
         """Stop or go on handing out chunks; chunks in flight finish, the membership stays."""

@@ -24,7 +24,7 @@ MOST_FACTS = 200
 """A referral that was amended this often needs a conversation, not another record."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stand:
     """What triage's facts say of a referral, for its raiser."""
 
@@ -33,7 +33,7 @@ class Stand:
     """Whatever was asked, oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """A referral as intake sees it: its own facts in `known`, triage's in `stand`."""
 

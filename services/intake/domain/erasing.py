@@ -15,7 +15,7 @@ from services.known import NARRATIVE_KEY, Known
 COMMANDS = (intake_pb2.RequestErasureRequest, intake_pb2.DecideErasureRequest, intake_pb2.SetHoldRequest)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Protected:
     """What role protection has said of a referral."""
 

@@ -14,14 +14,19 @@ from services.partner_routing.domain.state import State
 from services.partner_routing.domain.victims import ENHANCED, Victim, victims
 
 
-def suggested(state: State, rules: AreaRules) -> list[RoutingFact]:
-    """The rights that follow from what is known and that nobody has been told of yet, a fact for each victim."""
+def suggested(state: State, rules: AreaRules, *, learned: bool) -> list[RoutingFact]:
+    """The rights that follow from what is known and that nobody has been told of yet, a fact for each victim.
+
+    Most inputs tell nothing new of a concern: without `learned`, whoever was looked at already is left alone.
+    """
     raised = state.known.raised
     if raised is None or state.asked.hidden:
         return []
     facts = []
     for number, subject in sorted(state.known.subjects.items()):
         victim, role = state.victims.get(number, Victim(number)), subject.role
+        if victim.suggested and not learned:
+            continue
         by = rules.victim_by(raised, role)
         if number not in accompanied(state) and by is None:
             continue
@@ -73,7 +78,7 @@ def _refuse_idle(state: State, victim: Victim, step: routing_pb2.VictimStep) -> 
         case "satisfaction_asked" if not state.outcome_known:
             right = "ask once every leg has ended"
             raise Refused(Why.ILLEGAL, "it has not come to an end", right, field="step.satisfaction_asked")
-        case "referred" if victim.refer_clock(state.asked_of) is None:
+        case "referred" if victim.waits_for_referral(state.asked_of) is None:
             right = "nothing: they were referred, or have no right to it"
             raise Refused(Why.ILLEGAL, "no referral waits", right, field="step.referred")
         case "right_added" | "right_struck" as kind if not getattr(step, kind).reason:

@@ -13,7 +13,7 @@ from services.frozen import replace
 from services.partner_routing.domain.leg import given
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Asked:
     """What triage's facts say."""
 

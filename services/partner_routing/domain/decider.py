@@ -70,7 +70,8 @@ class RoutingDecider:
             return first
         first = [*first, *_by_rule(answers(self._after(state, first, context), rules, context.now), context)]
         after = self._after(state, first, context)
-        rights = _by_rule(suggested(after, rules), context)
+        learned_more = isinstance(given, Command) or (isinstance(given, Upstream) and given.writer == INTAKE)
+        rights = _by_rule(suggested(after, rules, learned=learned_more), context)
         first, after = [*first, *rights], self._after(after, rights, context)
         then = offers(after, rules, context.now)
         if then and state.tell_by is not None:  # somebody further is asked: everybody is told anew

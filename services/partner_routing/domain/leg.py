@@ -17,7 +17,7 @@ ALREADY_KNOWN = 4
 """DECLINE_REASON_ALREADY_KNOWN: the leg is joined to work that goes on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Leg:
     """One partner's part of the referral."""
 

@@ -27,7 +27,7 @@ FACTS = frozenset(
 """The facts that this folds, beside how far its clocks came."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conference:
     """A case conference as it stands."""
 
@@ -75,7 +75,7 @@ class Conference:
         return replace(self, reached={**self.reached, **reached}) if reached else self
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Procedures:
     """What was reached, what must follow, and what was conferred about."""
 

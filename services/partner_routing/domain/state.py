@@ -29,7 +29,7 @@ from services.partner_routing.domain.victims import Victim, with_rights, with_st
 from services.shields import same
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Everything that routing decides by."""
 
@@ -100,13 +100,23 @@ class State:
         """The kinds of service to which legs were offered."""
         return frozenset(leg.offered.service for leg in self.legs.values())
 
+    def refer_clock(self, victim: Victim) -> Running | None:
+        """The clock that runs from the report until a victim is referred to a service for victims.
+
+        When it was reported is intake's to say, whose facts may be folded before or after those that suggest rights.
+        """
+        right, raised_at = victim.waits_for_referral(self.asked_of), self.known.raised_at
+        if right is None or raised_at is None:
+            return None
+        return Running(right.until, raised_at.ToDatetime(UTC), victim.refer_reached)
+
     @property
     def victims_clocks(self) -> list[Running]:
         """Until victims are told of what happened, and until they are referred to a service for them; what ends for
         several at one time is one clock, told once."""
         found: dict[tuple[str, int], Running] = {}
         for victim in self.victims.values():
-            for clock in (victim.update_clock, victim.refer_clock(self.asked_of)):
+            for clock in (victim.update_clock, self.refer_clock(victim)):
                 if clock is not None:
                     found.setdefault((clock.deadline.clock, clock.deadline.at.ToNanoseconds()), clock)
         return list(found.values())
@@ -198,8 +208,7 @@ def with_routing(state: State, fact: Any) -> State:
         case "outcome_known":
             return replace(state, tell_by=body.tell_by, tell_from=at)
         case "rights_suggested":
-            reported = state.known.raised_at.ToDatetime(UTC) if state.known.raised_at is not None else at
-            return replace(state, victims=with_rights(state.victims, body, reported))
+            return replace(state, victims=with_rights(state.victims, body))
         case "clock_reached" if any(clock.deadline == body.deadline for clock in state.victims_clocks):
             reached = {number: victim.with_reached(body) for number, victim in state.victims.items()}
             return replace(state, victims=reached)

@@ -26,7 +26,7 @@ class Judged:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Victim:
     """What is known of one victim or business, and what was done for them."""
 
@@ -52,7 +52,6 @@ class Victim:
     referred: bool = False
     refer: routing_pb2.AppliedRight | None = None
     """The right to be referred to a service for victims, with until when and what meets it."""
-    refer_from: datetime | None = None
     refer_reached: int = 0
     update_by: Deadline | None = None
     """Until when they must be told of what happened; None where nothing waits."""
@@ -83,11 +82,12 @@ class Victim:
 
     def to_do(self, *, ended: bool, asked_of: Collection[int]) -> list[str]:
         """What is still to do, as codes; `asked_of` are the kinds of service to which legs were offered."""
+        referral = self.waits_for_referral(asked_of)
         open_ = {
             "name_contact": not self.contact_id,
             "ask_preference": not self.preference,
             "assess_needs": not self.assessed,
-            "refer": self.refer_clock(asked_of) is not None,
+            "refer": referral is not None,
             "explain_rights": not self.rights or not self.applies <= self.rights,
             "update": self.update_by is not None,
             "ask_satisfaction": ended and not self.asked,
@@ -101,14 +101,12 @@ class Victim:
             return None
         return Running(self.update_by, self.update_from, self.update_reached)
 
-    def refer_clock(self, asked_of: Collection[int]) -> Running | None:
-        """The clock that runs until they are referred: by a leg to one of the services that meet the right, or else."""
+    def waits_for_referral(self, asked_of: Collection[int]) -> routing_pb2.AppliedRight | None:
+        """The right to be referred, until they were: by a leg to one of the services that meet it, or otherwise."""
         right = self.refer
-        if right is None or self.refer_from is None or self.referred or right.number not in self.applies:
+        if right is None or self.referred or right.number not in self.applies:
             return None
-        if not set(right.met_by).isdisjoint(asked_of):
-            return None
-        return Running(right.until, self.refer_from, self.refer_reached)
+        return right if set(right.met_by).isdisjoint(asked_of) else None
 
     def with_reached(self, reached: ClockReached) -> Victim:
         """The same once it was told how far one of their clocks came."""
@@ -172,10 +170,8 @@ def _judged(victim: Victim, step: Any, *, added: bool) -> Victim:
     return victim
 
 
-def with_rights(
-    found: Mapping[int, Victim], suggested: routing_pb2.RightsSuggested, reported: datetime
-) -> Mapping[int, Victim]:
-    """The victims once more rights are known to apply to one of them; a clock of theirs runs from the report."""
+def with_rights(found: Mapping[int, Victim], suggested: routing_pb2.RightsSuggested) -> Mapping[int, Victim]:
+    """The victims once more rights are known to apply to one of them."""
     victim = found.get(suggested.subject, Victim(suggested.subject))
     rights = {**victim.suggested, **{right.number: right for right in suggested.rights}}
     victim = replace(victim, suggested=rights, enhanced_by=(*victim.enhanced_by, *suggested.enhanced_by))
@@ -183,5 +179,5 @@ def with_rights(
         victim = replace(victim, victim_by=suggested.victim_by)
     for right in suggested.rights:
         if right.HasField("until"):
-            victim = replace(victim, refer=right, refer_from=reported)
+            victim = replace(victim, refer=right)
     return {**found, suggested.subject: victim}

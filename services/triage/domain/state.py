@@ -73,7 +73,7 @@ class AreaRules(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """A referral as triage sees it: what it knows, and what it decided."""
 

@@ -153,7 +153,7 @@ class Works:
                 decider=self.decider,
                 store=FaultyStore(store, self.faults),
                 publisher=self.publisher,
-                outbox=Outbox("triage", self.own, "TriageFact", TriageFact.FromString),
+                outbox=Outbox("triage", self.own, "TriageFact"),
                 parked=self.parked,
                 actor=Actor(role=ROLE_SERVICE, id="triage"),
                 readers={self.upstream: facts_of("intake", IntakeFact)},

@@ -119,7 +119,7 @@ def main() -> None:
             decider=decider,
             store=EmptyStore(),
             publisher=KafkaPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench"))),
-            outbox=HopOutbox("triage", told()["sinks"][0], "TriageFact", TriageFact.FromString),
+            outbox=HopOutbox("triage", told()["sinks"][0], "TriageFact"),
             parked=ParkedRecords("bench.parked", "triage", [source]),
             actor=Actor(role=ROLE_SERVICE, id="triage"),
             readers=readers_of({source: ("intake", IntakeFact)}),

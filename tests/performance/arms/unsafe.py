@@ -8,9 +8,9 @@ from google.protobuf.message import Message
 
 from safeguarding.v1.common_pb2 import Sealed
 from services.chassis.deciding import Context, Upstream
-from services.chassis.engine.document import Document, stamp
+from services.chassis.engine.document import Document, serialized, stamp
 from services.chassis.engine.items import Item
-from services.chassis.engine.judge import Judge, Kind, Verdict
+from services.chassis.engine.judge import APPLIED, Judge, Verdict
 from services.intake import sealed
 
 OBSERVED = "tracing and metrics"
@@ -25,14 +25,15 @@ class Trusting(Judge[Any]):
         decider = self._decider
         assert item.record is not None
         assert item.record.value is not None
-        state = decider.evolve(document.state, given.writer, item.fact)
+        state = decider.evolve(document.state, given.writer, given.fact)
         after = document.length(decider.writer)
         decided = decider.decide(state, given, context)
-        facts = stamp(decided, document.id, after, context.now, context.service, given.cause_id)
-        evolved = self._evolved(facts, state)
-        document.append(decider, given.writer, item.fact, item.record.value, state)
-        self._take(evolved, [], document)
-        return Verdict(Kind.APPLIED, tuple(facts))
+        stamp(decided, document.id, after, context.now, context.service, given.cause_id)
+        document.append(given.writer, given.cause_id, item.record.value, state)
+        for fact in decided:
+            state = decider.evolve(state, decider.writer, fact)
+            document.append_own(decider.writer, fact, serialized(fact), state)
+        return APPLIED
 
 
 def seal_nothing() -> None:

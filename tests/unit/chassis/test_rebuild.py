@@ -21,7 +21,8 @@ from safeguarding.v1.common_pb2 import (
     Deadline,
     Sealed,
 )
-from services.chassis.deciding import Decider
+from services.chassis import spool as spooling
+from services.chassis.deciding import Decider, Upstream
 from services.chassis.engine.document import serialized, stamp, view_of
 from services.chassis.rebuild import CannotRebuild, made
 from services.chassis.spool import Spool
@@ -99,11 +100,16 @@ def interleaved(decider: Decider[Any], chance: random.Random) -> list[Told]:
     return told + (chance.choices(told, k=chance.randint(0, 5)) if told else [])
 
 
+def heard(writer: str, fact: Any) -> Upstream:
+    header = fact.header
+    return Upstream(header.referral_id, header.event_id, header.actor, writer, fact, header.sequence)
+
+
 def spooled(told: Iterable[Told], folder: Path | None = None) -> dict[str, dict[str, list[bytes]]]:
     with Spool(folder) as spool:
         for writer, fact in told:
-            spool.add(writer, fact.header, serialized(fact))
-        assert spool.faults() == []
+            spool.add(heard(writer, fact), serialized(fact))
+        assert spool.survey().faults == []
         return dict(spool)
 
 
@@ -169,6 +175,18 @@ def test_a_store_that_tells_another_story_than_the_topic_is_refused() -> None:
         made(decider, REFERRALS[0], mine, other)
 
 
+def test_what_does_not_fit_into_memory_is_read_back_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [(writer, fact) for story in STORIES.values() for writer, facts in story.items() for fact in facts]
+    in_memory = spooled(told)
+
+    monkeypatch.setattr(spooling, "WAITING", 1_000)
+
+    assert spooled(told, tmp_path) == in_memory
+    assert len(in_memory) == len(REFERRALS)
+
+
 def test_forks_and_gaps_are_named_and_repeats_are_not(tmp_path: Path) -> None:
     first, second = STORIES[REFERRALS[0]]["intake"]
     fork = intake_pb2.IntakeFact()
@@ -178,10 +196,10 @@ def test_forks_and_gaps_are_named_and_repeats_are_not(tmp_path: Path) -> None:
 
     with Spool(tmp_path) as spool:
         for writer, fact in [("intake", second), ("intake", first), ("intake", first), ("triage", gap)]:
-            spool.add(writer, fact.header, serialized(fact))
-        assert [fault.referral_id for fault in spool.faults()] == [REFERRALS[1]]
-        spool.add("intake", fork.header, serialized(fork))
-        found = [str(fault) for fault in spool.faults()]
+            spool.add(heard(writer, fact), serialized(fact))
+        assert [fault.referral_id for fault in spool.survey().faults] == [REFERRALS[1]]
+        spool.add(heard("intake", fork), serialized(fork))
+        found = [str(fault) for fault in spool.survey().faults]
 
     assert found == [
         f"referral {REFERRALS[0]}, intake's fact 2: a fork: two different facts of one sequence",

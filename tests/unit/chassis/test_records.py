@@ -4,20 +4,15 @@ from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.chassis.records import as_mapping, ce_headers, header
+from services.chassis.records import Heading, as_mapping, header, rfc3339
 
-EVENT = {
-    "event_id": "e-1",
-    "type": "safeguarding.v1.Raised",
-    "source": "intake",
-    "subject": "r-1",
-    "dataschema": "safeguarding.v1.IntakeFact",
-}
-NOON = datetime(2026, 11, 22, 12, 0, 0, 500_000, tzinfo=UTC)
+NOON = Timestamp()
+NOON.FromDatetime(datetime(2026, 11, 22, 12, 0, 0, 500_000, tzinfo=UTC))
+RAISED = Heading("safeguarding.v1.Raised", "intake", "safeguarding.v1.IntakeFact")
 
 
 def test_headers_are_cloud_events_in_the_binary_mode_of_kafka() -> None:
-    headers = ce_headers(**EVENT, time=NOON, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    headers = RAISED.of("e-1", b"r-1", rfc3339(NOON), "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
 
     assert as_mapping(headers) == {
         "ce_specversion": "1.0",
@@ -32,15 +27,8 @@ def test_headers_are_cloud_events_in_the_binary_mode_of_kafka() -> None:
     }
 
 
-def test_a_time_is_written_the_same_from_a_timestamp_and_a_datetime() -> None:
-    stamp = Timestamp()
-    stamp.FromDatetime(NOON)
-
-    assert ce_headers(**EVENT, time=stamp) == ce_headers(**EVENT, time=NOON)
-
-
 def test_without_a_trace_there_is_no_traceparent() -> None:
-    assert header(ce_headers(**EVENT, time=NOON), "traceparent") is None
+    assert header(RAISED.of("e-1", b"r-1", rfc3339(NOON)), "traceparent") is None
 
 
 def test_foreign_headers_without_a_value_or_a_text_are_left_out() -> None:

@@ -51,7 +51,7 @@ class House:
                 decider=self.decider,
                 store=self.store,
                 publisher=self.publisher,
-                outbox=Outbox("triage", OWN, "TriageFact", TriageFact.FromString),
+                outbox=Outbox("triage", OWN, "TriageFact"),
                 parked=self.parked,
                 actor=Actor(role=ROLE_SERVICE, id="triage"),
                 readers={UPSTREAM: facts_of("intake", IntakeFact)},

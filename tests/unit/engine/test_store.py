@@ -32,7 +32,7 @@ class Raised:
 
     id: str
     revision: str
-    count: int = 1
+    published: int = 1
 
 
 def test_a_save_asks_by_ids_alone_or_by_one_id_and_one_revision() -> None:

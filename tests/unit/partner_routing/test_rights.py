@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from services.chassis.directory import Partner
 from services.partner_routing.area import load_stated, snapshot
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.views import in_words, journey
-from tests.unit.domains import DESK, REFERRAL, Life, kinds_of, raised, sealed
+from tests.unit.domains import DESK, NOON, REFERRAL, Life, kinds_of, raised, sealed
 from tests.unit.partner_routing.life import request, routed
 
 FOLDER = Path(__file__).parents[3] / "deploy/areas/avon-and-somerset"
@@ -216,6 +216,25 @@ def test_two_victims_of_one_report_have_one_clock_that_is_told_once() -> None:
 
     assert [each.clock_reached.percent for each in facts] == [50, 80, 100]
     assert all("refer" in shown(life, number).to_do for number in (1, 2))
+
+
+def test_the_state_is_the_same_in_whatever_order_the_writers_facts_are_folded() -> None:
+    """A rebuild reads topics, each in its own order; and routing may hear of a concern after it was raised."""
+    life, facts = life_of(CONCERN_KIND_HATE_CRIME)
+    [raised_] = [IntakeFact.FromString(raw) for raw in life.document.facts["intake"]]
+    raised_.header.occurred_at.FromDatetime(NOON - timedelta(minutes=3))
+    decider = RoutingDecider()
+
+    one = decider.evolve(decider.initial(), "intake", raised_)
+    other = decider.initial()
+    for fact in facts:
+        one, other = decider.evolve(one, decider.writer, fact), decider.evolve(other, decider.writer, fact)
+    other = decider.evolve(other, "intake", raised_)
+
+    assert one == other
+    assert decider.view(one) == decider.view(other)
+    [clock] = decider.view(one)["clocks"]
+    assert clock["at"] < watched(life)["victim_referral"], "it runs from the report"
 
 
 def _leg(life: Life) -> None:
