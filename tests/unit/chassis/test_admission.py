@@ -54,7 +54,7 @@ def test_many_at_once_are_let_in(room: Admission) -> None:
         enter(room, 1)
 
 
-@pytest.mark.parametrize(("rate", "longest"), [(900, int(900 * WAIT_SECONDS)), (10, LEAST), (2_000, MOST)])
+@pytest.mark.parametrize(("rate", "longest"), [(320, int(320 * WAIT_SECONDS)), (10, LEAST), (2_000, MOST)])
 def test_a_queue_that_stands_is_as_long_as_what_is_answered_soon(
     room: Admission, clock: Clock, rate: int, longest: int
 ) -> None:
