@@ -24,7 +24,7 @@ from pymongo.collection import Collection
 
 from services.chassis import garbage
 from services.chassis.deciding import Decider
-from services.chassis.draining import NothingCame, records_before
+from services.chassis.draining import BrokerFailed, records_before
 from services.chassis.engine.document import fold, view_of
 from services.chassis.engine.reading import Unreadable, facts_of
 from services.chassis.kafka_settings import KafkaAccess
@@ -96,8 +96,8 @@ def rebuild(
     with Spool(folder) as spool:
         try:
             records, unreadable = _read(sources, kafka, spool, progress)
-        except NothingCame as error:
-            raise CannotRebuild("the broker gave nothing for too long; rebuild again when it answers") from error
+        except BrokerFailed as error:
+            raise CannotRebuild(f"the broker failed ({error}); rebuild again when it answers") from error
         held = spool.survey()
         if held.faults:
             raise CannotRebuild("the topics hold what no service may have written: " + "; ".join(map(str, held.faults)))

@@ -136,11 +136,13 @@ class _Session:
         batches: dict[tuple[str, int], Any] = {}
         counts: dict[str, int] = {}
         sent = []
+        place, of_key = ("", -1), b""
         for topic, key, value, headers in records:
-            count = counts.get(topic)
-            if count is None:
-                count = counts[topic] = len(await producer.partitions_for(topic))
-            place = topic, partition_of(key, count)
+            if key != of_key or topic != place[0]:  # a referral's records follow each other
+                count = counts.get(topic)
+                if count is None:
+                    count = counts[topic] = len(await producer.partitions_for(topic))
+                place, of_key = (topic, partition_of(key, count)), key
             batch = batches.get(place)
             if batch is None:
                 batch = batches[place] = producer.create_batch()
