@@ -19,7 +19,7 @@ from services.chassis.call_status import InvalidRequest, status_of
 from services.chassis.deciding import Refused, Why
 from services.chassis.directory import Directory
 from services.chassis.errors import TimedOut, Violation
-from services.chassis.identity import ROLE_NAMES, Identity, name_of
+from services.chassis.identity import ROLE_NAMES, Identity, Name, name_of
 from services.chassis.later import Later
 from services.chassis.metrics import Metrics
 
@@ -144,18 +144,19 @@ class Call:
     def enter(self, raw: bytes) -> None:
         """Let a request in, which may be told that there is no room for it. Raises what it is to be told."""
         house, method = self._guarded.house, self._guarded.method
-        identity = self._admitted()
+        name = self._named()
         request = _parsed(method, raw)
-        sender = f"{identity.role_name}/{identity.id}"
+        sender = f"{name.role}/{name.id}"
         # Our own services are never kept waiting: what they ask for is part of what was let in already.
-        house.room.enter(sender, urgent=identity.role == ROLE_SERVICE or house.urgent(request))
+        house.room.enter(sender, urgent=name.role == ROLE_SERVICE or house.urgent(request))
         self._sender = sender
+        self._find(name)
         _check(method, request)
         self._request = request
 
     def enter_stream(self, raws: Iterator[bytes]) -> None:
         """Let a bulk in, whose room reception.py bounds, and whose messages are read as its handler asks for them."""
-        self._admitted()
+        self._find(self._named())
         method = self._guarded.method
         self._request = (_read(method, raw) for raw in raws)
 
@@ -186,16 +187,20 @@ class Call:
         seconds.observe(perf_counter() - self._began)
         return status
 
-    def _admitted(self) -> Identity:
+    def _named(self) -> Name:
+        """Who calls by their certificate, if their role may. Reads no file: most of a flood is refused next."""
         house, method = self._guarded.house, self._guarded.method
         name = name_of(self._context.auth_context(), house.domain)  # type: ignore[arg-type]  # the stub says bytes for a list of them
         if name.role not in method.roles:
             roles = ", ".join(sorted(ROLE_NAMES[role] for role in ROLE_NAMES if role in method.roles))
             raise Refused(Why.FORBIDDEN, f"role {name.role_name} may not call {method.short}", f"it is open to {roles}")
-        self._identity = house.directory.find(name)
+        return name
+
+    def _find(self, name: Name) -> None:
+        """Whoever that is at present. Raises Refused for one who was removed."""
+        self._identity = self._guarded.house.directory.find(name)
         if self._context.time_remaining() == 0:  # it waited in the queue for longer than its caller did
             raise TimedOut
-        return self._identity
 
     def _end(self) -> None:
         if self._sender:
