@@ -128,4 +128,4 @@ def test_a_file_of_another_form_is_refused_and_left_as_it_was(tmp_path: Path) ->
 
     assert ended.returncode == OTHER_FORM
     assert str(file) in ended.stderr
-    assert "form 0, this one reads 1" in ended.stderr
+    assert "(form 0, this one reads 2)" in ended.stderr
