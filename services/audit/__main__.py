@@ -16,7 +16,7 @@ from services.audit.serving import LogServer
 from services.audit.settings import Settings
 from services.audit.views import Views
 from services.audit.watching import Watcher, asking
-from services.chassis import logs, starting
+from services.chassis import garbage, logs, starting
 from services.chassis.access import Access
 from services.chassis.grpc_client import TlsFiles, channel
 from services.chassis.grpc_server import build_server
@@ -64,6 +64,7 @@ def main() -> None:
     sequencer.start()
     watcher.start()
     server.start()
+    garbage.look_seldom()
     log.info("service_ready")
     ended.wait()
 

@@ -29,6 +29,7 @@ from services.chassis.times import FIRST_SECOND, LAST_SECOND, is_time
 _PARTNER_TOPIC = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)(?P<replies>\.replies)?\.v1")
 # A partner chooses its replies' ids, and a name must not come in by them.
 _EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+_AS_ALL_WRITE_IT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _CODE = re.compile(r"[a-z0-9_]{1,60}")
 _ACTOR_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _LONGEST_REASON = 60
@@ -235,6 +236,8 @@ def _actor_id(text: str) -> str:
 
 def _referral(text: str) -> str:
     """The referral id as all write it; nothing where it is none."""
+    if _AS_ALL_WRITE_IT.fullmatch(text):
+        return text
     if len(text) != 36:
         return ""
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from safeguarding.v1.access_pb2 import ACCESS_KIND_DISCLOSED
 from safeguarding.v1.audit_pb2 import TimelineEntry
@@ -22,8 +22,7 @@ DISCLOSURES = frozenset(kind.DESCRIPTOR.full_name for kind in (Offered, Informat
 """Types of records by which a partner is given something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What the index keeps of one record."""
 
     timeline: TimelineEntry
@@ -41,25 +40,22 @@ class Entry:
 def entry_of(record: Record) -> Entry:
     """The entry of any record, also of one that nobody can read."""
     place = place_of(record.topic)
-    timeline = TimelineEntry(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        partner_id=place.partner_id,
-        sha256=fingerprint(record),
-    )
-    if in_range(record.timestamp_ms // 1_000):  # a partner's own clock may say anything
-        timeline.record_time.FromMilliseconds(record.timestamp_ms)
+    timeline = TimelineEntry(partner_id=place.partner_id)
     referrals: tuple[str, ...] = ()
-    said = TimelineEntry()
     try:
-        referrals = describe(said, record, place)
-        said.operation = operation_of(said.type, said.look)
-        timeline.MergeFrom(said)
+        referrals = describe(timeline, record, place)
+        timeline.operation = operation_of(timeline.type, timeline.look)
     except Unreadable:
-        timeline.type = UNREADABLE
         # The key alone still says where to look for it.
-        timeline.referral_id = referral_in(record.key)
+        timeline = TimelineEntry(partner_id=place.partner_id, type=UNREADABLE, referral_id=referral_in(record.key))
+    timeline.topic = record.topic
+    timeline.partition = record.partition
+    timeline.offset = record.offset
+    timeline.sha256 = fingerprint(record)
+    seconds, milliseconds = divmod(record.timestamp_ms, 1_000)
+    if in_range(seconds):  # a partner's own clock may say anything
+        timeline.record_time.seconds = seconds
+        timeline.record_time.nanos = milliseconds * 1_000_000
     own = (timeline.referral_id,) if timeline.referral_id else ()
     when = timeline.occurred_at if timeline.HasField("occurred_at") else timeline.record_time
     return Entry(timeline, tuple(dict.fromkeys((*own, *referrals))), when.ToMicroseconds())

@@ -7,8 +7,10 @@ and, here for all six and not only for two of them, why.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from safeguarding.v1.access_pb2 import ACCESS_KIND_DISCLOSED, ACCESS_KIND_FLAGGED, AccessFact
@@ -68,8 +70,14 @@ def reason_of(content: Any) -> str:
     """Why, as the fact's own code, else the standing reason of its kind; empty where it needs none."""
     if isinstance(content, Raised):
         return ConcernKind.Name(content.kinds[0]).removeprefix("CONCERN_KIND_").lower() if content.kinds else ""
-    fields = content.DESCRIPTOR.fields_by_name
-    for name in _OWN:
-        if name in fields and fields[name].type == fields[name].TYPE_STRING and getattr(content, name):
+    for name in _own_fields(content.DESCRIPTOR):
+        if getattr(content, name):
             return str(getattr(content, name))
     return STANDING.get(type(content), "")
+
+
+@cache
+def _own_fields(kind: Descriptor) -> tuple[str, ...]:
+    """Those of a kind's fields that can hold its reason."""
+    fields = kind.fields_by_name
+    return tuple(name for name in _OWN if name in fields and fields[name].type == FieldDescriptor.TYPE_STRING)

@@ -31,6 +31,8 @@ log = logs.get(__name__)
 LOOK_EVERY_SECONDS = 4.0
 """New topics are looked for this often: with the look itself, they are read within 10 s."""
 POLL_MS = 500
+MOST_TOGETHER = 2_000
+"""Records that are appended at once: a checkpoint costs as much for one as for all."""
 CLOSE_MS = 5_000
 STUCK_SECONDS = 60.0
 EXIT_BROKEN = 70
@@ -74,7 +76,7 @@ class Sequencer:
         metrics: Metrics = METRICS,
     ) -> None:
         # Nothing may be skipped in silence: an offset that the broker does not have is an error to look at.
-        self._settings = {**access.consumer(CLIENT), "auto_offset_reset": "none"}
+        self._settings = {**access.consumer(CLIENT), "auto_offset_reset": "none", "max_poll_records": MOST_TOGETHER}
         self._access = access
         self._index = index
         self._open_log = open_log

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Place = tuple[str, int]
 """A partition: the topic's id, which a topic made again does not share, and the partition's number."""
@@ -33,8 +34,7 @@ class NoLeaf(Exception):
     """The bytes are no leaf, or not in the one form that a leaf has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """One record. `time` is the broker's: milliseconds since 1970, UTC. What nobody knows is empty."""
 
     topic: str
