@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,7 +228,7 @@ class MemoryViews:
             topic_id = "00000000-0000-4000-8000-0000000000aa"
             leaves = [leaf_of(record, entry_of(record), topic_id) for record in stage.bus.records]
             ordered = sorted(leaves, key=lambda leaf: (leaf.topic, leaf.offset))
-            one_topic = [dataclasses.replace(leaf, topic="t", offset=place) for place, leaf in enumerate(ordered)]
+            one_topic = [leaf._replace(topic="t", offset=place) for place, leaf in enumerate(ordered)]
             with Writer(log, SIGNER, [FileMemory(log.parent / "signed")]) as writer:
                 writer.append(batch_of(one_topic))
 
