@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -57,7 +58,7 @@ LONGEST_STATUS = 8 * 1024
 """gRPC sends a status in headers, which many clients limit to this."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Answered:
     """What a call came to: the answer, or the status with its details."""
 
