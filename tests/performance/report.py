@@ -69,7 +69,7 @@ def _page(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load:
         "|---|---|---|---|---|---|",
         *map(_row, ratios),
     ]
-    short = [ratio.claim for ratio in ratios if ratio.claim.reached]
+    short = [ratio.claim for ratio in ratios if ratio.claim.reached and not ratio.reaches_goal]
     if short:
         lines += ["", "## Goals that are not reached, and why", ""]
         lines += [
@@ -115,7 +115,7 @@ def _verdict(ratio: Ratio) -> str:
         return ""
     if not ratio.holds:
         return "missed"
-    if not claim.reached:
+    if not claim.reached or ratio.reaches_goal:
         return "holds"
     return f"goal not reached; keeps {QUICK_SHARE} of the {claim.reached:g} reached before"
 

@@ -42,7 +42,7 @@ class Claim:
     metric: Metric = "per_cpu"
     direction: Direction = "at least"
     reached: float = 0
-    """Where the goal is not reached: what was measured last, of which a run must keep as much as of a goal."""
+    """Where a goal is not, or not always, reached: what was, of which a run must keep as much as of a goal."""
     why: str = ""
     """What stands between that and the goal."""
 
@@ -86,6 +86,15 @@ class Ratio:
         if self.claim.direction == "at least":
             return self.ratio >= self.bound
         return self.ratio <= self.bound
+
+    @property
+    def reaches_goal(self) -> bool:
+        """True where the median reaches the goal itself, whatever was asked of this run."""
+        if self.ratio is None:
+            return False
+        if self.claim.direction == "at least":
+            return self.ratio >= self.claim.goal
+        return self.ratio <= self.claim.goal
 
     @property
     def bound(self) -> float:

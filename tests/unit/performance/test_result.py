@@ -59,3 +59,10 @@ def test_a_run_writes_between_its_marks_and_leaves_what_people_wrote() -> None:
 def test_a_page_without_marks_is_not_written_over() -> None:
     with pytest.raises(ValueError, match="begin: make bench"):
         within("# Title\n\nby hand\n", "new figures\n")
+
+
+@pytest.mark.parametrize(
+    ("measured", "direction", "reaches"), [(10, "at least", True), (9, "at least", False), (11, "at most", False)]
+)
+def test_a_goal_is_reached_whatever_was_asked_of_the_run(measured: float, direction: str, reaches: bool) -> None:
+    assert ratio(measured, reached=5, share=0.8, direction=direction).reaches_goal is reaches
