@@ -7,10 +7,10 @@ from typing import Any
 from pymongo.collection import Collection
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.common_pb2 import ClockReached, Standing
+from safeguarding.v1.common_pb2 import ClockReached
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
-from safeguarding.v1.triage_pb2 import FiredRule, TriageFact
+from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.clocks import Clocks
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
@@ -21,6 +21,7 @@ from services.partner_routing.domain import Leg, RoutingDecider, State
 from services.partner_routing.domain.accompanying import accompanied
 from services.partner_routing.domain.victims import ENHANCED, Victim
 from services.partner_routing.rights import Rights
+from services.standing import standing
 
 ADDED_BY_HAND = "a person added it; nothing that is known suggests it"
 
@@ -96,7 +97,7 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
         legs=[_leg(leg, state.came_back.get(leg.id, 0)) for leg in state.legs.values()],
         reached=_reached(document),
         victims=[_victim(state, number) for number in accompanied(state)],
-        graded_by=[_graded_by(rule) for rule in state.asked.fired],
+        graded_by=[standing(rule.rule_id, rule) for rule in state.asked.fired],
         steps=sorted(_steps(document), key=lambda step: (step.at.ToNanoseconds(), step.writer != "intake")),
     )
     response.clocks.extend(clock.deadline for clock in state.clocks)
@@ -106,16 +107,6 @@ def journey(document: Document[State]) -> routing_pb2.GetJourneyResponse:
     )
     response.conferences.extend(shown(conference) for conference in state.procedures.conferences.values())
     return response
-
-
-def _graded_by(rule: FiredRule) -> Standing:
-    return Standing(
-        id=rule.rule_id,
-        words=rule.words,
-        source=rule.source,
-        confirmed=rule.confirmed,
-        unconfirmed_reason=rule.unconfirmed_reason,
-    )
 
 
 def _victim(state: State, number: int) -> routing_pb2.JourneyVictim:
