@@ -19,6 +19,7 @@ from safeguarding.v1.concern_pb2 import Subject
 from services.chassis.calls import caller
 from services.chassis.deciding import Refused, Why
 from services.chassis.identity import Name
+from services.chassis.keyed import Keyed
 from services.chassis.sealing import KeyWrapper, open_part
 from services.chassis.staff import Staff
 from services.intake.linking import Linker
@@ -49,7 +50,7 @@ class Watch:
         staff: Callable[[], Mapping[bytes, frozenset[Name]]],
         well_known: Callable[[], frozenset[bytes]],
     ) -> None:
-        self._key = hmac.digest(linking_key, b"watched", "sha256")
+        self._keyed = Keyed(hmac.digest(linking_key, b"watched", "sha256"))
         self._linker = Linker(linking_key)
         self._staff = staff
         self._well_known = well_known
@@ -75,7 +76,7 @@ class Watch:
         """The key of the watch; empty for what does not tell one person."""
         if match_key.kind not in ONE_PERSONS:
             return b""
-        return hmac.digest(self._key, match_key.kind.to_bytes(1, "big") + match_key.hash, "sha256")[:KEY_BYTES]
+        return self._keyed.digest(match_key.kind.to_bytes(1, "big") + match_key.hash)[:KEY_BYTES]
 
 
 class WatchedApi(intake_pb2_grpc.WatchedServicer):

@@ -6,7 +6,6 @@ what: neither a name nor a guess of one can be tried without intake's linking ke
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +15,7 @@ from pymongo.errors import BulkWriteError
 
 from safeguarding.v1.common_pb2 import MatchKey
 from services.chassis.engine.store import DUPLICATE_KEY, answering
+from services.chassis.keyed import Keyed
 
 MOST_KEPT = 100
 """Of one match key the newest so many are kept: more share only what tells nothing, such as a hospital's telephone."""
@@ -63,7 +63,7 @@ class Index:
 
     def __init__(self, buckets: Buckets, index_key: bytes) -> None:
         self._buckets = buckets
-        self._key = index_key
+        self._keyed = Keyed(index_key)
 
     def add(self, entries: Mapping[Key, Sequence[Entry]]) -> dict[Key, Sequence[Entry]]:
         """Add entries; of each key, all its entries now, those just added among them."""
@@ -77,7 +77,7 @@ class Index:
 
     def _id(self, key: Key) -> str:
         kind, made = key
-        return hmac.digest(self._key, kind.to_bytes(1, "big") + made, "sha256")[:16].hex()
+        return self._keyed.digest(kind.to_bytes(1, "big") + made)[:16].hex()
 
 
 class MongoBuckets:
