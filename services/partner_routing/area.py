@@ -63,7 +63,7 @@ class Snapshot:
             request.purpose,
             raised.kinds,
             request.basis,
-            raised.signs.consents_to_support,
+            known.consents,
             [(number, subject.role) for number, subject in known.subjects.items()],
             now.astimezone(LONDON).date(),
         )
