@@ -90,7 +90,7 @@ class RoutingDecider:
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes, clocks and figures need."""
-        partners = sorted({leg.partner_id for leg in state.legs.values() if leg.is_open or leg.to_delete})
+        partners = sorted({leg.partner_id for leg in state.wanted})
         return {
             "partners": partners,
             "clocks": watched(state.clocks),
