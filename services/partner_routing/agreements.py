@@ -43,11 +43,13 @@ ALL_GROUPS: tuple[Group, ...] = tuple(
 """All that an agreement may speak of."""
 
 DEFAULT, EXPIRED, PURPOSE, NO_CONSENT = "default", "expired", "purpose", "no_consent"
+NO_AGREEMENT = "no_agreement"
 STANDING: Mapping[str, str] = {
     DEFAULT: "No row of the agreement gives it.",
     EXPIRED: "The agreement is not in force on this day.",
     PURPOSE: "The agreement does not name this purpose.",
     NO_CONSENT: "It rests on consent, and the person has not agreed.",
+    NO_AGREEMENT: "There is no agreement with this party any more.",
     SHIELDED: "It is shielded from this party, whatever the agreement says.",
 }
 """What decides beside the rows, in words."""
@@ -239,15 +241,29 @@ def disclose(
     in_force = agreement.signed_on <= on <= agreement.expires_on
     unlawful = NO_CONSENT if basis == LAWFUL_BASIS_CONSENT and not consent else ""
     shut = EXPIRED if not in_force else PURPOSE if purpose not in agreement.purposes else unlawful
+    if shut:
+        return nothing(subjects, shut)
     given: list[Decided] = []
     withheld: list[Decided] = []
+    for group, number, role in _all(subjects):
+        permitted, rule = _decide(agreement, asked, group, role)
+        (given if permitted else withheld).append((group, number, rule))
+    return Disclosure(tuple(given), tuple(withheld))
+
+
+def nothing(subjects: Iterable[tuple[int, SubjectRole]], rule: str) -> Disclosure:
+    """Everything is withheld, by one of STANDING."""
+    return Disclosure((), tuple((group, number, rule) for group, number, _ in _all(subjects)))
+
+
+def _all(subjects: Iterable[tuple[int, SubjectRole]]) -> Iterator[tuple[Group, int, SubjectRole | None]]:
+    """Every group of every subject, and of the referral, as subject 0."""
     numbered = sorted(subjects)
     for group in ALL_GROUPS:
-        owners: Sequence[tuple[int, SubjectRole | None]] = numbered if group in SUBJECT_GROUPS else [(0, None)]
-        for number, role in owners:
-            permitted, rule = (False, shut) if shut else _decide(agreement, asked, group, role)
-            (given if permitted else withheld).append((group, number, rule))
-    return Disclosure(tuple(given), tuple(withheld))
+        if group in SUBJECT_GROUPS:
+            yield from ((group, number, role) for number, role in numbered)
+        else:
+            yield group, 0, None
 
 
 def _decide(agreement: Agreement, asked: Asked, group: Group, role: SubjectRole | None) -> tuple[bool, str]:

@@ -18,7 +18,7 @@ from services.chassis.directory import BrokenEntry, Directory, Partner
 from services.chassis.live_files import today
 from services.grounds import Grounds, load_grounds
 from services.known import Known
-from services.partner_routing.agreements import Agreement, Disclosure, disclose, load_agreements
+from services.partner_routing.agreements import NO_AGREEMENT, Agreement, Disclosure, disclose, load_agreements, nothing
 from services.partner_routing.directory import choose, lead
 from services.partner_routing.rights import Applies, Rights, load_rights
 
@@ -58,13 +58,17 @@ class Snapshot:
         raised = known.raised
         if raised is None:
             raise ValueError("nothing was raised")
+        subjects = [(number, subject.role) for number, subject in known.subjects.items()]
+        agreement = self.agreements.get(partner_id)
+        if agreement is None:  # it was taken away while a leg is open
+            return nothing(subjects, NO_AGREEMENT)
         return disclose(
-            self.agreements[partner_id],
+            agreement,
             request.purpose,
             raised.kinds,
             request.basis,
             known.consents,
-            [(number, subject.role) for number, subject in known.subjects.items()],
+            subjects,
             now.astimezone(LONDON).date(),
         )
 

@@ -19,6 +19,7 @@ from services.marks import Running
 from services.partner_routing.conferences import shown
 from services.partner_routing.domain import Leg, RoutingDecider, State
 from services.partner_routing.domain.accompanying import accompanied
+from services.partner_routing.domain.conferring import seen_by
 from services.partner_routing.domain.victims import ENHANCED, Victim
 from services.partner_routing.rights import Rights
 from services.standing import standing
@@ -83,7 +84,7 @@ def _item(referral_id: str, leg: Leg, state: State) -> routing_pb2.InboxItem:
         recall_reason=leg.recall_reason if leg.recall_unheard else "",
         acknowledge_by=leg.acknowledge_by if leg.recall_unheard else None,
         answered=0 < leg.asked == leg.answered,
-        conference_ids=[each.id for each in state.procedures.conferences.values() if leg.id in each.invited],
+        conference_ids=[each.id for each, own in seen_by(state, leg.partner_id) if own.id == leg.id],
     )
     item.offered_at.FromDatetime(leg.offered_at)
     item.reached.extend(

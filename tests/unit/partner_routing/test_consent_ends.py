@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from safeguarding.v1.common_pb2 import (
     CAME_BACK_REASON_CONSENT_ENDED,
     CONCERN_KIND_CHILD_AT_RISK,
+    FIELD_GROUP_NARRATIVE,
     LAWFUL_BASIS_CONSENT,
     SERVICE_KIND_HOUSING,
     Standing,
@@ -16,9 +18,12 @@ from safeguarding.v1.common_pb2 import (
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import Amended, IntakeFact
 from safeguarding.v1.triage_pb2 import RequestedLeg
+from services.known import Known
 from services.lifecycle import Leg
+from services.partner_routing.agreements import NO_CONSENT
+from services.partner_routing.copies import offer_now
 from services.partner_routing.domain import RoutingDecider
-from tests.unit.domains import DESK, Life, kinds_of, raised
+from tests.unit.domains import DESK, NOON, REFERRAL, Life, kinds_of, raised
 from tests.unit.partner_routing.life import (
     ACCEPTED,
     FULL,
@@ -27,6 +32,7 @@ from tests.unit.partner_routing.life import (
     OTHER_LEG,
     SUPPORTED,
     Area,
+    Disclosed,
     reply,
     request,
     routed,
@@ -49,9 +55,18 @@ def on_consent(leg_id: str = LEG, **changed: Any) -> RequestedLeg:
     return asked
 
 
-def life_of(*requests: RequestedLeg) -> Life:
+class NeedingConsent(Area):
+    """Gives the account only where the person agreed."""
+
+    def disclose(self, partner_id: str, request: RequestedLeg, known: Known, now: datetime) -> Disclosed:
+        """See Area."""
+        account = FIELD_GROUP_NARRATIVE, 0, "what" if known.consents else NO_CONSENT
+        return Disclosed((account,), ()) if known.consents else Disclosed((), (account,))
+
+
+def life_of(*requests: RequestedLeg, area: Area | None = None) -> Life:
     """A referral of somebody who agreed."""
-    life = Life(RoutingDecider(), Area())
+    life = Life(RoutingDecider(), area or Area())
     life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], Signs(consents_to_support=True)))
     if requests:
         life.hear("triage", routed(*requests), DESK)
@@ -133,3 +148,15 @@ def test_what_had_ended_before_stays_as_it_ended() -> None:
     reply(life, SUPPORTED)
 
     assert take_back(life) == []
+
+
+def test_a_partner_that_looks_again_reads_no_more_what_needed_consent_and_is_told_the_ground_of_the_rest() -> None:
+    life = life_of(agreed(ground=GROUND), area=NeedingConsent())
+    [leg] = life.state.legs.values()
+    assert list(offer_now(life.state, leg, life.rules, NOON, {}, REFERRAL).given) == [FIELD_GROUP_NARRATIVE]
+
+    take_back(life)
+
+    [leg] = life.state.legs.values()
+    offer = offer_now(life.state, leg, life.rules, NOON, {}, REFERRAL)
+    assert (list(offer.given), offer.without_consent) == ([], GROUND)
