@@ -22,7 +22,7 @@ from safeguarding.v1.common_pb2 import (
     LAWFUL_BASIS_CONSENT,
 )
 from safeguarding.v1.common_pb2 import FieldGroup as FieldGroupEnum
-from services.chassis.areafile import Strict, Wrong, read, refuse
+from services.chassis.areafile import Strict, Where, Wrong, read, refuse
 from services.chassis.clocks import load_clocks
 from services.chassis.language import GROUPS, Basis, Group, Kind, SubjectRole
 from services.shields import SHIELDED
@@ -142,7 +142,12 @@ class Agreement(Strict):
                     )
         for number, permit in enumerate(self.permit):
             self._refuse_dead(number, permit)
-            self._refuse_again(number, permit)
+            for earlier in self.permit[:number]:
+                if permit.needs_consent or not earlier.needs_consent:
+                    _refuse_again(("permit", number, "groups"), permit, earlier, "permits")
+        for number, forbid in enumerate(self.forbid):
+            for before in self.forbid[:number]:
+                _refuse_again(("forbid", number, "groups"), forbid, before, "forbids")
 
     def _rows(self) -> Iterator[tuple[tuple[str, int], Row]]:
         yield from ((("permit", place), row) for place, row in enumerate(self.permit))
@@ -158,16 +163,6 @@ class Agreement(Strict):
                         at=("permit", number, "groups", place),
                     )
 
-    def _refuse_again(self, number: int, permit: Permit) -> None:
-        for earlier in self.permit[:number]:
-            both = [group for group in permit.groups if group in earlier.groups]
-            if both and _same(permit, earlier) and permit.needs_consent == earlier.needs_consent:
-                raise Wrong(
-                    f"{permit.id} permits {GROUPS.word(both[0])} just as {earlier.id} does",
-                    "one row for it, so that one rule is named",
-                    at=("permit", number, "groups"),
-                )
-
     def words(self, rule: str) -> str:
         """A rule in words, as a disclosure names it; empty for a rule that is not this agreement's."""
         own = {row.id: row.words for _, row in self._rows()}
@@ -179,17 +174,21 @@ class Agreement(Strict):
         return f"{self.id}@{self.version}"
 
 
-def _same(one: Row, other: Row) -> bool:
-    """True where both speak of the same, but for the groups."""
-    return _covers(one, other) and _covers(other, one)
+def _refuse_again(at: Where, row: Row, earlier: Row, does: str) -> None:
+    """A row that another before it leaves nothing to decide is not read as whoever wrote it meant it."""
+    both = [group for group in row.groups if group in earlier.groups]
+    if both and _covers(earlier, row):
+        wrong = f"{row.id} {does} {GROUPS.word(both[0])}, and wherever it would, {earlier.id} does so before it"
+        raise Wrong(wrong, "one row for it, or the narrower of the two first, so that one rule is named", at=at)
 
 
-def _covers(forbid: Row, permit: Row) -> bool:
+def _covers(wider: Row, narrower: Row) -> bool:
+    """True where the first speaks of everything of which the second does, but for the groups."""
     pairs: Iterable[tuple[Sequence[Any] | None, Sequence[Any] | None]] = (
-        (forbid.subject_roles, permit.subject_roles),
-        (forbid.kinds, permit.kinds),
-        (forbid.bases, permit.bases),
-        (forbid.purposes, permit.purposes),
+        (wider.subject_roles, narrower.subject_roles),
+        (wider.kinds, narrower.kinds),
+        (wider.bases, narrower.bases),
+        (wider.purposes, narrower.purposes),
     )
     return all(wide is None or (narrow is not None and set(narrow) <= set(wide)) for wide, narrow in pairs)
 
