@@ -150,19 +150,24 @@ class Area:
         """Raises BrokenEntry for a partner's entry that is wrong."""
         self._stated = stated
         self._directory = directory
-        self._last = snapshot(directory.partners(), stated())
+        partners, now = directory.partners(), stated()
+        directory.refuse_elsewhere(partners, now.areas)
+        self._last = snapshot(partners, now)
         self._broken = ""
 
     def snapshot(self) -> Snapshot:
         """The area at this moment. A directory file that is wrong leaves the last good entries in force."""
-        partners, stated = self._partners(), self._stated()
+        stated = self._stated()
+        partners = self._partners(stated.areas)
         if partners != self._last.partners or stated.agreements is not self._last.agreements:
             self._last = snapshot(partners, stated)
         return self._last
 
-    def _partners(self) -> tuple[Partner, ...]:
+    def _partners(self, areas: frozenset[str]) -> tuple[Partner, ...]:
         try:
             partners = self._directory.partners()
+            if partners != self._last.partners:
+                self._directory.refuse_elsewhere(partners, areas)
         except BrokenEntry as broken:
             if str(broken) != self._broken:  # said once, not at each turn
                 self._broken = str(broken)
