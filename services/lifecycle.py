@@ -96,7 +96,7 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     Move("RaiseConcern", (By.RAISER,), (), Referral.RAISED, "raised"),
     Move("grade", (By.RULE,), (Referral.RAISED,), Referral.IN_TRIAGE, "graded", starts=(Clock.DECIDE,)),
     Move(
-        "grade", (By.RULE,), (*_UNDER_WAY, Referral.CLOSED), None, "graded",
+        "grade", (By.RULE,), (*_UNDER_WAY, *_ENDED), None, "graded",
         starts=(Clock.DECIDE,), only="what was learned is graver",
     ),
     Move(
@@ -162,6 +162,11 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     Move(
         "take back", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), Referral.ROUTED, "taken_back",
         starts=(Clock.DECIDE,), only="nobody takes a leg up",
+    ),
+    Move(
+        "bring to desk", (By.RULE,), (Referral.ROUTED, *_ENDED), None, "brought_to_desk",
+        starts=(Clock.DECIDE,),
+        only="the raiser told more than a partner had asked for, or took it back, and no rule asks a further partner",
     ),
     Move(
         "outcome", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), None, "outcome_known",

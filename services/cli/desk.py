@@ -271,9 +271,18 @@ def _show_state(found: Any, *, as_json: bool) -> None:
         showing.line(f"recorded: {showing.word(found, 'state')}")
 
 
+_LOOK_AGAIN = {
+    triage.LOOK_AGAIN_REASON_GRAVER: "it is graver than when it was decided",
+    triage.LOOK_AGAIN_REASON_TOLD_MORE: "the raiser told more",
+    triage.LOOK_AGAIN_REASON_WITHDRAWN: "the raiser took it back",
+}
+
+
 def row(item: triage.WorkItem) -> tuple[Any, ...]:
     kinds = [showing.enum_word(ConcernKind.DESCRIPTOR, kind) for kind in item.kinds]
     waits = "the raiser's answer" if item.awaiting_information else "the desk"
+    if item.look_again:
+        waits = f"the desk, to look again: {_LOOK_AGAIN.get(item.look_again, showing.word(item, 'look_again'))}"
     if item.came_back:
         back = [f"{showing.word(leg, 'service')} ({showing.word(leg, 'reason')})" for leg in item.came_back]
         waits = f"the desk: {', '.join(back)} came back"

@@ -57,6 +57,7 @@ class TriageDecider:
                     decide_from=at,
                     decide_reached=0,
                     paused=state.paused and at,
+                    look_again=0 if graded.overridden else state.look_again,
                 )
             case "information_requested":
                 asked = fact.information_requested
@@ -67,6 +68,9 @@ class TriageDecider:
                     answer_from=at,
                     answer_reached=0,
                     paused=state.paused if asked.leg_id else state.paused or at,  # the desk need not wait for a partner
+                    look_again=state.look_again if asked.leg_id else 0,
+                    asked_for_partner=bool(asked.leg_id)
+                    and (state.asked_for_partner or not state.awaiting_information),
                 )
             case "clock_reached":
                 reached: ClockReached = fact.clock_reached
@@ -79,9 +83,21 @@ class TriageDecider:
                 return replace(state, decide_by=fact.clock_resumed.deadline, decide_from=began, paused=None)
             case "routed":
                 asked_for = {leg.service for leg in fact.routed.legs}
-                return replace(state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={})
+                return replace(
+                    state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={}, look_again=0
+                )
             case "no_further_action":
-                return replace(state, ended=not state.services, came_back={})
+                return replace(state, ended=not state.services, came_back={}, look_again=0)
+            case "brought_to_desk":
+                brought: triage_pb2.BroughtToDesk = fact.brought_to_desk
+                return replace(
+                    state,
+                    look_again=brought.reason,
+                    decide_by=brought.decide_by,
+                    decide_from=at,
+                    decide_reached=0,
+                    paused=None,
+                )
             case "taken_back":
                 back: triage_pb2.TakenBack = fact.taken_back
                 return replace(
@@ -99,7 +115,7 @@ class TriageDecider:
             case "linked" | "link_confirmed" | "link_rejected":
                 return replace(state, links=with_fact(state.links, fact))
             case "thrive_recorded":
-                return replace(state, thrive=(*state.thrive, fact))
+                return replace(state, thrive=(*state.thrive, fact), look_again=0)
             case "reopened":
                 reopened: triage_pb2.Reopened = fact.reopened
                 return replace(
@@ -107,6 +123,7 @@ class TriageDecider:
                     ended=False,
                     services=frozenset(),
                     came_back={},
+                    look_again=0,
                     decide_by=reopened.decide_by,
                     decide_from=at,
                     decide_reached=0,
@@ -122,7 +139,9 @@ class TriageDecider:
             return [*_take_back(given, state, context), *_ask_for_partner(given, state, context)]
         if isinstance(given, Upstream):
             answered = not state.awaiting_information and given.fact.WhichOneof("fact") == "information_supplied"
-            return [*(_resumed(state, context) if answered else []), *_assess(state, given, context)]
+            assessed = _assess(state, given, context)
+            brought = _brought(state, given, assessed, context)
+            return [*(_resumed(state, context) if answered else []), *assessed, *brought]
         if isinstance(given, ClockRanOut):
             return _ran_out(state, context)
         if not isinstance(given, Command):
@@ -165,6 +184,34 @@ def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
             TriageFact(routed=triage_pb2.Routed(legs=_requested(given, legs, state), intake_sequence=known.sequence))
         )
     return facts
+
+
+def _brought(state: State, given: Upstream, assessed: Sequence[TriageFact], context: Context) -> list[TriageFact]:
+    """What the raiser tells of a referral that nobody at the desk looks at any more is brought to somebody, by the
+    clock of the gravest grade; not where a rule asks a further partner for it, and not a partner's own answer."""
+    kind = given.fact.WhichOneof("fact")
+    known, rules = state.known, context.rules
+    if state.hidden or not state.at_rest or known.raised is None or known.raiser is None:
+        return []
+    if any(fact.WhichOneof("fact") == "routed" for fact in assessed):
+        return []
+    found = rules.assess(state.concern or known.raised, known.raiser, state.at_place, state.by_several)
+    grade = max(state.grade, found.grade)
+    if kind == "withdrawn":
+        reason = triage_pb2.LOOK_AGAIN_REASON_WITHDRAWN
+    elif found.grade > state.grade and kind in ("information_supplied", "amended"):
+        reason = triage_pb2.LOOK_AGAIN_REASON_GRAVER
+    elif kind == "amended" or (kind == "information_supplied" and not state.answers_partner):
+        reason = triage_pb2.LOOK_AGAIN_REASON_TOLD_MORE
+    else:
+        return []
+    if state.came_back or (state.look_again and reason != triage_pb2.LOOK_AGAIN_REASON_GRAVER):
+        return []  # it lies there already, and its clock goes on
+    decide_by = rules.until(f"decide_{GRADE_WORDS[grade]}", context.now, known.council)
+    graded = []
+    if state.ended and grade > state.grade:  # what had ended is graded too, and asks nobody before somebody looked
+        graded = [TriageFact(graded=triage_pb2.Graded(grade=grade, fired=found.as_fired(), decide_by=decide_by))]
+    return [*graded, TriageFact(brought_to_desk=triage_pb2.BroughtToDesk(reason=reason, decide_by=decide_by))]
 
 
 def _rethought(state: State, facts: Sequence[TriageFact], given: Input, context: Context) -> list[TriageFact]:
