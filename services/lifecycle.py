@@ -166,7 +166,8 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     Move(
         "bring to desk", (By.RULE,), (Referral.ROUTED, *_ENDED), None, "brought_to_desk",
         starts=(Clock.DECIDE,),
-        only="the raiser told more than a partner had asked for, or took it back, and no rule asks a further partner",
+        only="the raiser told more than a partner had asked for, or took it back, and no rule asks a further partner; "
+        "or a clock came far that is the desk's to mind",
     ),
     Move(
         "outcome", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), None, "outcome_known",

@@ -275,6 +275,7 @@ _LOOK_AGAIN = {
     triage.LOOK_AGAIN_REASON_GRAVER: "it is graver than when it was decided",
     triage.LOOK_AGAIN_REASON_TOLD_MORE: "the raiser told more",
     triage.LOOK_AGAIN_REASON_WITHDRAWN: "the raiser took it back",
+    triage.LOOK_AGAIN_REASON_CLOCK: "a clock came far",
 }
 
 
@@ -283,10 +284,11 @@ def row(item: triage.WorkItem) -> tuple[Any, ...]:
     waits = "the raiser's answer" if item.awaiting_information else "the desk"
     if item.look_again:
         waits = f"the desk, to look again: {_LOOK_AGAIN.get(item.look_again, showing.word(item, 'look_again'))}"
+        waits += f" ({showing.deadline(item.clock.deadline)}, {item.clock.percent}%)" if item.HasField("clock") else ""
     if item.came_back:
         back = [f"{showing.word(leg, 'service')} ({showing.word(leg, 'reason')})" for leg in item.came_back]
         waits = f"the desk: {', '.join(back)} came back"
-    times = showing.moment(item.raised_at), showing.deadline(item.decide_by)
+    times = showing.moment(item.raised_at), showing.deadline(item.decide_by) + showing.far(item.reached)
     unsure = f" ({showing.UNCONFIRMED}: {', '.join(item.unconfirmed_rules)})" if item.unconfirmed_rules else ""
     grade = showing.word(item, "grade") + unsure
     return item.referral_id, grade, kinds, item.area, *times, item.sequence, waits

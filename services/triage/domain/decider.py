@@ -24,6 +24,13 @@ from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
 TRIAGE = "triage"
 INTAKE = "intake"
 ROUTING = "partner-routing"
+RECALL_CLOCK, BREACHED = "recall", 100
+
+
+TASKS = frozenset(
+    {"outcome_told", "victim_recorded", "stage_reached", "conference_held", "decision_done", "recall_acknowledged"}
+)
+"""Facts of routing's by which something is done that a clock of the desk's waits for."""
 
 
 class TriageDecider:
@@ -90,12 +97,14 @@ class TriageDecider:
                 return replace(state, ended=not state.services, came_back={}, look_again=0)
             case "brought_to_desk":
                 brought: triage_pb2.BroughtToDesk = fact.brought_to_desk
+                lay_there = brought.decide_by == state.decide_by
                 return replace(
                     state,
                     look_again=brought.reason,
+                    late=brought if brought.HasField("clock") else None,
                     decide_by=brought.decide_by,
-                    decide_from=at,
-                    decide_reached=0,
+                    decide_from=state.decide_from if lay_there else at,
+                    decide_reached=state.decide_reached if lay_there else 0,
                     paused=None,
                 )
             case "taken_back":
@@ -136,7 +145,11 @@ class TriageDecider:
     def decide(self, state: State, given: Input, context: Context) -> Sequence[TriageFact]:
         """What follows from a fact of intake's, or from a command of the desk's."""
         if isinstance(given, Upstream) and given.writer == ROUTING:
-            return [*_take_back(given, state, context), *_ask_for_partner(given, state, context)]
+            return [
+                *_take_back(given, state, context),
+                *_ask_for_partner(given, state, context),
+                *_remind(given, state, context),
+            ]
         if isinstance(given, Upstream):
             answered = not state.awaiting_information and given.fact.WhichOneof("fact") == "information_supplied"
             assessed = _assess(state, given, context)
@@ -205,8 +218,9 @@ def _brought(state: State, given: Upstream, assessed: Sequence[TriageFact], cont
         reason = triage_pb2.LOOK_AGAIN_REASON_TOLD_MORE
     else:
         return []
-    if state.came_back or (state.look_again and reason != triage_pb2.LOOK_AGAIN_REASON_GRAVER):
-        return []  # it lies there already, and its clock goes on
+    lies_there = state.looks_again_for not in (0, triage_pb2.LOOK_AGAIN_REASON_CLOCK)
+    if state.came_back or (lies_there and reason != triage_pb2.LOOK_AGAIN_REASON_GRAVER):
+        return []  # and its clock goes on
     decide_by = rules.until(f"decide_{GRADE_WORDS[grade]}", context.now, known.council)
     graded = []
     if state.ended and grade > state.grade:  # what had ended is graded too, and asks nobody before somebody looked
@@ -231,6 +245,8 @@ def _followed(state: State, fact: Any) -> State:
             return replace(state, running=False, closings=state.closings + 1)
         case "round_began":
             return replace(state, running=True)
+        case kind if kind in TASKS:
+            return replace(state, done=state.done + 1)
         case _:
             return state
 
@@ -262,6 +278,28 @@ def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFa
     decide_by = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
     taken = triage_pb2.TakenBack(leg_id=back.leg_id, service=back.service, reason=back.reason, decide_by=decide_by)
     return [TriageFact(taken_back=taken)]
+
+
+def _remind(given: Upstream, state: State, context: Context) -> list[TriageFact]:
+    """The desk is told how far those of routing's clocks came that are its own to mind: whom to tell, what must follow;
+    and that a partner is late to say that it stopped. Whatever else is a leg's, its partner is told."""
+    fact: Any = given.fact
+    by_clock = state.looks_again_for == triage_pb2.LOOK_AGAIN_REASON_CLOCK
+    if fact.WhichOneof("fact") != "clock_reached" or not state.at_rest or (state.waits_for_desk and not by_clock):
+        return []
+    reached: ClockReached = fact.clock_reached
+    if reached.percent < BREACHED and state.closed:
+        return []  # what follows a closing takes years; nobody at the desk minds it before it is over
+    if reached.leg_id and not (reached.deadline.clock == RECALL_CLOCK and reached.percent == BREACHED):
+        return []
+    until = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
+    brought = triage_pb2.BroughtToDesk(
+        reason=triage_pb2.LOOK_AGAIN_REASON_CLOCK,
+        decide_by=state.decide_by if by_clock else until,
+        clock=reached,
+        done_before=state.done,
+    )
+    return [TriageFact(brought_to_desk=brought)]
 
 
 def _ask_for_partner(given: Upstream, state: State, context: Context) -> list[TriageFact]:

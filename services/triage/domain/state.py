@@ -100,6 +100,10 @@ class State:
     """The legs about which the desk decides again, by id."""
     look_again: int = 0
     """Why the desk has to look though partners were asked or it had ended, as LookAgainReason; 0 where it has not."""
+    late: triage_pb2.BroughtToDesk | None = None
+    """The clock of routing's for which it was brought to the desk."""
+    done: int = 0
+    """How many of the tasks that such clocks are for routing saw done."""
     asked_for_partner: bool = False
     """True where it was a partner that had the last question."""
     ended: bool = False
@@ -182,7 +186,13 @@ class State:
         if self.grade == GRADE_UNSPECIFIED or self.hidden:
             return False
         undecided = bool(self.came_back) or not self.services
-        return bool(self.look_again) or (undecided and not (self.closed or self.ended))
+        return bool(self.looks_again_for) or (undecided and not (self.closed or self.ended))
+
+    @property
+    def looks_again_for(self) -> int:
+        """Why the desk has to look again, as LookAgainReason; a clock is no reason once what it is for was done."""
+        over = self.late is not None and self.done > self.late.done_before
+        return 0 if over and self.look_again == triage_pb2.LOOK_AGAIN_REASON_CLOCK else self.look_again
 
     @property
     def answers_partner(self) -> bool:

@@ -216,7 +216,9 @@ class Lives(RuleBasedStateMachine):
         assert triage.where == model.where
         assert triage.grade == model.grade
         undecided = model.where in ("in_triage", "info_requested") or (model.where == "routed" and model.back > 0)
-        assert triage.waits_for_desk == (not model.hidden and (undecided or model.brought))
+        by_clock = triage.looks_again_for == triage_pb2.LOOK_AGAIN_REASON_CLOCK
+        assert (triage.waits_for_desk and not by_clock) == (not model.hidden and (undecided or model.brought))
+        assert not (by_clock and model.told and not routing.clocks), "what nobody waits for any more is off the list"
         found = sorted((leg.partner_id, str(leg.stands), leg.offered.lead) for leg in routing.legs.values())
         assert found == sorted((leg.partner, leg.state, leg.lead) for leg in model.legs)
         routed = self.lives["partner-routing"].document.facts.get("partner-routing", ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,20 @@ from safeguarding.v1.common_pb2 import (
     GRADE_AMBER,
     GRADE_RED,
     SERVICE_KIND_POLICE_RESPONSE,
+    ClockReached,
+    Deadline,
 )
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import Amended, IntakeFact
+from safeguarding.v1.partner_pb2 import AUDIENCE_VICTIM
 from safeguarding.v1.routing_pb2 import RoutingFact
+from safeguarding.v1.triage_pb2 import TriageFact
 from services.cli.desk import row
 from services.lifecycle import Referral
 from services.triage.api import item
 from services.triage.area import Area
 from services.triage.domain import TriageDecider
-from tests.unit.domains import DESK, Life, kinds_of, raised, sealed
+from tests.unit.domains import DESK, NOON, Life, kinds_of, raised, sealed
 
 AREA = Area(Path(__file__).parents[3] / "deploy/areas/avon-and-somerset")
 NOTE = sealed(FIELD_GROUP_NARRATIVE, version=2)
@@ -150,3 +155,70 @@ def test_what_waits_for_the_desk_anyway_is_brought_to_nobody_twice() -> None:
     assert life.state.where is Referral.IN_TRIAGE
 
     assert tell(life) == []
+
+
+def reached(name: str, percent: int, leg_id: str = "") -> RoutingFact:
+    """Routing tells how far a clock of its own came."""
+    deadline = Deadline(clock=name)
+    deadline.at.FromDatetime(NOON)
+    told = ClockReached(deadline=deadline, percent=percent, leg_id=leg_id)
+    return RoutingFact(clock_reached=told)
+
+
+TOLD = routing_pb2.OutcomeTold(audience=AUDIENCE_VICTIM)
+
+
+def test_the_desk_is_told_how_far_a_clock_came_that_is_its_own_to_mind_until_it_is_done() -> None:
+    life = abuse()
+    before = life.now
+
+    assert kinds_of(life.hear("partner-routing", reached("tell", 50))) == ["brought_to_desk"]
+    assert row(item(life.document))[-1].startswith("the desk, to look again: a clock came far (tell ")
+    assert row(item(life.document))[-1].endswith("50%)")
+    life.now = before + timedelta(hours=3)
+    life.hear("partner-routing", reached("tell", 80))
+    shown = item(life.document)
+    assert (shown.clock.percent, shown.decide_by.clock) == (80, "decide_amber")
+    assert life.state.decide_from == before, "the later warning gives no more time"
+
+    life.hear("partner-routing", RoutingFact(outcome_told=TOLD))
+    assert not waits(life)
+    assert life.decider.view(life.state)["clocks"] == []
+
+
+def test_a_partners_own_clock_is_the_partners_but_for_a_recall_that_it_never_acknowledged() -> None:
+    life = abuse()
+
+    assert life.hear("partner-routing", reached("review", 100, "leg")) == []
+    assert life.hear("partner-routing", reached("recall", 80, "leg")) == []
+    assert kinds_of(life.hear("partner-routing", reached("recall", 100, "leg"))) == ["brought_to_desk"]
+
+
+def test_what_follows_a_closing_is_brought_once_it_is_over() -> None:
+    life = abuse(closed=True)
+
+    assert life.hear("partner-routing", reached("stage_retention_review", 50)) == []
+    assert kinds_of(life.hear("partner-routing", reached("stage_retention_review", 100))) == ["brought_to_desk"]
+
+
+def test_what_the_raiser_told_stays_when_the_clock_beside_it_is_done() -> None:
+    life = abuse()
+    life.hear("partner-routing", reached("tell", 50))
+
+    assert kinds_of(tell(life)) == ["brought_to_desk"]
+    life.hear("partner-routing", RoutingFact(outcome_told=TOLD))
+
+    assert waits(life)
+
+
+def test_it_does_not_matter_when_triage_hears_what_was_done() -> None:
+    life = abuse()
+    life.hear("partner-routing", reached("tell", 50))
+    life.hear("partner-routing", RoutingFact(outcome_told=TOLD))
+
+    folded = life.decider.initial()
+    for writer in ("partner-routing", "triage", "intake"):
+        for raw in life.document.facts[writer]:
+            kind = TriageFact if writer == "triage" else life.decider.upstream_types[writer]
+            folded = life.decider.evolve(folded, writer, kind.FromString(raw))
+    assert folded.looks_again_for == life.state.looks_again_for == 0
