@@ -160,8 +160,12 @@ REFERRAL_MOVES: tuple[Move, ...] = (
         stops=(Clock.DECIDE,), only="a leg came back and is given up; the other legs go on",
     ),
     Move(
-        "take back", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), Referral.ROUTED, "taken_back",
+        "take back", (By.RULE,), (*_UNDER_WAY, Referral.NO_FURTHER_ACTION), Referral.ROUTED, "taken_back",
         starts=(Clock.DECIDE,), only="nobody takes a leg up",
+    ),
+    Move(
+        "take back", (By.RULE,), (Referral.CLOSED,), None, "taken_back",
+        starts=(Clock.DECIDE,), only="nobody takes up a leg of before it was reopened; a supervisor opens it again",
     ),
     Move(
         "bring to desk", (By.RULE,), (Referral.ROUTED, *_ENDED), None, "brought_to_desk",

@@ -185,8 +185,9 @@ class State:
         """True where the rules did not decide and the desk has not, where a leg came back, or more was learned."""
         if self.grade == GRADE_UNSPECIFIED or self.hidden:
             return False
-        undecided = bool(self.came_back) or not self.services
-        return bool(self.looks_again_for) or (undecided and not (self.closed or self.ended))
+        if self.looks_again_for or self.came_back:
+            return True
+        return not (self.services or self.closed or self.ended)
 
     @property
     def looks_again_for(self) -> int:

@@ -215,7 +215,7 @@ class Lives(RuleBasedStateMachine):
         model, triage, routing = self.model, self.lives["triage"].state, self.lives["partner-routing"].state
         assert triage.where == model.where
         assert triage.grade == model.grade
-        undecided = model.where in ("in_triage", "info_requested") or (model.where == "routed" and model.back > 0)
+        undecided = model.where in ("in_triage", "info_requested") or model.back > 0
         by_clock = triage.looks_again_for == triage_pb2.LOOK_AGAIN_REASON_CLOCK
         assert (triage.waits_for_desk and not by_clock) == (not model.hidden and (undecided or model.brought))
         assert not (by_clock and model.told and not routing.clocks), "what nobody waits for any more is off the list"
