@@ -217,7 +217,8 @@ class Lives(RuleBasedStateMachine):
         assert triage.grade == model.grade
         undecided = model.where in ("in_triage", "info_requested") or model.back > 0
         by_clock = triage.looks_again_for == triage_pb2.LOOK_AGAIN_REASON_CLOCK
-        assert (triage.waits_for_desk and not by_clock) == (not model.hidden and (undecided or model.brought))
+        assert (triage.waits_for_desk or by_clock) == (by_clock or (not model.hidden and (undecided or model.brought)))
+        assert undecided or not (by_clock and model.brought), "a clock hides nothing that somebody told"
         assert not (by_clock and model.told and not routing.clocks), "what nobody waits for any more is off the list"
         found = sorted((leg.partner_id, str(leg.stands), leg.offered.lead) for leg in routing.legs.values())
         assert found == sorted((leg.partner, leg.state, leg.lead) for leg in model.legs)
