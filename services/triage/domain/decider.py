@@ -27,6 +27,8 @@ ROUTING = "partner-routing"
 RECALL_CLOCK, BREACHED = "recall", 100
 
 
+TOLD_LATER = frozenset({"information_supplied", "amended", "withdrawn"})
+"""Facts of intake's by which a raiser tells more of what was raised."""
 TASKS = frozenset(
     {"outcome_told", "victim_recorded", "stage_reached", "conference_held", "decision_done", "recall_acknowledged"}
 )
@@ -204,7 +206,7 @@ def _brought(state: State, given: Upstream, assessed: Sequence[TriageFact], cont
     clock of the gravest grade; not where a rule asks a further partner for it, and not a partner's own answer."""
     kind = given.fact.WhichOneof("fact")
     known, rules = state.known, context.rules
-    if state.hidden or not state.at_rest or known.raised is None or known.raiser is None:
+    if kind not in TOLD_LATER or state.hidden or not state.at_rest or known.raised is None or known.raiser is None:
         return []
     if any(fact.WhichOneof("fact") == "routed" for fact in assessed):
         return []
@@ -212,7 +214,7 @@ def _brought(state: State, given: Upstream, assessed: Sequence[TriageFact], cont
     grade = max(state.grade, found.grade)
     if kind == "withdrawn":
         reason = triage_pb2.LOOK_AGAIN_REASON_WITHDRAWN
-    elif found.grade > state.grade and kind in ("information_supplied", "amended"):
+    elif found.grade > state.grade:
         reason = triage_pb2.LOOK_AGAIN_REASON_GRAVER
     elif kind == "amended" or (kind == "information_supplied" and not state.answers_partner):
         reason = triage_pb2.LOOK_AGAIN_REASON_TOLD_MORE
@@ -284,8 +286,10 @@ def _remind(given: Upstream, state: State, context: Context) -> list[TriageFact]
     """The desk is told how far those of routing's clocks came that are its own to mind: whom to tell, what must follow;
     and that a partner is late to say that it stopped. Whatever else is a leg's, its partner is told."""
     fact: Any = given.fact
+    if fact.WhichOneof("fact") != "clock_reached" or not state.at_rest:
+        return []
     by_clock = state.looks_again_for == triage_pb2.LOOK_AGAIN_REASON_CLOCK
-    if fact.WhichOneof("fact") != "clock_reached" or not state.at_rest or (state.waits_for_desk and not by_clock):
+    if state.waits_for_desk and not by_clock:
         return []
     reached: ClockReached = fact.clock_reached
     if reached.percent < BREACHED and state.closed:
