@@ -8,8 +8,8 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from safeguarding.v1 import routing_pb2, triage_pb2
-from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, ClockReached, Deadline
+from safeguarding.v1 import triage_pb2
+from safeguarding.v1.common_pb2 import ClockReached, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
@@ -18,17 +18,15 @@ from services.frozen import replace
 from services.known import learned
 from services.links import new_links, with_fact
 from services.marks import due, watched
+from services.triage.domain.arriving import ask_for_partner, brought, remind, take_back
 from services.triage.domain.desk import commanded, leg_id
 from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
 
 TRIAGE = "triage"
 INTAKE = "intake"
 ROUTING = "partner-routing"
-RECALL_CLOCK, BREACHED = "recall", 100
 
 
-TOLD_LATER = frozenset({"information_supplied", "amended", "withdrawn"})
-"""Facts of intake's by which a raiser tells more of what was raised."""
 TASKS = frozenset(
     {"outcome_told", "victim_recorded", "stage_reached", "conference_held", "decision_done", "recall_acknowledged"}
 )
@@ -98,13 +96,13 @@ class TriageDecider:
             case "no_further_action":
                 return replace(state, ended=not state.services, came_back={}, look_again=0)
             case "brought_to_desk":
-                brought: triage_pb2.BroughtToDesk = fact.brought_to_desk
-                lay_there = brought.decide_by == state.decide_by
+                told: triage_pb2.BroughtToDesk = fact.brought_to_desk
+                lay_there = told.decide_by == state.decide_by
                 return replace(
                     state,
-                    look_again=brought.reason,
-                    late=brought if brought.HasField("clock") else None,
-                    decide_by=brought.decide_by,
+                    look_again=told.reason,
+                    late=told if told.HasField("clock") else None,
+                    decide_by=told.decide_by,
                     decide_from=state.decide_from if lay_there else at,
                     decide_reached=state.decide_reached if lay_there else 0,
                     paused=None,
@@ -148,15 +146,15 @@ class TriageDecider:
         """What follows from a fact of intake's, or from a command of the desk's."""
         if isinstance(given, Upstream) and given.writer == ROUTING:
             return [
-                *_take_back(given, state, context),
-                *_ask_for_partner(given, state, context),
-                *_remind(given, state, context),
+                *take_back(given, state, context),
+                *ask_for_partner(given, state, context),
+                *remind(given, state, context),
             ]
         if isinstance(given, Upstream):
             answered = not state.awaiting_information and given.fact.WhichOneof("fact") == "information_supplied"
             assessed = _assess(state, given, context)
-            brought = _brought(state, given, assessed, context)
-            return [*(_resumed(state, context) if answered else []), *assessed, *brought]
+            later = brought(state, given, assessed, context)
+            return [*(_resumed(state, context) if answered else []), *assessed, *later]
         if isinstance(given, ClockRanOut):
             return _ran_out(state, context)
         if not isinstance(given, Command):
@@ -201,35 +199,6 @@ def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
     return facts
 
 
-def _brought(state: State, given: Upstream, assessed: Sequence[TriageFact], context: Context) -> list[TriageFact]:
-    """What the raiser tells of a referral that nobody at the desk looks at any more is brought to somebody, by the
-    clock of the gravest grade; not where a rule asks a further partner for it, and not a partner's own answer."""
-    kind = given.fact.WhichOneof("fact")
-    known, rules = state.known, context.rules
-    if kind not in TOLD_LATER or state.hidden or not state.at_rest or known.raised is None or known.raiser is None:
-        return []
-    if any(fact.WhichOneof("fact") == "routed" for fact in assessed):
-        return []
-    found = rules.assess(state.concern or known.raised, known.raiser, state.at_place, state.by_several)
-    grade = max(state.grade, found.grade)
-    if kind == "withdrawn":
-        reason = triage_pb2.LOOK_AGAIN_REASON_WITHDRAWN
-    elif found.grade > state.grade:
-        reason = triage_pb2.LOOK_AGAIN_REASON_GRAVER
-    elif kind == "amended" or (kind == "information_supplied" and not state.answers_partner):
-        reason = triage_pb2.LOOK_AGAIN_REASON_TOLD_MORE
-    else:
-        return []
-    lies_there = state.looks_again_for not in (0, triage_pb2.LOOK_AGAIN_REASON_CLOCK)
-    if state.came_back or (lies_there and reason != triage_pb2.LOOK_AGAIN_REASON_GRAVER):
-        return []  # and its clock goes on
-    decide_by = rules.until(f"decide_{GRADE_WORDS[grade]}", context.now, known.council)
-    graded = []
-    if state.ended and grade > state.grade:  # what had ended is graded too, and asks nobody before somebody looked
-        graded = [TriageFact(graded=triage_pb2.Graded(grade=grade, fired=found.as_fired(), decide_by=decide_by))]
-    return [*graded, TriageFact(brought_to_desk=triage_pb2.BroughtToDesk(reason=reason, decide_by=decide_by))]
-
-
 def _rethought(state: State, facts: Sequence[TriageFact], given: Input, context: Context) -> list[TriageFact]:
     """What the rules make of a judged link: one that counts again may reach a threshold."""
     judged = [fact for fact in facts if fact.WhichOneof("fact") in ("link_confirmed", "link_rejected")]
@@ -269,56 +238,6 @@ def _resumed(state: State, context: Context) -> list[TriageFact]:
     runs_out = state.decide_by.at.ToDatetime(UTC)
     deadline = rules.resumed(state.decide_by.clock, runs_out, state.paused, context.now, state.known.council)
     return [TriageFact(clock_resumed=triage_pb2.ClockResumed(deadline=deadline))]
-
-
-def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFact]:
-    """What nobody takes up lies on the worklist again, with the reason and a new clock."""
-    fact: Any = given.fact
-    if fact.WhichOneof("fact") != "came_back" or state.hidden or state.grade == GRADE_UNSPECIFIED:
-        return []
-    back: routing_pb2.CameBack = fact.came_back
-    decide_by = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
-    taken = triage_pb2.TakenBack(leg_id=back.leg_id, service=back.service, reason=back.reason, decide_by=decide_by)
-    return [TriageFact(taken_back=taken)]
-
-
-def _remind(given: Upstream, state: State, context: Context) -> list[TriageFact]:
-    """The desk is told how far those of routing's clocks came that are its own to mind: whom to tell, what must follow;
-    and that a partner is late to say that it stopped. Whatever else is a leg's, its partner is told."""
-    fact: Any = given.fact
-    if fact.WhichOneof("fact") != "clock_reached" or not state.at_rest:
-        return []
-    by_clock = state.looks_again_for == triage_pb2.LOOK_AGAIN_REASON_CLOCK
-    if state.waits_for_desk and not by_clock:
-        return []
-    reached: ClockReached = fact.clock_reached
-    if reached.percent < BREACHED and state.closed:
-        return []  # what follows a closing takes years; nobody at the desk minds it before it is over
-    if reached.leg_id and not (reached.deadline.clock == RECALL_CLOCK and reached.percent == BREACHED):
-        return []
-    until = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
-    brought = triage_pb2.BroughtToDesk(
-        reason=triage_pb2.LOOK_AGAIN_REASON_CLOCK,
-        decide_by=state.decide_by if by_clock else until,
-        clock=reached,
-        done_before=state.done,
-    )
-    return [TriageFact(brought_to_desk=brought)]
-
-
-def _ask_for_partner(given: Upstream, state: State, context: Context) -> list[TriageFact]:
-    """A partner's question goes to the raiser as the desk's does: by triage, the one writer of questions."""
-    fact: Any = given.fact
-    if fact.WhichOneof("fact") != "information_asked" or state.hidden or state.grade == GRADE_UNSPECIFIED:
-        return []
-    asked: routing_pb2.InformationAsked = fact.information_asked
-    requested = triage_pb2.InformationRequested(
-        question=asked.question,
-        answer_by=context.rules.until("answer", context.now, state.known.council),
-        supplied_before=state.known.supplied,
-        leg_id=asked.leg_id,
-    )
-    return [TriageFact(information_requested=requested)]
 
 
 def _requested(given: Input, legs: Iterable[AskedLeg], state: State) -> list[triage_pb2.RequestedLeg]:
