@@ -54,6 +54,8 @@ def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = F
         return
     item = found.item
     showing.line(f"{item.referral_id}: {showing.word(item, 'grade')}, sequence {item.sequence}")
+    if item.withdrawn:
+        showing.line("  the raiser took it back: decide what comes of it")
     for rule in found.fired:
         unsure = "" if rule.confirmed else f"; {showing.UNCONFIRMED}: {rule.unconfirmed_reason}"
         counted = f"; counted {rule.counted}" if rule.counted else ""
@@ -288,6 +290,7 @@ def row(item: triage.WorkItem) -> tuple[Any, ...]:
     if item.came_back:
         back = [f"{showing.word(leg, 'service')} ({showing.word(leg, 'reason')})" for leg in item.came_back]
         waits = f"the desk: {', '.join(back)} came back"
+    waits += "; the raiser took it back" if item.withdrawn and not item.look_again else ""
     times = showing.moment(item.raised_at), showing.deadline(item.decide_by) + showing.far(item.reached)
     unsure = f" ({showing.UNCONFIRMED}: {', '.join(item.unconfirmed_rules)})" if item.unconfirmed_rules else ""
     grade = showing.word(item, "grade") + unsure

@@ -222,3 +222,14 @@ def test_it_does_not_matter_when_triage_hears_what_was_done() -> None:
             kind = TriageFact if writer == "triage" else life.decider.upstream_types[writer]
             folded = life.decider.evolve(folded, writer, kind.FromString(raw))
     assert folded.looks_again_for == life.state.looks_again_for == 0
+
+
+def test_the_desk_sees_that_a_concern_on_its_worklist_was_taken_back() -> None:
+    life = Life(TriageDecider(), AREA)
+    life.hear("intake", raised([CONCERN_KIND_ADULT_AT_RISK]))
+    assert not item(life.document).withdrawn
+
+    life.hear("intake", IntakeFact(withdrawn=intake_pb2.Withdrawn(reason=1)))  # type: ignore[arg-type]
+
+    assert item(life.document).withdrawn
+    assert row(item(life.document))[-1] == "the desk; the raiser took it back"
