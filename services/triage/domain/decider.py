@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
@@ -18,12 +17,15 @@ from services.frozen import replace
 from services.known import learned
 from services.links import new_links, with_fact
 from services.marks import due, watched
+from services.moments import moment
 from services.triage.domain.desk import commanded, leg_id
 from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
 
 TRIAGE = "triage"
 INTAKE = "intake"
 ROUTING = "partner-routing"
+_NEW = State()
+"""For all: a state is never changed, and making one takes as long as a fact."""
 
 
 class TriageDecider:
@@ -36,7 +38,7 @@ class TriageDecider:
 
     def initial(self) -> State:
         """Nothing known yet."""
-        return State()
+        return _NEW
 
     def evolve(self, state: State, writer: str, fact: Any) -> State:
         """Intake's facts change what is known, our own what was decided, routing's whether it is closed."""
@@ -44,15 +46,16 @@ class TriageDecider:
             return replace(state, known=learned(state.known, fact))
         if writer == ROUTING:
             return _followed(state, fact)
-        state = replace(state, sequence=fact.header.sequence)
-        at = fact.header.occurred_at.ToDatetime(UTC)
+        sequence = fact.header.sequence
+        at = moment(fact.header.occurred_at)
         match fact.WhichOneof("fact"):
             case "graded":
                 graded: triage_pb2.Graded = fact.graded
                 return replace(
                     state,
+                    sequence=sequence,
                     grade=graded.grade,
-                    fired=state.fired if graded.overridden else tuple(graded.fired),
+                    fired=state.fired if graded.overridden else tuple(graded.fired[:]),
                     decide_by=graded.decide_by,
                     decide_from=at,
                     decide_reached=0,
@@ -62,6 +65,7 @@ class TriageDecider:
                 asked = fact.information_requested
                 return replace(
                     state,
+                    sequence=sequence,
                     answered_after=asked.supplied_before,
                     answer_by=asked.answer_by,
                     answer_from=at,
@@ -71,21 +75,30 @@ class TriageDecider:
             case "clock_reached":
                 reached: ClockReached = fact.clock_reached
                 if state.answer_by is not None and reached.deadline == state.answer_by:
-                    return replace(state, answer_reached=reached.percent)
-                return replace(state, decide_reached=reached.percent)
+                    return replace(state, sequence=sequence, answer_reached=reached.percent)
+                return replace(state, sequence=sequence, decide_reached=reached.percent)
             case "clock_resumed":
                 stood = at - (state.paused or at)
                 began = state.decide_from and state.decide_from + stood
-                return replace(state, decide_by=fact.clock_resumed.deadline, decide_from=began, paused=None)
+                return replace(
+                    state, sequence=sequence, decide_by=fact.clock_resumed.deadline, decide_from=began, paused=None
+                )
             case "routed":
-                asked_for = {leg.service for leg in fact.routed.legs}
-                return replace(state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={})
+                asked_for = {leg.service for leg in fact.routed.legs[:]}
+                return replace(
+                    state,
+                    sequence=sequence,
+                    services=state.services | asked_for,
+                    ever=state.ever | asked_for,
+                    came_back={},
+                )
             case "no_further_action":
-                return replace(state, ended=not state.services, came_back={})
+                return replace(state, sequence=sequence, ended=not state.services, came_back={})
             case "taken_back":
                 back: triage_pb2.TakenBack = fact.taken_back
                 return replace(
                     state,
+                    sequence=sequence,
                     ended=False,
                     services=state.services - {back.service},
                     came_back={**state.came_back, back.leg_id: back},
@@ -95,15 +108,16 @@ class TriageDecider:
                     paused=None,
                 )
             case "entered_in_error":
-                return replace(state, hidden=True)
+                return replace(state, sequence=sequence, hidden=True)
             case "linked" | "link_confirmed" | "link_rejected":
-                return replace(state, links=with_fact(state.links, fact))
+                return replace(state, sequence=sequence, links=with_fact(state.links, fact))
             case "thrive_recorded":
-                return replace(state, thrive=(*state.thrive, fact))
+                return replace(state, sequence=sequence, thrive=(*state.thrive, fact))
             case "reopened":
                 reopened: triage_pb2.Reopened = fact.reopened
                 return replace(
                     state,
+                    sequence=sequence,
                     ended=False,
                     services=frozenset(),
                     came_back={},
@@ -114,7 +128,7 @@ class TriageDecider:
                     reopened_after=reopened.closings,
                 )
             case _:
-                return state
+                return replace(state, sequence=sequence)
 
     def decide(self, state: State, given: Input, context: Context) -> Sequence[TriageFact]:
         """What follows from a fact of intake's, or from a command of the desk's."""
@@ -136,7 +150,7 @@ class TriageDecider:
         return {
             "waiting": state.waits_for_desk,
             "grade": state.grade,
-            "kinds": list(raised.kinds) if raised else [],
+            "kinds": raised.kinds[:] if raised else [],
             "area": raised.area if raised else "",
             "decide_by": _moment(state.decide_by),
             "clocks": watched(state.clocks),
@@ -201,7 +215,7 @@ def _resumed(state: State, context: Context) -> list[TriageFact]:
     if state.paused is None or state.decide_by is None or not state.waits_for_desk:
         return []
     rules: AreaRules = context.rules
-    runs_out = state.decide_by.at.ToDatetime(UTC)
+    runs_out = moment(state.decide_by.at)
     deadline = rules.resumed(state.decide_by.clock, runs_out, state.paused, context.now, state.known.council)
     return [TriageFact(clock_resumed=triage_pb2.ClockResumed(deadline=deadline))]
 

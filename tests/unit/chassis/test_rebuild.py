@@ -181,7 +181,7 @@ def test_what_does_not_fit_into_memory_is_read_back_from_the_disk(
     told = [(writer, fact) for story in STORIES.values() for writer, facts in story.items() for fact in facts]
     in_memory = spooled(told)
 
-    monkeypatch.setattr(spooling, "WAITING", 1_000)
+    monkeypatch.setattr(spooling, "IN_MEMORY", 1_000)
 
     assert spooled(told, tmp_path) == in_memory
     assert len(in_memory) == len(REFERRALS)
