@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct
 
 from services.chassis.deciding import Upstream
 
@@ -16,8 +16,6 @@ BUCKETS = 256
 """Parts among which referrals on the disk are spread; one of them at a time is read back into memory."""
 IN_MEMORY = 64 * 1024 * 1024
 """Bytes of facts that are held in memory; what is more goes to the disk, and then all of it does."""
-_HEAD = Struct("<36sBII")
-"""Before each fact: its referral, which is a UUID by its field rules, its writer's number, its sequence, its length."""
 _Held = dict[str, dict[str, dict[int, bytes]]]
 """Facts by referral, writer and sequence."""
 
@@ -61,7 +59,6 @@ class Spool(AbstractContextManager["Spool"]):
         self._pieces: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]
         """Of each bucket, where its pieces lie in the file, and how long they are."""
         self._end = 0
-        self._writers: list[str] = []
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
@@ -117,20 +114,14 @@ class Spool(AbstractContextManager["Spool"]):
 
     def _write(self) -> None:
         """Let what is in memory go to the file, a piece for each bucket."""
-        buckets = [bytearray() for _ in range(BUCKETS)]
+        buckets: list[_Held] = [{} for _ in range(BUCKETS)]
         for referral_id, writers in self._held.items():
-            bucket, name = buckets[hash(referral_id) % BUCKETS], referral_id.encode()
-            for writer, facts in writers.items():
-                if writer not in self._writers:
-                    self._writers.append(writer)
-                number = self._writers.index(writer)
-                for sequence, raw in facts.items():
-                    bucket += _HEAD.pack(name, number, sequence, len(raw))
-                    bucket += raw
+            buckets[hash(referral_id) % BUCKETS][referral_id] = writers
         self._file.seek(self._end)
         for bucket, pieces in zip(buckets, self._pieces, strict=True):
-            pieces.append((self._end, len(bucket)))
-            self._end += self._file.write(bucket)
+            piece = marshal.dumps(bucket)
+            pieces.append((self._end, len(piece)))
+            self._end += self._file.write(piece)
         self._held, self._size = {}, 0
 
     def _read(self, pieces: Iterable[tuple[int, int]], forks: list[Fault]) -> _Held:
@@ -138,10 +129,11 @@ class Spool(AbstractContextManager["Spool"]):
         held: _Held = {}
         for start, size in pieces:
             self._file.seek(start)
-            piece = self._file.read(size)
-            at = 0
-            while at < size:
-                name, number, sequence, length = _HEAD.unpack_from(piece, at)
-                at += _HEAD.size + length
-                self._hold(held, name.decode(), self._writers[number], sequence, piece[at - length : at], forks)
+            piece: _Held = marshal.loads(self._file.read(size))  # noqa: S302 - of a file that only this process can open
+            for referral_id, writers in piece.items():
+                if held.setdefault(referral_id, writers) is writers:
+                    continue
+                for writer, facts in writers.items():
+                    for sequence, raw in facts.items():
+                        self._hold(held, referral_id, writer, sequence, raw, forks)
         return held
