@@ -36,6 +36,7 @@ def stock(ground: Ground, events: int) -> Contest:
             "engine": lambda: hop.run("hop_engine"),
             "stock faust": lambda: hop.run("hop_faust"),
             "floor: kafka-python loop": lambda: hop.run("hop_floor"),
+            "limit: nothing but what must be": lambda: hop.run("hop_limit"),
         },
         [
             Claim(
@@ -48,6 +49,13 @@ def stock(ground: Ground, events: int) -> Contest:
                 why=WHY,
             ),
             Claim("1.floor", "one hop: engine to bare loop", "engine", "floor: kafka-python loop", 0),
+            Claim(
+                "1.limit",
+                "only what an event cannot do without, to stock Faust agent",
+                "limit: nothing but what must be",
+                "stock faust",
+                0,
+            ),
         ],
     )
 
