@@ -24,8 +24,7 @@ from services.chassis.engine.document import event_id
 from services.chassis.partitions import partition_of
 from services.chassis.surely import surely_right
 from tests.performance.arms.told import access, told
-from tests.performance.ground import PARTITIONS
-from tests.performance.work import chosen
+from tests.performance.choosing import chosen
 
 ACTOR = Actor(role=ROLE_SERVICE, id="triage")
 
@@ -54,6 +53,7 @@ async def work() -> None:
     await producer.start()
     garbage.look_seldom()
     sinks, committed, now = told()["sinks"], time.monotonic(), Timestamp()
+    count = len(await producer.partitions_for(sinks[0]))
     while True:
         fetched = await consumer.getmany(timeout_ms=500, max_records=2_000)
         batches: dict[tuple[str, int], Any] = defaultdict(producer.create_batch)
@@ -64,7 +64,7 @@ async def work() -> None:
                 fact = IntakeFact.FromString(record.value)
                 if not surely_right(fact):
                     raise ValueError(f"a fact of the hop is wrong, at offset {record.offset}")
-                place, value = (sinks[chosen(fact)], partition_of(record.key, PARTITIONS)), decided(fact, now)
+                place, value = (sinks[chosen(fact)], partition_of(record.key, count)), decided(fact, now)
                 if batches[place].append(key=record.key, value=value, timestamp=None) is None:
                     sent.append(await producer.send_batch(batches.pop(place), place[0], partition=place[1]))
                     batches[place].append(key=record.key, value=value, timestamp=None)
