@@ -90,8 +90,6 @@ def peers(ground: Ground, events: int) -> Contest:
                 0.45,
                 "memory",
                 "at most",
-                reached=0.64,
-                why="most of the engine's 117 MiB are modules: those of gRPC, the field rules and the store's client.",
             ),
         ],
     )
