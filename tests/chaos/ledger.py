@@ -177,9 +177,7 @@ class Ledger:
         before = time.monotonic() - older
         with self._changed:
             return [
-                (referral_id, told.submission)
-                for referral_id, told in self._still_open.items()
-                if told.at < before
+                (referral_id, told.submission) for referral_id, told in self._still_open.items() if told.at < before
             ]
 
     @property
