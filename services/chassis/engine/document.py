@@ -129,6 +129,16 @@ def fold(decider: Decider[S], stored: Mapping[str, Any]) -> Document[S]:
     return document
 
 
+def state_of(decider: Decider[S], facts: Mapping[str, Sequence[bytes]]) -> S:
+    """The state alone, as `fold` makes it."""
+    state, evolve = decider.initial(), decider.evolve
+    for writer in sorted(facts):
+        parse = (decider.fact_type if writer == decider.writer else decider.upstream_types[writer]).FromString
+        for raw in facts[writer]:
+            state = evolve(state, writer, parse(raw))
+    return state
+
+
 def view_of(decider: Decider[S], state: S) -> dict[str, Any]:
     """What the document keeps beside the facts: the decider's fields, and when the first of its clocks runs out."""
     view = decider.view(state)

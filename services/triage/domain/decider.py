@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
@@ -18,6 +17,7 @@ from services.frozen import replace
 from services.known import learned
 from services.links import new_links, with_fact
 from services.marks import due, watched
+from services.moments import moment
 from services.triage.domain.arriving import ask_for_partner, brought, remind, take_back
 from services.triage.domain.desk import commanded, leg_id
 from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
@@ -25,6 +25,8 @@ from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
 TRIAGE = "triage"
 INTAKE = "intake"
 ROUTING = "partner-routing"
+_NEW = State()
+"""For all: a state is never changed, and making one takes as long as a fact."""
 
 
 TASKS = frozenset(
@@ -43,7 +45,7 @@ class TriageDecider:
 
     def initial(self) -> State:
         """Nothing known yet."""
-        return State()
+        return _NEW
 
     def evolve(self, state: State, writer: str, fact: Any) -> State:
         """Intake's facts change what is known, our own what was decided, routing's whether it is closed."""
@@ -52,14 +54,14 @@ class TriageDecider:
         if writer == ROUTING:
             return _followed(state, fact)
         state = replace(state, sequence=fact.header.sequence)
-        at = fact.header.occurred_at.ToDatetime(UTC)
+        at = moment(fact.header.occurred_at)
         match fact.WhichOneof("fact"):
             case "graded":
                 graded: triage_pb2.Graded = fact.graded
                 return replace(
                     state,
                     grade=graded.grade,
-                    fired=state.fired if graded.overridden else tuple(graded.fired),
+                    fired=state.fired if graded.overridden else tuple(graded.fired[:]),
                     decide_by=graded.decide_by,
                     decide_from=at,
                     decide_reached=0,
@@ -89,7 +91,7 @@ class TriageDecider:
                 began = state.decide_from and state.decide_from + stood
                 return replace(state, decide_by=fact.clock_resumed.deadline, decide_from=began, paused=None)
             case "routed":
-                asked_for = {leg.service for leg in fact.routed.legs}
+                asked_for = {leg.service for leg in fact.routed.legs[:]}
                 return replace(
                     state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={}, look_again=0
                 )
@@ -168,7 +170,7 @@ class TriageDecider:
         return {
             "waiting": state.waits_for_desk,
             "grade": state.grade,
-            "kinds": list(raised.kinds) if raised else [],
+            "kinds": raised.kinds[:] if raised else [],
             "area": raised.area if raised else "",
             "decide_by": _moment(state.decide_by),
             "clocks": watched(state.clocks),
@@ -235,7 +237,7 @@ def _resumed(state: State, context: Context) -> list[TriageFact]:
     if state.paused is None or state.decide_by is None or not state.waits_for_desk:
         return []
     rules: AreaRules = context.rules
-    runs_out = state.decide_by.at.ToDatetime(UTC)
+    runs_out = moment(state.decide_by.at)
     deadline = rules.resumed(state.decide_by.clock, runs_out, state.paused, context.now, state.known.council)
     return [TriageFact(clock_resumed=triage_pb2.ClockResumed(deadline=deadline))]
 
