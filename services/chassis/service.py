@@ -82,6 +82,8 @@ class Recipe(Generic[S]):
     copier: Copier[S] | None = None
     queried: Sequence[str] = ()
     """Fields of `view` by which documents are found."""
+    lull: float = 0.0
+    """Seconds that upstream facts may lie, where nobody waits for what they lead to (see KafkaIn)."""
     read_reply: Reader | None = None
     """Reads records of partners' replies topics; None where the service reads none."""
     checked_by_handler: Collection[str] = field(default_factory=tuple)
@@ -148,7 +150,12 @@ class Service(Generic[S]):
         engine.start()  # from now on the engine tells what is away
         if recipe.upstreams:
             kafka_in = KafkaIn(
-                settings.kafka, list(recipe.upstreams), recipe.id, engine.handle, on_assigned=lambda _: engine.rescan()
+                settings.kafka,
+                list(recipe.upstreams),
+                recipe.id,
+                engine.handle,
+                lull=recipe.lull,
+                on_assigned=lambda _: engine.rescan(),
             )
             kafka_in.start()
             resting.add(kafka_in)
