@@ -25,6 +25,7 @@ from services.chassis.commanding import Commands
 from services.chassis.deciding import Decider
 from services.chassis.directory import Directory
 from services.chassis.engine import Engine
+from services.chassis.engine.forerunners import Early
 from services.chassis.engine.judge import Copier
 from services.chassis.engine.observing import EngineCollector, MetricsObserver
 from services.chassis.engine.outbox import Outbox
@@ -78,6 +79,7 @@ class Recipe(Generic[S]):
     upstreams: Upstreams
     servicers: Callable[[Parts[S]], Sequence[Servicer]]
     gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] | None = None
+    early: Early | None = None
     rules: Callable[[], Any] = lambda: None
     copier: Copier[S] | None = None
     queried: Sequence[str] = ()
@@ -138,6 +140,7 @@ class Service(Generic[S]):
                 readers=self._readers(),
                 copier=recipe.copier,
                 gather=recipe.gather,
+                early=recipe.early,
                 rules=recipe.rules,
                 release=lambda position: kafka_in.release(*position) if kafka_in else None,
                 observer=MetricsObserver(METRICS),

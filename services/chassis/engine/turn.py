@@ -131,6 +131,11 @@ class Turns(Generic[S]):
         self._w.store.save((), {}, self._w.outbox.raises(()))
         self._w.outbox.raised((), time.monotonic())
 
+    def read(self, items: Sequence[Item]) -> None:
+        """Give records their inputs ahead of their turn, which parks those that have none."""
+        for item in items:
+            self._read(item, [])
+
     def _read(self, item: Item, parked: list[Parking]) -> bool:
         """Give a record its input; False where it is parked instead."""
         record = item.record
