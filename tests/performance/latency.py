@@ -10,10 +10,9 @@ from tests.performance.result import Claim, Contest, Metric, Sample
 from tests.performance.way import Way
 
 WHY = (
-    "each hop of ours saves (2 ms in the local store) before it publishes (2 to 5), and reads the document again"
-    " (1); keys are asked for while triage decides, and intake reads them while the broker takes the look. The"
-    " relays keep nothing, and the usual way neither seals nor asks. Services, store, broker and driver share two"
-    " cores."
+    "each hop of ours saves before it publishes (relays that do are the floor), and the relays keep nothing; beyond"
+    " that it is CPU: a concern costs 8 to 15 CPU-milliseconds of services, store and broker on two cores, whose"
+    " threads stand ready for a core longer than they run. The usual way neither seals nor asks for keys."
 )
 
 SERVICES, RELAYS, USUAL = "services", "empty aiokafka relays", "usual way"
