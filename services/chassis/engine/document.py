@@ -96,6 +96,13 @@ class Document(Generic[S]):
         self.own.append(fact)
         self.append(writer, fact.header.event_id, raw, state)
 
+    def settled(self) -> None:
+        """All of it is stored, and what is the service's own is acknowledged: it is as if it had just been loaded."""
+        self.stored = {writer: len(raws) for writer, raws in self.facts.items()}
+        self.changed = False
+        self.published = len(self.own)
+        self.copies, self.keeps, self.drops = (), NOTHING, ()
+
 
 def new(decider: Decider[S], referral_id: str) -> Document[S]:
     """A document without facts."""
