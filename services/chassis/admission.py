@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from services.chassis import logs
@@ -22,10 +23,18 @@ MOST_URGENT: Final = 1_000
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
 """As many are always let in: a machine that has just started has answered none yet."""
-WAIT_SECONDS: Final = 0.25
+WAIT_SECONDS: Final = 0.1
 """How long a call may wait behind those before it: room is what was answered in such a time."""
 MOMENT_SECONDS: Final = 1.0
-"""How long many may be under way before they are more than can be done, and not only many at once."""
+"""How long many may be under way before they are more than can be done, and not only many at once; and how long nobody
+must have been refused before many may come at once again."""
+LONG_WAIT: Final = 0.01
+"""Seconds that a call waits unread, longer than which none may have waited in a while for all to be let in."""
+WHILE_SECONDS: Final = 0.1
+ENOUGH: Final = 20
+"""Calls that must have come in such a while: of few, each may have been sent slowly."""
+NARROWED, WIDENED, NARROWEST = 0.7, 0.05, 0.25
+"""What is left of the room, while by while, where calls wait for long; what it gains where they do not."""
 SOONEST_RETURN, LATEST_RETURN = 0.1, 5.0
 WINDOW_SECONDS = 1.0
 FORGET = 0.9
@@ -45,6 +54,9 @@ class Admission:
         self._rate = 0.0
         self._answered = self._refused = 0
         self._window_ends = self._calm_at = monotonic()
+        self._refused_at = -inf
+        self._part = 1.0
+        self._least_wait, self._waited, self._while_ends = inf, 0, monotonic()
 
     def enter(self, sender: str, *, urgent: bool) -> None:
         """Be under way until `leave`. Raises Busy, with a time to return, where there is no room."""
@@ -53,11 +65,25 @@ class Admission:
             self._look(now)
             room, own = self._room(now), self._by_sender[sender]
             share = room / (len(self._by_sender) + (not own))
-            if self._under_way >= (MOST_URGENT if urgent else MOST if own < share else room):
+            if self._under_way >= (MOST_URGENT if urgent else self._part * (MOST if own < share else room)):
                 self._refused += 1
+                self._refused_at = now
                 raise Busy(self._return_after())
             self._under_way += 1
             self._by_sender[sender] += 1
+
+    def waited(self, seconds: float) -> None:
+        """A call came, and so long later it had been read. Told on one thread, before the call enters."""
+        self._waited += 1
+        self._least_wait = min(self._least_wait, seconds)
+        now = self._monotonic()
+        if now < self._while_ends:
+            return
+        if self._waited >= ENOUGH and self._least_wait > LONG_WAIT:
+            self._part = max(self._part * NARROWED, NARROWEST)
+        else:
+            self._part = min(self._part + WIDENED, 1.0)
+        self._least_wait, self._waited, self._while_ends = inf, 0, now + WHILE_SECONDS
 
     def leave(self, sender: str) -> None:
         """Be answered; once for each `enter`."""
@@ -70,13 +96,13 @@ class Admission:
 
     def _room(self, now: float) -> float:
         room = min(max(self._rate * WAIT_SECONDS, LEAST), MOST)
-        if self._under_way < room / 2:
+        if self._under_way < room / 2 and now - self._refused_at >= MOMENT_SECONDS:
             self._calm_at = now
         return MOST if now - self._calm_at < MOMENT_SECONDS else room
 
     def _return_after(self) -> float:
         """Until as many as are under way have been answered."""
-        seconds = self._under_way / self._rate if self._rate else 1.0
+        seconds = self._under_way / self._rate / self._part if self._rate else 1.0
         return min(max(seconds, SOONEST_RETURN), LATEST_RETURN)
 
     def _look(self, now: float) -> None:
