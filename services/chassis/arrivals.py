@@ -3,7 +3,7 @@
 gRPC's own way asks for one call of an RPC at a time and lets all others wait where nobody sees them, takes four turns
 of its thread for each, and asks an interceptor anew every time. Here a call takes three: it came, it was read, it is
 over. Between the first two it went once through the queue of all that gRPC's thread has to do, and the time that this
-took is told to whoever lets calls in (admission.py). See docs/decisions/0014.
+took is told to whoever lets calls in (admission.py). See docs/decisions/0012.
 
 This reaches into grpcio's synchronous server (`grpc._server`), which has no door for it: its version is pinned, and
 tests/unit/chassis/test_reception.py holds what is used of it.
