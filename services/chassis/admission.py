@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from math import inf
 from typing import Final
@@ -28,13 +28,13 @@ WAIT_SECONDS: Final = 0.1
 MOMENT_SECONDS: Final = 1.0
 """How long many may be under way before they are more than can be done, and not only many at once; and how long nobody
 must have been refused before many may come at once again."""
-LONG_WAIT: Final = 0.01
-"""Seconds that a call waits unread, longer than which none may have waited in a while for all to be let in."""
-WHILE_SECONDS: Final = 0.1
-ENOUGH: Final = 20
-"""Calls that must have come in such a while: of few, each may have been sent slowly."""
-NARROWED, WIDENED, NARROWEST = 0.7, 0.05, 0.25
-"""What is left of the room, while by while, where calls wait for long; what it gains where they do not."""
+LONG_WAIT, LONG_WAIT_AT_ONCE = 0.01, 0.1
+"""Seconds that a call waits before it is read, beyond which those that come are too many; and where many may come at
+once."""
+IN_A_ROW: Final = 8
+"""So many calls must each have waited for so long: one by itself may have been sent slowly."""
+FEWEST: Final = 16
+"""As many are under way also then, so that there is always work."""
 SOONEST_RETURN, LATEST_RETURN = 0.1, 5.0
 WINDOW_SECONDS = 1.0
 FORGET = 0.9
@@ -55,17 +55,14 @@ class Admission:
         self._answered = self._refused = 0
         self._window_ends = self._calm_at = monotonic()
         self._refused_at = -inf
-        self._part = 1.0
-        self._least_wait, self._waited, self._while_ends = inf, 0, monotonic()
+        self._waits = deque([0.0], maxlen=IN_A_ROW)
 
     def enter(self, sender: str, *, urgent: bool) -> None:
         """Be under way until `leave`. Raises Busy, with a time to return, where there is no room."""
         with self._lock:
             now = self._monotonic()
             self._look(now)
-            room, own = self._room(now), self._by_sender[sender]
-            share = room / (len(self._by_sender) + (not own))
-            if self._under_way >= (MOST_URGENT if urgent else self._part * (MOST if own < share else room)):
+            if self._under_way >= (MOST_URGENT if urgent else self._most(sender, now)):
                 self._refused += 1
                 self._refused_at = now
                 raise Busy(self._return_after())
@@ -73,17 +70,8 @@ class Admission:
             self._by_sender[sender] += 1
 
     def waited(self, seconds: float) -> None:
-        """A call came, and so long later it had been read. Told on one thread, before the call enters."""
-        self._waited += 1
-        self._least_wait = min(self._least_wait, seconds)
-        now = self._monotonic()
-        if now < self._while_ends:
-            return
-        if self._waited >= ENOUGH and self._least_wait > LONG_WAIT:
-            self._part = max(self._part * NARROWED, NARROWEST)
-        else:
-            self._part = min(self._part + WIDENED, 1.0)
-        self._least_wait, self._waited, self._while_ends = inf, 0, now + WHILE_SECONDS
+        """A call came, and so long later it had been read; told before it enters."""
+        self._waits.append(seconds)
 
     def leave(self, sender: str) -> None:
         """Be answered; once for each `enter`."""
@@ -94,15 +82,21 @@ class Admission:
                 del self._by_sender[sender]
             self._answered += 1
 
-    def _room(self, now: float) -> float:
+    def _most(self, sender: str, now: float) -> float:
+        """How many may be under way for this sender to be let in."""
         room = min(max(self._rate * WAIT_SECONDS, LEAST), MOST)
         if self._under_way < room / 2 and now - self._refused_at >= MOMENT_SECONDS:
             self._calm_at = now
-        return MOST if now - self._calm_at < MOMENT_SECONDS else room
+        at_once = now - self._calm_at < MOMENT_SECONDS
+        own = self._by_sender[sender]
+        senders = len(self._by_sender) + (not own)
+        if min(self._waits) > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
+            return MOST if own < FEWEST // senders else FEWEST
+        return MOST if at_once or own < room / senders else room
 
     def _return_after(self) -> float:
         """Until as many as are under way have been answered."""
-        seconds = self._under_way / self._rate / self._part if self._rate else 1.0
+        seconds = self._under_way / self._rate if self._rate else 1.0
         return min(max(seconds, SOONEST_RETURN), LATEST_RETURN)
 
     def _look(self, now: float) -> None:

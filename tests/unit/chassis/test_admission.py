@@ -7,15 +7,15 @@ from contextlib import ExitStack
 import pytest
 
 from services.chassis.admission import (
-    ENOUGH,
+    FEWEST,
+    IN_A_ROW,
     LEAST,
     LONG_WAIT,
+    LONG_WAIT_AT_ONCE,
     MOMENT_SECONDS,
     MOST,
     MOST_URGENT,
-    NARROWEST,
     WAIT_SECONDS,
-    WHILE_SECONDS,
     Admission,
 )
 from services.chassis.engine.away import Busy
@@ -109,44 +109,60 @@ def test_of_two_who_flood_each_has_half(room: Admission, clock: Clock) -> None:
         enter(room, 1, "officer/other")
 
 
-def unread(room: Admission, clock: Clock, *waits: float, whiles: int = 30) -> None:
-    """While after while, so many calls come, each of which waited so long before it was read."""
-    for _ in range(whiles):
-        for seconds in waits:
-            room.waited(seconds)
-        clock.now += WHILE_SECONDS
+def unread(room: Admission, *waits: float) -> None:
+    """Calls came that waited so long before they were read."""
+    for seconds in waits:
+        room.waited(seconds)
 
 
-LONG = [2 * LONG_WAIT] * ENOUGH
+LATE = [2 * LONG_WAIT] * IN_A_ROW
 
 
-def test_where_all_calls_wait_long_before_they_are_read_few_are_let_in_and_danger_still(
+def test_where_calls_wait_long_before_they_are_read_all_are_refused_but_few_and_danger(
     room: Admission, clock: Clock
 ) -> None:
-    unread(room, clock, *LONG)
-    few = int(MOST * NARROWEST)
+    with standing(room, clock, rate=48, queue=LEAST), pytest.raises(Busy):
+        enter(room, 1)
+    unread(room, *LATE)
 
-    with enter(room, few):
-        for sender in ("officer/one", "officer/another"):
-            with pytest.raises(Busy):
-                enter(room, 1, sender)
-        enter(room, MOST_URGENT - few, urgent=True).close()
+    with enter(room, FEWEST):
+        with pytest.raises(Busy):
+            enter(room, 1)
+        enter(room, MOST_URGENT - FEWEST, urgent=True).close()
 
 
-def test_once_calls_are_read_at_once_all_are_let_in_again(room: Admission, clock: Clock) -> None:
-    unread(room, clock, *LONG)
-    unread(room, clock, 0.0)
+def test_where_calls_wait_long_whoever_floods_is_refused_first(room: Admission, clock: Clock) -> None:
+    with standing(room, clock, rate=48, queue=LEAST), pytest.raises(Busy):
+        enter(room, 1)
+    unread(room, *LATE)
 
-    enter(room, MOST).close()
+    with ExitStack() as under_way:
+        under_way.enter_context(enter(room, FEWEST))
+        for number in range(FEWEST - 1):
+            under_way.enter_context(enter(room, 1, f"officer/{number}"))
+        with pytest.raises(Busy):
+            enter(room, 1, "officer/0")
+        with pytest.raises(Busy):  # more than few senders have each a call: who comes now is one of many
+            enter(room, 1, "officer/another")
 
 
 @pytest.mark.parametrize(
-    "waits", [[*LONG, 0.0], LONG[1:], []], ids=["one was read at once", "few, perhaps sent slowly", "none"]
+    "waits", [[*LATE, 0.0], [0.0, *LATE[1:]]], ids=["the last was read at once", "few, perhaps sent slowly"]
 )
-def test_a_wait_that_does_not_stand_keeps_nobody_out(room: Admission, clock: Clock, waits: list[float]) -> None:
-    unread(room, clock, *waits)
+def test_a_wait_that_not_all_had_keeps_nobody_out(room: Admission, clock: Clock, waits: list[float]) -> None:
+    with standing(room, clock, rate=48, queue=LEAST), pytest.raises(Busy):
+        enter(room, 1)
+    unread(room, *waits)
 
-    enter(room, MOST).close()
+    enter(room, LEAST).close()
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(LONG_WAIT_AT_ONCE, MOST), (2 * LONG_WAIT_AT_ONCE, FEWEST)])
+def test_of_many_at_once_each_may_wait_a_little_longer(room: Admission, seconds: float, most: int) -> None:
+    unread(room, *[seconds] * IN_A_ROW)
+
+    with enter(room, most), pytest.raises(Busy):
+        enter(room, 1)
 
 
 def test_a_flood_that_ebbs_for_less_than_a_moment_is_no_new_moment(room: Admission, clock: Clock) -> None:
