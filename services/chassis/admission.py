@@ -33,7 +33,7 @@ LONG_WAIT, LONG_WAIT_AT_ONCE = 0.01, 0.1
 once."""
 IN_A_ROW: Final = 8
 """So many calls must each have waited for so long: one by itself may have been sent slowly."""
-FEWEST: Final = 16
+FEWEST: Final = 32
 """As many are under way also then, so that there is always work."""
 SOONEST_RETURN, LATEST_RETURN = 0.1, 5.0
 WINDOW_SECONDS = 1.0
@@ -85,12 +85,13 @@ class Admission:
     def _most(self, sender: str, now: float) -> float:
         """How many may be under way for this sender to be let in."""
         room = min(max(self._rate * WAIT_SECONDS, LEAST), MOST)
-        if self._under_way < room / 2 and now - self._refused_at >= MOMENT_SECONDS:
+        wait = min(self._waits)
+        if self._under_way < room / 2 and wait <= LONG_WAIT and now - self._refused_at >= MOMENT_SECONDS:
             self._calm_at = now
         at_once = now - self._calm_at < MOMENT_SECONDS
         own = self._by_sender[sender]
         senders = len(self._by_sender) + (not own)
-        if min(self._waits) > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
+        if wait > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
             return MOST if own < FEWEST // senders else FEWEST
         return MOST if at_once or own < room / senders else room
 

@@ -165,6 +165,15 @@ def test_of_many_at_once_each_may_wait_a_little_longer(room: Admission, seconds:
         enter(room, 1)
 
 
+def test_many_may_come_at_once_only_for_a_moment_where_calls_wait_long(room: Admission, clock: Clock) -> None:
+    unread(room, *LATE)
+    enter(room, MOST).close()
+    clock.now += MOMENT_SECONDS
+
+    with enter(room, FEWEST), pytest.raises(Busy):
+        enter(room, 1)
+
+
 def test_a_flood_that_ebbs_for_less_than_a_moment_is_no_new_moment(room: Admission, clock: Clock) -> None:
     with standing(room, clock, rate=48, queue=MOST), pytest.raises(Busy):
         enter(room, 1)
