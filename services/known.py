@@ -42,6 +42,11 @@ class Known:
         return tuple(part for part in self.parts if part.group == FieldGroup.FIELD_GROUP_NARRATIVE)
 
     @property
+    def consents(self) -> bool:
+        """True where the person agreed, and has not taken that back, as far as the raiser says."""
+        return self.raised is not None and self.raised.signs.consents_to_support
+
+    @property
     def council(self) -> str:
         """The coarse area, whose council's calendar counts; empty before anything was raised."""
         return self.raised.area if self.raised is not None else ""

@@ -229,7 +229,7 @@ LEG_MOVES: tuple[Move, ...] = (
     Move(
         "recall", (By.RULE,), _OPEN, Leg.RECALLED, "recalled",
         stops=(Clock.RESPOND, Clock.REVIEW, Clock.WORK), starts=(Clock.RECALL,),
-        only="the referral was entered in error",
+        only="the referral was entered in error, or the leg rests on consent and the person took it back",
     ),
     Move(
         "recall_acknowledged", (By.PARTNER,), (Leg.RECALLED,), None, "recall_acknowledged", stops=(Clock.RECALL,),

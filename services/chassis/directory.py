@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from services.chassis.areafile import FileRefused, Strict, read
+from services.chassis.areafile import FileRefused, Strict, read, refuse
 from services.chassis.areas import refuse_twice
 from services.chassis.deciding import Refused, Why
 from services.chassis.identity import ROLE_NAMES, Identity, Name
@@ -99,6 +99,16 @@ class Directory:
         with self._lock:
             return tuple(self._current_partners())
 
+    def refuse_elsewhere(self, partners: Sequence[Partner], areas: frozenset[str]) -> None:
+        """Raises BrokenEntry for a partner of an area or a council that there is not: nobody would ever ask it."""
+        for partner in partners:
+            for key, codes in (("areas", partner.areas), ("council", (partner.council,) if partner.council else ())):
+                for code in codes:
+                    if code not in areas:
+                        path = self._root / "partner" / f"{partner.id}.toml"
+                        right = "one of " + ", ".join(sorted(areas))
+                        raise _broken(path, refuse(path, (key,), f"there is no area {code}", right))
+
     def partner(self, partner_id: str) -> Partner | None:
         """One partner's entry at present, or None."""
         return next((partner for partner in self.partners() if partner.id == partner_id), None)
@@ -175,7 +185,7 @@ def _partner(path: Path) -> Partner:
     try:
         entry = read(path, _Entry)
     except FileRefused as refused:
-        raise BrokenEntry(f"{_who(path)}:{refused.line}: {refused.wrong}; right would be: {refused.right}") from None
+        raise _broken(path, refused) from None
     return Partner(
         id=path.stem,
         name=entry.name,
@@ -189,6 +199,10 @@ def _partner(path: Path) -> Partner:
         capacity=entry.capacity,
         council=entry.council,
     )
+
+
+def _broken(path: Path, refused: FileRefused) -> BrokenEntry:
+    return BrokenEntry(f"{_who(path)}:{refused.line}: {refused.wrong}; right would be: {refused.right}")
 
 
 def _text(entry: dict[str, object], key: str, where: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import typer
 from safeguarding.v1.common_pb2 import (
     CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR,
     CONCERN_KIND_DOMESTIC_ABUSE,
+    CONCERN_KIND_REOFFENDING,
     CONCERN_KIND_ROAD_DANGER,
     CONCERN_KIND_RURAL_CRIME,
     ConcernKind,
@@ -43,7 +44,19 @@ SIGNS = {
     "vulnerable_communication": "Vulnerable, by how they communicate: not understood, or somebody speaks for them",
     "vulnerable_danger": "Vulnerable, by the danger they are in or put others in",
     "vulnerable_environment": "Vulnerable, by where and how they live: unfit, unsafe, alone, controlled",
+    "home_educated": "The child of school age is taught at home",
 }
+SIGNS_OF: Mapping[int, Mapping[str, str]] = {
+    CONCERN_KIND_DOMESTIC_ABUSE: {"heard_at_marac": "The person was heard at a MARAC within the last twelve months"},
+    CONCERN_KIND_REOFFENDING: {
+        "iom_managed": "The person is managed by integrated offender management (IOM)",
+        "mappa_level_2": "The person is managed under MAPPA at level 2",
+        "mappa_level_3": "The person is managed under MAPPA at level 3",
+        "no_work": "The person looks for work, or cannot keep it",
+        "health_need": "The person needs help with the health of body or mind",
+    },
+}
+"""Signs that are asked only where the concern is of that kind."""
 PERSON = (
     ("identity.given_names", "Given names"),
     ("identity.family_name", "Family name, or name of the business"),
@@ -144,9 +157,12 @@ def _ask_signs(found: Concern) -> None:
     found.signs.immediate_danger = typer.confirm("Is somebody in danger now?", err=True)
     if found.signs.immediate_danger:
         typer.echo("Call 999 first. This record does not call anybody.", err=True)
-    chosen = _choose_several("Which of these are so?", list(SIGNS.values()), at_least=0, at_most=len(SIGNS))
+    signs = dict(SIGNS)
+    for kind in found.kinds:
+        signs |= SIGNS_OF.get(kind, {})
+    chosen = _choose_several("Which of these are so?", list(signs.values()), at_least=0, at_most=len(signs))
     for number in chosen:
-        setattr(found.signs, list(SIGNS)[number - 1], True)
+        setattr(found.signs, list(signs)[number - 1], True)
     if CONCERN_KIND_DOMESTIC_ABUSE in found.kinds:
         _ask_number(found.signs, "dash_score", "How many DASH questions were answered yes? (empty: not asked)")
         _ask_number(found.signs, "abuse_events_in_twelve_months", "Events in twelve months, this one included")

@@ -99,7 +99,8 @@ def inbox(
     limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
     as_json: Json = False,
 ) -> None:
-    """A partner's open legs, the most urgent first; or the copy of one. Opening one leaves an access record."""
+    """A partner's legs that want something of it, the most urgent first; or the copy of one, which leaves an access
+    record."""
     if bool(referral) != bool(leg):
         raise usage("a referral without its leg", "both, or neither: referrals inbox PARTNER REFERRAL LEG")
     with Calls(f"partner/{partner}") as calls:
@@ -114,7 +115,7 @@ def inbox(
     elif leg:
         showing.tree(found)
     else:
-        columns = ("referral", "leg", "asked for", "stands", "answer by", "offered", "delete")
+        columns = ("referral", "leg", "asked for", "stands", "answer by", "offered", "also")
         showing.table(columns, (row(item) for item in found.items), title=f"inbox of {partner}")
 
 
@@ -170,5 +171,10 @@ def _step(step: str, said: Said) -> tuple[str, Making]:
 
 def row(item: routing.InboxItem) -> tuple[str, ...]:
     times = showing.deadline(item.respond_by), showing.moment(item.offered_at)
-    delete = ", ".join(f"subject {number}" for number in item.to_delete)
-    return item.referral_id, item.leg_id, showing.word(item, "service"), showing.word(item, "state"), *times, delete
+    also = [f"delete subject {number}" for number in item.to_delete]
+    if item.recall_reason:
+        also.append(f"stop, and say so by {showing.deadline(item.acknowledge_by)}: {item.recall_reason}")
+    also += ["the raiser answered"] if item.answered else []
+    also += [f"conference {each}" for each in item.conference_ids]
+    stands = showing.word(item, "service"), showing.word(item, "state")
+    return item.referral_id, item.leg_id, *stands, *times, "; ".join(also)

@@ -38,7 +38,7 @@ def main() -> None:
             (routing_pb2_grpc.add_RoutingServicer_to_server, RoutingApi(parts, area.snapshot, keys)),
             (insight_pb2_grpc.add_InsightServicer_to_server, InsightApi(parts, lambda: stated.now().areas)),
             (procedure_pb2_grpc.add_ProceduresServicer_to_server, ProceduresApi(parts, keys)),
-            (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys)),
+            (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys, area.snapshot)),
         ]
 
     recipe = Recipe(

@@ -22,7 +22,7 @@ from safeguarding.v1.common_pb2 import (
     LAWFUL_BASIS_CONSENT,
 )
 from safeguarding.v1.common_pb2 import FieldGroup as FieldGroupEnum
-from services.chassis.areafile import Strict, Wrong, read, refuse
+from services.chassis.areafile import Strict, Where, Wrong, read, refuse
 from services.chassis.clocks import load_clocks
 from services.chassis.language import GROUPS, Basis, Group, Kind, SubjectRole
 from services.shields import SHIELDED
@@ -43,11 +43,13 @@ ALL_GROUPS: tuple[Group, ...] = tuple(
 """All that an agreement may speak of."""
 
 DEFAULT, EXPIRED, PURPOSE, NO_CONSENT = "default", "expired", "purpose", "no_consent"
+NO_AGREEMENT = "no_agreement"
 STANDING: Mapping[str, str] = {
     DEFAULT: "No row of the agreement gives it.",
     EXPIRED: "The agreement is not in force on this day.",
     PURPOSE: "The agreement does not name this purpose.",
     NO_CONSENT: "It rests on consent, and the person has not agreed.",
+    NO_AGREEMENT: "There is no agreement with this party any more.",
     SHIELDED: "It is shielded from this party, whatever the agreement says.",
 }
 """What decides beside the rows, in words."""
@@ -140,7 +142,12 @@ class Agreement(Strict):
                     )
         for number, permit in enumerate(self.permit):
             self._refuse_dead(number, permit)
-            self._refuse_again(number, permit)
+            for earlier in self.permit[:number]:
+                if permit.needs_consent or not earlier.needs_consent:
+                    _refuse_again(("permit", number, "groups"), permit, earlier, "permits")
+        for number, forbid in enumerate(self.forbid):
+            for before in self.forbid[:number]:
+                _refuse_again(("forbid", number, "groups"), forbid, before, "forbids")
 
     def _rows(self) -> Iterator[tuple[tuple[str, int], Row]]:
         yield from ((("permit", place), row) for place, row in enumerate(self.permit))
@@ -156,16 +163,6 @@ class Agreement(Strict):
                         at=("permit", number, "groups", place),
                     )
 
-    def _refuse_again(self, number: int, permit: Permit) -> None:
-        for earlier in self.permit[:number]:
-            both = [group for group in permit.groups if group in earlier.groups]
-            if both and _same(permit, earlier) and permit.needs_consent == earlier.needs_consent:
-                raise Wrong(
-                    f"{permit.id} permits {GROUPS.word(both[0])} just as {earlier.id} does",
-                    "one row for it, so that one rule is named",
-                    at=("permit", number, "groups"),
-                )
-
     def words(self, rule: str) -> str:
         """A rule in words, as a disclosure names it; empty for a rule that is not this agreement's."""
         own = {row.id: row.words for _, row in self._rows()}
@@ -177,17 +174,21 @@ class Agreement(Strict):
         return f"{self.id}@{self.version}"
 
 
-def _same(one: Row, other: Row) -> bool:
-    """True where both speak of the same, but for the groups."""
-    return _covers(one, other) and _covers(other, one)
+def _refuse_again(at: Where, row: Row, earlier: Row, does: str) -> None:
+    """A row that another before it leaves nothing to decide is not read as whoever wrote it meant it."""
+    both = [group for group in row.groups if group in earlier.groups]
+    if both and _covers(earlier, row):
+        wrong = f"{row.id} {does} {GROUPS.word(both[0])}, and wherever it would, {earlier.id} does so before it"
+        raise Wrong(wrong, "one row for it, or the narrower of the two first, so that one rule is named", at=at)
 
 
-def _covers(forbid: Row, permit: Row) -> bool:
+def _covers(wider: Row, narrower: Row) -> bool:
+    """True where the first speaks of everything of which the second does, but for the groups."""
     pairs: Iterable[tuple[Sequence[Any] | None, Sequence[Any] | None]] = (
-        (forbid.subject_roles, permit.subject_roles),
-        (forbid.kinds, permit.kinds),
-        (forbid.bases, permit.bases),
-        (forbid.purposes, permit.purposes),
+        (wider.subject_roles, narrower.subject_roles),
+        (wider.kinds, narrower.kinds),
+        (wider.bases, narrower.bases),
+        (wider.purposes, narrower.purposes),
     )
     return all(wide is None or (narrow is not None and set(narrow) <= set(wide)) for wide, narrow in pairs)
 
@@ -239,15 +240,29 @@ def disclose(
     in_force = agreement.signed_on <= on <= agreement.expires_on
     unlawful = NO_CONSENT if basis == LAWFUL_BASIS_CONSENT and not consent else ""
     shut = EXPIRED if not in_force else PURPOSE if purpose not in agreement.purposes else unlawful
+    if shut:
+        return nothing(subjects, shut)
     given: list[Decided] = []
     withheld: list[Decided] = []
+    for group, number, role in _all(subjects):
+        permitted, rule = _decide(agreement, asked, group, role)
+        (given if permitted else withheld).append((group, number, rule))
+    return Disclosure(tuple(given), tuple(withheld))
+
+
+def nothing(subjects: Iterable[tuple[int, SubjectRole]], rule: str) -> Disclosure:
+    """Everything is withheld, by one of STANDING."""
+    return Disclosure((), tuple((group, number, rule) for group, number, _ in _all(subjects)))
+
+
+def _all(subjects: Iterable[tuple[int, SubjectRole]]) -> Iterator[tuple[Group, int, SubjectRole | None]]:
+    """Every group of every subject, and of the referral, as subject 0."""
     numbered = sorted(subjects)
     for group in ALL_GROUPS:
-        owners: Sequence[tuple[int, SubjectRole | None]] = numbered if group in SUBJECT_GROUPS else [(0, None)]
-        for number, role in owners:
-            permitted, rule = (False, shut) if shut else _decide(agreement, asked, group, role)
-            (given if permitted else withheld).append((group, number, rule))
-    return Disclosure(tuple(given), tuple(withheld))
+        if group in SUBJECT_GROUPS:
+            yield from ((group, number, role) for number, role in numbered)
+        else:
+            yield group, 0, None
 
 
 def _decide(agreement: Agreement, asked: Asked, group: Group, role: SubjectRole | None) -> tuple[bool, str]:

@@ -18,7 +18,7 @@ from services.chassis.directory import BrokenEntry, Directory, Partner
 from services.chassis.live_files import today
 from services.grounds import Grounds, load_grounds
 from services.known import Known
-from services.partner_routing.agreements import Agreement, Disclosure, disclose, load_agreements
+from services.partner_routing.agreements import NO_AGREEMENT, Agreement, Disclosure, disclose, load_agreements, nothing
 from services.partner_routing.directory import choose, lead
 from services.partner_routing.rights import Applies, Rights, load_rights
 
@@ -58,13 +58,17 @@ class Snapshot:
         raised = known.raised
         if raised is None:
             raise ValueError("nothing was raised")
+        subjects = [(number, subject.role) for number, subject in known.subjects.items()]
+        agreement = self.agreements.get(partner_id)
+        if agreement is None:  # it was taken away while a leg is open
+            return nothing(subjects, NO_AGREEMENT)
         return disclose(
-            self.agreements[partner_id],
+            agreement,
             request.purpose,
             raised.kinds,
             request.basis,
-            raised.signs.consents_to_support,
-            [(number, subject.role) for number, subject in known.subjects.items()],
+            known.consents,
+            subjects,
             now.astimezone(LONDON).date(),
         )
 
@@ -146,19 +150,24 @@ class Area:
         """Raises BrokenEntry for a partner's entry that is wrong."""
         self._stated = stated
         self._directory = directory
-        self._last = snapshot(directory.partners(), stated())
+        partners, now = directory.partners(), stated()
+        directory.refuse_elsewhere(partners, now.areas)
+        self._last = snapshot(partners, now)
         self._broken = ""
 
     def snapshot(self) -> Snapshot:
         """The area at this moment. A directory file that is wrong leaves the last good entries in force."""
-        partners, stated = self._partners(), self._stated()
+        stated = self._stated()
+        partners = self._partners(stated.areas)
         if partners != self._last.partners or stated.agreements is not self._last.agreements:
             self._last = snapshot(partners, stated)
         return self._last
 
-    def _partners(self) -> tuple[Partner, ...]:
+    def _partners(self, areas: frozenset[str]) -> tuple[Partner, ...]:
         try:
             partners = self._directory.partners()
+            if partners != self._last.partners:
+                self._directory.refuse_elsewhere(partners, areas)
         except BrokenEntry as broken:
             if str(broken) != self._broken:  # said once, not at each turn
                 self._broken = str(broken)

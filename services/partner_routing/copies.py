@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
@@ -16,9 +17,12 @@ from services.chassis.engine.document import Copy
 from services.chassis.keys import ReferralKeys
 from services.chassis.sealing import copy_info, open_part, seal_to
 from services.known import Known
+from services.partner_routing.agreements import NO_CONSENT
 from services.partner_routing.conferences import minutes_of, shown_to
 from services.partner_routing.domain import State
-from services.partner_routing.domain.offers import given_groups
+from services.partner_routing.domain.consent import ground
+from services.partner_routing.domain.leg import Leg
+from services.partner_routing.domain.offers import AreaRules, given_groups
 from services.partner_routing.domain.procedures import FACTS
 from services.partner_routing.domain.state import with_routing
 from services.standing import any_unconfirmed, without_words
@@ -93,6 +97,25 @@ class RoutingCopier:
             kind = CONTENT_TYPES[copy.WhichOneof("content") or "none"]
             made.append(Copy(header.event_id, partner_topic(partner_id).name, kind, value))
         return made
+
+
+def offer_now(
+    state: State, leg: Leg, rules: AreaRules, now: datetime, keys: ReferralKeys, referral_id: str
+) -> partner_pb2.Offer:
+    """What a partner reads that looks again: without what it was given on consent, once that has ended."""
+    if state.known.consents:
+        return offer_of(state, leg.offered, keys, referral_id)
+    request = state.request(leg)
+    decided = rules.disclose(leg.partner_id, request, state.known, now)
+    ended = {(group, number) for group, number, rule in decided.withheld if rule == NO_CONSENT}
+    offered = routing_pb2.Offered()
+    offered.CopyFrom(leg.offered)
+    del offered.given[:]
+    offered.given.extend(each for each in leg.offered.given if (each.group, each.subject) not in ended)
+    why = ground(state.known, request)
+    if why is not None:
+        offered.without_consent.CopyFrom(why)
+    return offer_of(state, offered, keys, referral_id)
 
 
 def offer_of(state: State, offered: routing_pb2.Offered, keys: ReferralKeys, referral_id: str) -> partner_pb2.Offer:

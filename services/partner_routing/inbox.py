@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import grpc
@@ -17,7 +18,8 @@ from services.chassis.engine.document import Document
 from services.chassis.keys import Keys
 from services.chassis.service import Parts
 from services.lifecycle import STATE_OF_FACT
-from services.partner_routing.copies import offer_of
+from services.partner_routing.area import Snapshot
+from services.partner_routing.copies import offer_now
 from services.partner_routing.domain import State
 from services.partner_routing.domain.replies import own_leg
 from services.partner_routing.notes import sealed_note
@@ -27,8 +29,9 @@ from services.partner_routing.views import Referrals, inbox
 class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
     """What one partner sees and says; it never learns of another's leg."""
 
-    def __init__(self, parts: Parts[State], keys: Keys) -> None:
+    def __init__(self, parts: Parts[State], keys: Keys, area: Callable[[], Snapshot]) -> None:
         self._parts = parts
+        self._area = area
         self._keys = keys
         self._referrals = Referrals(parts.collection)
 
@@ -62,7 +65,7 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
             leg_id=leg.id,
             event_id=_offered_event_id(document, leg.id),
             referral_id=document.id,
-            offer=offer_of(document.state, leg.offered, keys, document.id),
+            offer=offer_now(document.state, leg, self._area(), datetime.now(UTC), keys, document.id),
         )
         copy.occurred_at.FromDatetime(leg.offered_at)
         self._parts.access.record(

@@ -31,7 +31,7 @@ def previewed(
     response = routing_pb2.PreviewDisclosureResponse(
         agreement=agreement.name, source=agreement.source, not_asked=_not_asked(area, agreement, state, request, now)
     )
-    if not consents(state):
+    if not state.known.consents:
         response.without_consent.extend(area.grounds.of(request.basis))
     decided = [(each, True) for each in told.given] + [(each, False) for each in told.withheld]
     for (group, subject, rule), given in sorted(decided, key=lambda one: (one[0][1], one[0][0])):
@@ -55,11 +55,6 @@ def have_it(state: State, shield: Shield) -> list[str]:
     ]
 
 
-def consents(state: State) -> bool:
-    """True where the person agreed, as far as is known."""
-    return state.known.raised is not None and state.known.raised.signs.consents_to_support
-
-
 def _not_asked(
     area: Snapshot, agreement: Agreement, state: State, request: routing_pb2.PreviewDisclosureRequest, now: datetime
 ) -> str:
@@ -73,4 +68,4 @@ def _not_asked(
         return EXPIRED
     if request.purpose not in agreement.purposes:
         return PURPOSE
-    return NO_CONSENT if request.basis == LAWFUL_BASIS_CONSENT and not consents(state) else ""
+    return NO_CONSENT if request.basis == LAWFUL_BASIS_CONSENT and not state.known.consents else ""

@@ -19,6 +19,7 @@ from services.marks import Running
 from services.partner_routing.conferences import shown
 from services.partner_routing.domain import Leg, RoutingDecider, State
 from services.partner_routing.domain.accompanying import accompanied
+from services.partner_routing.domain.conferring import seen_by
 from services.partner_routing.domain.victims import ENHANCED, Victim
 from services.partner_routing.rights import Rights
 from services.standing import standing
@@ -55,15 +56,16 @@ class Referrals:
 
 
 def inbox(documents: list[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
-    """The partner's open legs, and ended ones of which it must still delete something; what is most urgent first."""
-    found = [
-        (document, leg)
-        for document in documents
-        for leg in document.state.legs.values()
-        if leg.partner_id == partner_id and (leg.is_open or leg.to_delete)
-    ]
-    found.sort(key=lambda pair: (pair[1].state not in UNANSWERED, pair[1].offered.respond_by.at.ToNanoseconds()))
-    return [_item(document.id, leg, _clocks(document.state, leg)) for document, leg in found[:limit]]
+    """The partner's legs that want something of it, the most urgent first: what it must stop, what waits for its
+    answer, the rest."""
+    found = [(document, leg) for document in documents for leg in document.state.wanted if leg.partner_id == partner_id]
+    found.sort(key=lambda pair: _urgency(pair[1]))
+    return [_item(document.id, leg, document.state) for document, leg in found[:limit]]
+
+
+def _urgency(leg: Leg) -> tuple[bool, bool, int]:
+    """Smaller is sooner."""
+    return not leg.recall_unheard, leg.state not in UNANSWERED, leg.offered.respond_by.at.ToNanoseconds()
 
 
 def _clocks(state: State, leg: Leg) -> list[Running]:
@@ -71,7 +73,7 @@ def _clocks(state: State, leg: Leg) -> list[Running]:
     return [*leg.clocks, *(clock for clock in state.procedures.running if clock.leg_id == leg.id)]
 
 
-def _item(referral_id: str, leg: Leg, clocks: list[Running]) -> routing_pb2.InboxItem:
+def _item(referral_id: str, leg: Leg, state: State) -> routing_pb2.InboxItem:
     item = routing_pb2.InboxItem(
         leg_id=leg.id,
         referral_id=referral_id,
@@ -79,10 +81,16 @@ def _item(referral_id: str, leg: Leg, clocks: list[Running]) -> routing_pb2.Inbo
         respond_by=leg.offered.respond_by,
         state=leg.state,  # type: ignore[arg-type]  # an int of the enum
         to_delete=sorted(leg.to_delete),
+        recall_reason=leg.recall_reason if leg.recall_unheard else "",
+        acknowledge_by=leg.acknowledge_by if leg.recall_unheard else None,
+        answered=0 < leg.asked == leg.answered,
+        conference_ids=[each.id for each, own in seen_by(state, leg.partner_id) if own.id == leg.id],
     )
     item.offered_at.FromDatetime(leg.offered_at)
     item.reached.extend(
-        ClockReached(deadline=clock.deadline, percent=clock.reached, leg_id=leg.id) for clock in clocks if clock.reached
+        ClockReached(deadline=clock.deadline, percent=clock.reached, leg_id=leg.id)
+        for clock in _clocks(state, leg)
+        if clock.reached
     )
     return item
 

@@ -40,14 +40,15 @@ IDS = {
     "cause_id", "key_id", "came_back_leg_ids", "leg_ids_that_have_it", "key_ids", "rule_id", "rule_ids", "actor_id",
     "partner_id", "reference",
     "unconfirmed_rules", "unconfirmed",
-    "narrative_key_id", "request_event_id", "conference_id", "leg_ids", "attended_leg_ids", "owner_leg_id",
+    "narrative_key_id", "request_event_id", "conference_id", "conference_ids", "leg_ids", "attended_leg_ids",
+    "owner_leg_id",
 }  # fmt: skip
 """Made by us, or the pseudonyms of officers and partners."""
 CHOSEN_BY_CLIENTS = {"idempotency_key", "reply_id"}
 """Ids that clients choose, held to a form in which no sentence can be written."""
 CODES = {
     "action", "agreement", "area", "by", "clock", "columns", "enhanced_reason", "error", "field", "ground", "kind",
-    "method", "name",
+    "method", "name", "recall_reason",
     "not_asked", "purpose", "quarter", "reason", "respond_clock", "rule", "stopped_clocks", "topic", "type", "why",
     "without_consent", "work_clock", "writer",
 }  # fmt: skip

@@ -14,6 +14,7 @@ import pytest
 from safeguarding.v1.access_control_pb2 import ROLE_PUBLIC
 from services.cli.demo import run
 from services.cli.demo.areas import PLAN
+from services.cli.demo.flows import SHOWN
 from services.cli.local.home import CHECKOUT
 from services.cli.scenario import Accompany, Confer, ScenarioConcern
 
@@ -102,6 +103,19 @@ def test_in_each_area_everybody_was_told_answered_and_told_back(sixty: Held, num
     assert area.found["concerns"] == area.found["closed"] == area.found["raisers_told"] == len(area.concerns)
     assert area.found["partners_told"] == sum(len(concern.partners) for concern in area.concerns)
     assert area.found["answered"] == len(answering)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("number", PLAN)
+def test_in_each_area_one_referral_is_told_from_raised_to_what_its_raiser_reads(sixty: Held, number: int) -> None:
+    [flow] = [each for each in sixty.found["flows"] if each["area"] == number]
+    [concern] = [each for each in run.scenario() if each.name == SHOWN[number]]
+    about = [line[0] for line in flow["lines"]]
+
+    assert {*concern.partners, "story", "raised by", "graded", "raiser reads"} <= set(about)
+    assert about.count("the desk") == len(concern.desk)
+    assert ("the victim" in about) == (number == 5)
+    assert ("conference" in about) == (number == 6)
 
 
 def test_public_engagement_hears_those_who_are_seldom_heard(sixty: Held) -> None:

@@ -144,7 +144,9 @@ class Doors:
         procedure_pb2_grpc.add_ProceduresServicer_to_server(
             ProceduresApi(parts["partner-routing"], stage.keys), handlers
         )
-        routing_pb2_grpc.add_PartnerInboxServicer_to_server(InboxApi(parts["partner-routing"], stage.keys), handlers)
+        routing_pb2_grpc.add_PartnerInboxServicer_to_server(
+            InboxApi(parts["partner-routing"], stage.keys, stage.routing_area.snapshot), handlers
+        )
         triage = stage.services["triage"]
         parked_pb2_grpc.add_ParkedRecordsServicer_to_server(ParkedApi(triage.parked, triage.engine), handlers)
         audit_pb2_grpc.add_AuditServicer_to_server(

@@ -5,9 +5,11 @@ import de.bwaldvogel.mongo.MongoDatabase;
 import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
+import de.bwaldvogel.mongo.backend.DocumentWithPosition;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
+import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Collection;
 import de.bwaldvogel.mongo.backend.h2.H2Database;
@@ -15,11 +17,14 @@ import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.stream.Stream;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
 
@@ -83,8 +88,8 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
             String full = getFullCollectionNamespace(name);
-            MVMap<Object, Document> documents = getMvStore().openMap("databases." + full,
-                    new MVMap.Builder<Object, Document>().valueType(Stored.DOCUMENT));
+            MVMap<Object, byte[]> documents = getMvStore().openMap("databases." + full,
+                    new MVMap.Builder<Object, byte[]>().valueType(Stored.DOCUMENT));
             MVMap<String, Object> meta = getMvStore().openMap("meta." + full);
             return new Collection(this, name, options, documents, meta);
         }
@@ -98,14 +103,17 @@ public final class LocalMongo extends H2Backend {
         }
     }
 
-    /** Documents in the order in which they came. As shipped they lie by their `_id`, which is random: a page for each. */
+    /**
+     * Documents in the order in which they came, as BSON until one is asked for. As shipped they lie by their `_id`, which
+     * is random: a page for each; and with one of them all of its page are decoded, and encoded again.
+     */
     private final class Collection extends H2Collection {
 
-        private final MVMap<Object, Document> documents;
+        private final MVMap<Object, byte[]> documents;
 
         private Collection(MongoDatabase database, String name, CollectionOptions options,
-                MVMap<Object, Document> documents, MVMap<String, Object> meta) {
-            super(database, name, options, documents, meta, getCursorRegistry());
+                MVMap<Object, byte[]> documents, MVMap<String, Object> meta) {
+            super(database, name, options, null, meta, getCursorRegistry());
             this.documents = documents;
         }
 
@@ -113,8 +121,54 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected Object addDocumentInternal(Document document) {
             Long place = documents.isEmpty() ? 1L : (Long) documents.lastKey() + 1;
-            documents.put(place, document);
+            documents.put(place, Stored.encoded(document));
             return place;
+        }
+
+        @Override
+        protected void handleUpdate(Object place, Document before, Document after) {
+            documents.put(place, Stored.encoded(after));
+        }
+
+        @Override
+        protected void removeDocument(Object place) {
+            if (documents.remove(place) == null) {
+                throw new NoSuchElementException("no document at " + place);
+            }
+        }
+
+        @Override
+        protected Document getDocument(Object place) {
+            byte[] bson = documents.get(place);
+            return bson == null ? null : Stored.decoded(bson);
+        }
+
+        @Override
+        public int count() {
+            return documents.size();
+        }
+
+        @Override
+        public boolean isEmpty() {
+            return documents.isEmpty();
+        }
+
+        @Override
+        protected Stream<DocumentWithPosition<Object>> streamAllDocumentsWithPosition() {
+            return documents.entrySet().stream()
+                    .map(each -> new DocumentWithPosition<>(Stored.decoded(each.getValue()), each.getKey()));
+        }
+
+        /** A scan, for what no index answers. */
+        @Override
+        protected QueryResult matchDocuments(Document query, Document order, int skip, int limit, int batch,
+                Document projection) {
+            Stream<DocumentWithPosition<Object>> all = streamAllDocumentsWithPosition();
+            if (isNaturalDescending(order)) {
+                all = all.sorted(Comparator.comparing(each -> -(Long) each.getPosition()));
+            }
+            Stream<Document> documents = all.map(DocumentWithPosition::getDocument);
+            return matchDocumentsFromStream(documents, query, order, skip, limit, batch, projection);
         }
     }
 

@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
@@ -28,45 +29,55 @@ final class Stored {
     /** To be raised with every change of what is written here; a store of another form is refused. */
     static final int FORM = 2;
 
-    static final DataType<Document> DOCUMENT = new Documents();
+    static final DataType<byte[]> DOCUMENT = new Documents();
     static final DataType<KeyValue> KEY = new Keys();
 
     private static final int OBJECT_BYTES = 32;
+    private static final int LARGEST_KEPT = 1 << 20;
+    private static final ThreadLocal<ByteBuf> USED_AGAIN = ThreadLocal.withInitial(() -> Unpooled.buffer(1 << 14));
 
     private Stored() {}
 
-    private static final class Documents extends BasicDataType<Document> {
-
-        private static final int LARGEST_KEPT = 1 << 20;
-        private static final ThreadLocal<ByteBuf> USED_AGAIN = ThreadLocal.withInitial(() -> Unpooled.buffer(1 << 14));
+    /** A document is kept as it came: a page that is read or written again for one of them copies the others' bytes. */
+    private static final class Documents extends BasicDataType<byte[]> {
 
         @Override
-        public Document[] createStorage(int size) {
-            return new Document[size];
+        public byte[][] createStorage(int size) {
+            return new byte[size][];
         }
 
         @Override
-        public int getMemory(Document document) {
-            return bytesOf(document);
+        public int getMemory(byte[] bson) {
+            return OBJECT_BYTES + bson.length;
         }
 
         @Override
-        public void write(WriteBuffer out, Document document) {
-            ByteBuf bson = USED_AGAIN.get().clear();
-            BsonEncoder.encodeDocument(document, bson);
-            out.put(bson.array(), 0, bson.readableBytes());
-            if (bson.capacity() > LARGEST_KEPT) {
-                USED_AGAIN.remove();
-            }
+        public void write(WriteBuffer out, byte[] bson) {
+            out.put(bson);
         }
 
         @Override
-        public Document read(ByteBuffer in) {
-            int start = in.position();
-            int length = Integer.reverseBytes(in.duplicate().order(ByteOrder.BIG_ENDIAN).getInt());
-            in.position(start + length);
-            return BsonDecoder.decodeBson(Unpooled.wrappedBuffer(in.slice(start, length)));
+        public byte[] read(ByteBuffer in) {
+            byte[] bson = new byte[Integer.reverseBytes(in.duplicate().order(ByteOrder.BIG_ENDIAN).getInt())];
+            in.get(bson);
+            return bson;
         }
+    }
+
+    /** The document as BSON. */
+    static byte[] encoded(Document document) {
+        ByteBuf bson = USED_AGAIN.get().clear();
+        BsonEncoder.encodeDocument(document, bson);
+        byte[] exact = Arrays.copyOf(bson.array(), bson.readableBytes());
+        if (bson.capacity() > LARGEST_KEPT) {
+            USED_AGAIN.remove();
+        }
+        return exact;
+    }
+
+    /** The document that this BSON says; the caller's own, whatever is done with it. */
+    static Document decoded(byte[] bson) {
+        return BsonDecoder.decodeBson(Unpooled.wrappedBuffer(bson));
     }
 
     /** A key that is one text, as most are, as that; of texts, numbers and nulls as BSON; all else as shipped. */
@@ -128,7 +139,7 @@ final class Stored {
                 }
                 values.add(value);
             }
-            DOCUMENT.write(out.put(BSON), new Document("", values));
+            DOCUMENT.write(out.put(BSON), encoded(new Document("", values)));
         }
 
         @Override
@@ -141,7 +152,7 @@ final class Stored {
                 case OBJECT:
                     return (KeyValue) ANY.read(in);
                 default:
-                    return new KeyValue((Collection<?>) DOCUMENT.read(in).get(""));
+                    return new KeyValue((Collection<?>) decoded(DOCUMENT.read(in)).get(""));
             }
         }
     }

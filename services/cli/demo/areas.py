@@ -161,7 +161,9 @@ def _reoffending(part: Part) -> Figures:
 
 
 def _victims(part: Part) -> Figures:
-    journeys = part.asked.journeys.values()
+    journeys = [
+        part.asked.journeys[each.referral_id] for each in part.courses if each.referral_id in part.asked.journeys
+    ]
     victims = [victim for found in journeys for victim in found.victims]
     told = [step for found in journeys for step in found.steps if step.kind == "outcome_told"]
     return {

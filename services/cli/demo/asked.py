@@ -11,6 +11,7 @@ from safeguarding.v1 import audit_pb2, equality_pb2, insight_pb2, routing_pb2
 from safeguarding.v1.insight_pb2 import Figure, FigureCell, GetFigureResponse, GetOwnServiceResponse
 from safeguarding.v1.routing_pb2 import GetJourneyResponse, Offered
 from services.cli.demo.course import CALL_SECONDS
+from services.cli.demo.flows import chosen
 from services.cli.demo.people import AUDITOR, SUPERVISOR, People
 from services.cli.demo.play import Course, Play
 from services.quarters import quarter
@@ -23,6 +24,8 @@ WANTED = (
     Figure.FIGURE_OUTCOMES,
     Figure.FIGURE_REPEATS,
 )
+VICTIMS = 5
+"""The area whose figures come from journeys."""
 ETHNIC_GROUP = equality_pb2.EQUALITY_QUESTION_ETHNIC_GROUP
 
 
@@ -35,7 +38,7 @@ class Asked:
     disclosures: Mapping[str, int] = field(default_factory=dict)
     """How many disclosures audit's ledger has of a referral."""
     journeys: Mapping[str, GetJourneyResponse] = field(default_factory=dict)
-    """Of the referrals with victims."""
+    """Of the referrals with victims, and of those that are told as a flow."""
     own: Mapping[str, GetOwnServiceResponse] = field(default_factory=dict)
     """What each partner sees of itself."""
 
@@ -51,6 +54,7 @@ def ask(people: People, play: Play, partners: Sequence[str]) -> Asked:
     equality = equality_pb2.GetEqualityFigureRequest(question=ETHNIC_GROUP, quarter=now)
     mine = insight_pb2.GetOwnServiceRequest(quarter=now)
     offers = Counter(read.copy.referral_id for read in play.seen.copies if read.copy.HasField("offer"))
+    looked_at = [*chosen(play.courses()), *(course for course in play.courses() if course.stated.area == VICTIMS)]
     return Asked(
         figures=figures,
         equality=people.equality(*SUPERVISOR).GetEqualityFigure(equality, timeout=CALL_SECONDS).figure,
@@ -62,7 +66,7 @@ def ask(people: People, play: Play, partners: Sequence[str]) -> Asked:
             for course in play.courses()
             if course.stated.area == 2
         },
-        journeys={course.referral_id: _journey(people, course) for course in play.courses() if course.stated.area == 5},
+        journeys={course.referral_id: _journey(people, course) for course in looked_at},
         own={
             partner: people.insight("partner", partner).GetOwnService(mine, timeout=CALL_SECONDS)
             for partner in partners

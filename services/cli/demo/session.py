@@ -14,9 +14,12 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from safeguarding.v1.partner_pb2 import Offer
 from services.cli import showing
 from services.cli.demo import areas, run, show
 from services.cli.demo.areas import AreaResult
+from services.cli.demo.asked import Asked
+from services.cli.demo.flows import Flow, chosen, told
 from services.cli.demo.people import People
 from services.cli.demo.play import Play
 from services.cli.demo.run import Played
@@ -49,13 +52,14 @@ def hold(*, keep: bool, concerns: int, as_json: bool) -> bool:
             played = run.play(stack, people, play)
         asked, played = run.ask(stack, people, play, played)
         came = areas.results(play.courses(), play.seen, asked)
+        flows = _flows(play, asked)
         people.close()
         verdict = check(play.raisings, play.seen)
         right = not played.troubles and not verdict.faults()
         if as_json:
-            showing.print_json(_document(verdict, played, came, stack, time.monotonic() - began))
+            showing.print_json(_document(verdict, played, came, flows, stack, time.monotonic() - began))
         else:
-            _show(console, play, played, came, verdict)
+            _show(console, play, played, came, flows, verdict)
     finally:
         _leave(console, stack, keep=keep, right=right)
     if not as_json:
@@ -64,9 +68,31 @@ def hold(*, keep: bool, concerns: int, as_json: bool) -> bool:
     return right
 
 
-def _show(console: Console, play: Play, played: Played, came: Sequence[AreaResult], verdict: Verdict) -> None:
+def _flows(play: Play, asked: Asked) -> list[Flow]:
+    """One referral of each area, as it went."""
+    offers: dict[str, dict[str, Offer]] = {}
+    for read in play.seen.copies:
+        if read.copy.HasField("offer"):
+            offers.setdefault(read.copy.referral_id, {})[read.partner_id] = read.copy.offer
+    return [
+        told(course, asked.journeys[course.referral_id], offers.get(course.referral_id, {}))
+        for course in chosen(play.courses())
+        if course.referral_id in asked.journeys
+    ]
+
+
+def _show(
+    console: Console,
+    play: Play,
+    played: Played,
+    came: Sequence[AreaResult],
+    flows: Sequence[Flow],
+    verdict: Verdict,
+) -> None:
     console.print(show.summary(play))
     console.print(show.areas(came))
+    for flow in flows:
+        console.print(show.flow(flow))
     if played.shown is not None:
         console.print(show.journey(*played.shown))
     show.result(console, verdict, played.troubles)
@@ -86,7 +112,12 @@ def _leave(console: Console, stack: Stack, *, keep: bool, right: bool) -> None:
 
 
 def _document(
-    verdict: Verdict, played: Played, came: Sequence[AreaResult], stack: Stack, seconds: float
+    verdict: Verdict,
+    played: Played,
+    came: Sequence[AreaResult],
+    flows: Sequence[Flow],
+    stack: Stack,
+    seconds: float,
 ) -> dict[str, object]:
     return {
         "line": verdict.line("demo"),
@@ -98,6 +129,7 @@ def _document(
         "duplicated": verdict.duplicated,
         "repeated": verdict.repeated,
         "areas": [each.document() for each in came],
+        "flows": [each.document() for each in flows],
         "faults": [*played.troubles, *map(str, verdict.faults())],
         "seconds": round(seconds, 1),
         "home": str(stack.home.root),

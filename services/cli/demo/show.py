@@ -15,7 +15,8 @@ from rich.text import Text
 
 from safeguarding.v1 import routing_pb2
 from services.cli import showing
-from services.cli.demo.areas import AreaResult
+from services.cli.demo.areas import PLAN, AreaResult
+from services.cli.demo.flows import Flow
 from services.cli.demo.play import Course, Play
 from tests.e2e.checker import Verdict
 
@@ -94,6 +95,18 @@ def areas(came: Iterable[AreaResult]) -> Table:
         counts = (each.concerns, each.partners_told, each.answered, each.raisers_told, each.closed)
         own = "\n".join(f"{name.replace('_', ' ')}: {value}" for name, value in each.figures.items())
         table.add_row(f"{each.area} {each.name}", *map(str, counts), own, end_section=True)
+    return table
+
+
+def flow(told: Flow) -> Table:
+    """One area's referral from raised to closed, in words."""
+    table = Table(show_header=False, title=f"{told.area} {PLAN[told.area]}: {told.title}", title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column()
+    said = ""
+    for about, line in told.lines:
+        table.add_row(about if about != said else "", line)
+        said = about or said
     return table
 
 

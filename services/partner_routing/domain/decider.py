@@ -8,7 +8,13 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.common_pb2 import CAME_BACK_REASON_RECALLED, CAME_BACK_REASON_UNSAFE_TO_CONTACT, Deadline
+from safeguarding.v1.common_pb2 import (
+    CAME_BACK_REASON_CONSENT_ENDED,
+    CAME_BACK_REASON_RECALLED,
+    CAME_BACK_REASON_UNSAFE_TO_CONTACT,
+    LAWFUL_BASIS_CONSENT,
+    Deadline,
+)
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT as UNSAFE_TO_CONTACT
 from safeguarding.v1.routing_pb2 import RoutingFact
@@ -40,6 +46,7 @@ INTAKE = "intake"
 TRIAGE = "triage"
 PARTNER_REMOVED = "partner_removed"
 IN_ERROR = "entered_in_error"
+CONSENT_ENDED = "consent_ended"
 
 
 class RoutingDecider:
@@ -83,7 +90,7 @@ class RoutingDecider:
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes, clocks and figures need."""
-        partners = sorted({leg.partner_id for leg in state.legs.values() if leg.is_open or leg.to_delete})
+        partners = sorted({leg.partner_id for leg in state.wanted})
         return {
             "partners": partners,
             "clocks": watched(state.clocks),
@@ -178,8 +185,21 @@ def _heard(state: State, given: Upstream, context: Context) -> list[RoutingFact]
             return [recalled(state, leg.id, IN_ERROR, context) for leg in open_legs(state)]
         case "erased" if given.writer == INTAKE:
             return told_to_delete(state, fact.erased)
+        case "amended" if not state.known.consents:
+            return _consent_ended(state, context)
         case _:
             return []
+
+
+def _consent_ended(state: State, context: Context) -> list[RoutingFact]:
+    """Work that rests on consent stops with it; where that was all, the desk decides what now. Other work goes on."""
+    legs = [leg for leg in open_legs(state) if leg.offered.basis == LAWFUL_BASIS_CONSENT]
+    facts = [recalled(state, leg.id, CONSENT_ENDED, context) for leg in legs]
+    others = [leg for leg in state.current if leg not in legs and (leg.is_open or taken_up(leg))]
+    last = [leg for leg in legs if leg.id not in state.before][-1:]
+    if others or state.with_desk:
+        return facts
+    return [*facts, *(came_back(leg.id, state.request(leg), CAME_BACK_REASON_CONSENT_ENDED) for leg in last)]
 
 
 def _emptied(before: State, after: State) -> list[RoutingFact]:

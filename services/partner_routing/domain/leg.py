@@ -33,6 +33,7 @@ class Leg:
     """When its partner took it on or declined."""
     acknowledge_by: Deadline | None = None
     recalled_at: datetime | None = None
+    recall_reason: str = ""
     recall_acknowledged: bool = False
     to_delete: frozenset[int] = frozenset()
     """Erased subjects of whom the partner has not yet confirmed that it deleted what it held."""
@@ -67,8 +68,7 @@ class Leg:
         running = [self.clock] if self.clock is not None else []
         if self.is_open and self.work_by is not None and self.work_from is not None:
             running.append(Running(self.work_by, self.work_from, self.work_reached, self.id))
-        unheard = self.state == LegState.LEG_STATE_RECALLED and not self.recall_acknowledged
-        if unheard and self.acknowledge_by is not None and self.recalled_at is not None:
+        if self.recall_unheard and self.acknowledge_by is not None and self.recalled_at is not None:
             running.append(Running(self.acknowledge_by, self.recalled_at, self.recall_reached, self.id))
         return running
 
@@ -101,6 +101,11 @@ class Leg:
         return self.state == LegState.LEG_STATE_DECLINED and self.declined == ALREADY_KNOWN
 
     @property
+    def recall_unheard(self) -> bool:
+        """True until the partner of a leg that was taken back says that it stopped."""
+        return self.state == LegState.LEG_STATE_RECALLED and not self.recall_acknowledged
+
+    @property
     def is_open(self) -> bool:
         """True while something is still to come from the partner."""
         return self.state in OPEN
@@ -128,7 +133,7 @@ def moved(leg: Leg, kind: str, body: Any, at: datetime) -> Leg:
         began = leg.review_from and leg.review_from + (at - leg.held)
         return replace(leg, held=None, review_by=body.review_by, review_from=began)
     if kind == "recalled":
-        return replace(leg, acknowledge_by=given(body, "acknowledge_by"), recalled_at=at)
+        return replace(leg, acknowledge_by=given(body, "acknowledge_by"), recalled_at=at, recall_reason=body.reason)
     if kind == "accepted":
         leg = replace(leg, work_by=given(body, "work_by"), work_from=body.work_from.ToDatetime(UTC))
     if kind in ("accepted", "in_progress"):

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from safeguarding.v1.common_pb2 import (
+    CAME_BACK_REASON_CONSENT_ENDED,
     CAME_BACK_REASON_LEAD_SILENT,
     CAME_BACK_REASON_NOBODY_LEFT,
     CameBackReason,
@@ -21,6 +22,7 @@ from safeguarding.v1.intake_pb2 import Raised
 from safeguarding.v1.routing_pb2 import CameBack, Given, InformationPassed, Offered, RoutingFact, Withheld
 from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.known import Known
+from services.partner_routing.domain.consent import ground, stopped
 from services.partner_routing.domain.leg import Leg
 from services.partner_routing.domain.state import State
 from services.shields import SHIELDED, hides
@@ -173,6 +175,8 @@ def rerouted(state: State, ended: Leg, rules: AreaRules, now: datetime, *, to_le
         lead = None
     following = rules.choose(request.service, request.purpose, area, tried, now)
     partner = (lead or following) if to_lead else (following or lead)
+    if stopped(state.known, request):
+        return [came_back(ended.id, request, CAME_BACK_REASON_CONSENT_ENDED)]
     if partner is None:
         return [came_back(ended.id, request, CAME_BACK_REASON_NOBODY_LEFT)]
     leg_id = str(uuid.uuid5(LEGS, f"{ended.id}/{partner.id}"))
@@ -203,6 +207,8 @@ def came_back(leg_id: str, request: RequestedLeg, reason: CameBackReason.ValueTy
 
 
 def _offer(state: State, request: RequestedLeg, rules: AreaRules, now: datetime, *, lead: bool) -> RoutingFact:
+    if stopped(state.known, request):
+        return came_back(request.leg_id, request, CAME_BACK_REASON_CONSENT_ENDED)
     area = state.known.raised.area if state.known.raised else ""
     partner = rules.choose(request.service, request.purpose, area, (), now)
     escalated = partner is None
@@ -247,8 +253,9 @@ def _offered(
         escalated=escalated,
         lead=lead or (replaces is not None and replaces.offered.lead),
     )
-    if request.HasField("without_consent"):
-        offered.without_consent.CopyFrom(request.without_consent)
+    why = ground(state.known, request)
+    if why is not None:
+        offered.without_consent.CopyFrom(why)
     return RoutingFact(offered=offered)
 
 

@@ -159,6 +159,15 @@ class State:
         return ReferralState.REFERRAL_STATE_RAISED
 
     @property
+    def wanted(self) -> list[Leg]:
+        """The legs whose partner has something to do: the work, or to stop it, or to delete what it held, or what
+        follows from a stage or a conference."""
+        bound = {clock.leg_id for clock in self.procedures.running} if not self.asked.hidden else set()
+        return [
+            leg for leg in self.legs.values() if leg.is_open or leg.recall_unheard or leg.to_delete or leg.id in bound
+        ]
+
+    @property
     def answered(self) -> list[Leg]:
         """The open legs whose partner waits for an answer that the raiser has given."""
         return [

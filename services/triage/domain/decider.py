@@ -233,6 +233,7 @@ def _ask_for_partner(given: Upstream, state: State, context: Context) -> list[Tr
 
 
 def _requested(given: Input, legs: Iterable[AskedLeg], state: State) -> list[triage_pb2.RequestedLeg]:
+    agreed = state.known.consents
     return [
         triage_pb2.RequestedLeg(
             leg_id=leg_id(given, leg.service),
@@ -246,7 +247,8 @@ def _requested(given: Input, legs: Iterable[AskedLeg], state: State) -> list[tri
             end_report=leg.end_report,
             needs=leg.needs,
             rules=leg.rules,
-            without_consent=None if state.consents else leg.without_consent,
+            without_consent=None if agreed else leg.without_consent,
+            if_consent_ends=leg.without_consent if agreed else None,
         )
         for leg in legs
     ]

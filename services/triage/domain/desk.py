@@ -122,7 +122,7 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest, rules: A
             field="legs",
             legal=_legal(state, given),
         )
-    consents = state.consents
+    consents = state.known.consents
     if not consents and any(leg.basis == LAWFUL_BASIS_CONSENT for leg in body.legs):
         raise Refused(
             Why.ILLEGAL,
@@ -140,6 +140,7 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest, rules: A
             necessity=leg.necessity,
             respond_clock=f"respond_{GRADE_WORDS[state.grade]}",
             without_consent=_ground(state, given, leg, rules),
+            if_consent_ends=_only_ground(rules, leg.basis) if consents else None,
         )
         for leg in body.legs
     ]
@@ -151,10 +152,10 @@ def _route(state: State, given: Command, body: triage_pb2.RouteRequest, rules: A
 
 def _ground(state: State, given: Command, leg: triage_pb2.DeskLeg, rules: AreaRules) -> Standing | None:
     """Why it goes ahead although the person has not agreed: what the desk names, or the basis's only ground."""
-    possible = () if state.consents else rules.grounds(leg.basis)
+    possible = () if state.known.consents else rules.grounds(leg.basis)
     if leg.without_consent and leg.without_consent not in {each.id for each in possible}:
         agreed = "the person agreed: leave without_consent out"
-        right = agreed if state.consents else f"one of {', '.join(each.id for each in possible) or 'none'}"
+        right = agreed if state.known.consents else f"one of {', '.join(each.id for each in possible) or 'none'}"
         wrong = f"{leg.without_consent} is no reason to go ahead without consent here"
         raise Refused(Why.INVALID, wrong, right, field="legs.without_consent")
     if len(possible) > 1 and not leg.without_consent:
@@ -166,6 +167,12 @@ def _ground(state: State, given: Command, leg: triage_pb2.DeskLeg, rules: AreaRu
             legal=_legal(state, given),
         )
     return next((each for each in possible if leg.without_consent in ("", each.id)), None)
+
+
+def _only_ground(rules: AreaRules, basis: int) -> Standing | None:
+    """The reason to go ahead without consent, where the basis has just one; among several a person chooses."""
+    possible = rules.grounds(basis)
+    return possible[0] if len(possible) == 1 else None
 
 
 def _legal(state: State, given: Command) -> list[str]:

@@ -132,11 +132,6 @@ class State:
         return by_several(raised, self.known.raised_at, self.links) if raised is not None and self.links else 0
 
     @property
-    def consents(self) -> bool:
-        """True where the person agreed, as far as is known."""
-        return self.known.raised is not None and self.known.raised.signs.consents_to_support
-
-    @property
     def unconfirmed_rules(self) -> list[str]:
         """The rules that fired and that no practitioner has confirmed, by id."""
         return [rule.rule_id for rule in self.fired if not rule.confirmed]

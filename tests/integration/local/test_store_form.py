@@ -102,6 +102,28 @@ def test_every_kind_of_value_comes_back_after_a_kill(tmp_path: Path) -> None:
             things.insert_one({"_id": "77", "revision": 9})
 
 
+def test_what_was_added_changed_and_removed_is_found_without_an_index_in_either_order(tmp_path: Path) -> None:
+    with served(tmp_path / "store.mv") as things:
+        assert things.count_documents({}) == 0
+        things.insert_many([{"_id": f"{number}", "number": number, "of": []} for number in range(9)])
+        things.update_one({"_id": "4"}, {"$push": {"of": {"r": "one"}}})
+        things.update_many({"number": {"$gte": 7}}, {"$set": {"late": True}})
+        things.replace_one({"_id": "0"}, {"number": 100})
+        assert things.delete_one({"_id": "5"}).deleted_count == 1
+        assert things.delete_one({"_id": "5"}).deleted_count == 0
+        things.insert_one({"_id": "9", "number": 9})
+
+    with served(tmp_path / "store.mv") as things:
+        in_order = ["0", "1", "2", "3", "4", "6", "7", "8", "9"]
+        assert [found["_id"] for found in things.find()] == in_order
+        assert [found["_id"] for found in things.find().sort("$natural", -1)] == in_order[::-1]
+        assert [found["_id"] for found in things.find().sort("number", -1).limit(3)] == ["0", "9", "8"]
+        assert things.find_one({"of.r": "one"}) == {"_id": "4", "number": 4, "of": [{"r": "one"}]}
+        assert [found["number"] for found in things.find({"late": True})] == [7, 8]
+        assert things.find_one({"_id": "0"}) == {"_id": "0", "number": 100}
+        assert things.count_documents({}) == len(in_order)
+
+
 def test_an_index_tells_kinds_of_keys_apart(tmp_path: Path) -> None:
     keys = ["1", 1, 2.5, True, None, b"1", {"a": 1}, ObjectId(), datetime(2026, 1, 1, tzinfo=UTC)]
     with served(tmp_path / "store.mv") as things:

@@ -187,5 +187,26 @@ def test_routing_does_not_start_on_a_wrong_partner_and_keeps_the_last_good_ones_
     assert [said["event"] for said in told] == ["directory_entry_broken"]
 
 
+@pytest.mark.parametrize(("key", "line"), [('areas = ["bristol", "zomerset"]', 4), ('council = "zomerset"', 6)])
+def test_a_partner_of_an_area_that_there_is_not_is_refused_as_it_would_never_be_asked(
+    area: Path, metrics: Metrics, tmp_path: Path, key: str, line: int
+) -> None:
+    entry = tmp_path / "directory" / "partner" / "riverside.toml"
+    entry.parent.mkdir(parents=True)
+    right = f'name = "R"\nkind = "k"\nserves = ["housing"]\nareas = ["bristol"]\npublic_key = "{"0f" * 32}"\n'
+    wrong = right.replace('areas = ["bristol"]', key) if line == 4 else right + key
+    files = LiveFiles(area, load_stated, metrics)
+    entry.write_text(wrong)
+    with pytest.raises(BrokenEntry, match=rf"riverside\.toml:{line}: there is no area zomerset; .* somerset"):
+        Area(files.now, Directory(tmp_path / "directory"))
+
+    entry.write_text(right)
+    routing = Area(files.now, Directory(tmp_path / "directory"))
+    entry.write_text(wrong)
+    with structlog.testing.capture_logs() as told:
+        assert routing.snapshot().partners[0].areas == ("bristol",)
+    assert [said["event"] for said in told] == ["directory_entry_broken"]
+
+
 def test_today_is_the_day_in_england() -> None:
     assert live_files.today().tzinfo is not None

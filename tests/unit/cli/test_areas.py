@@ -69,8 +69,9 @@ def test_each_area_has_figures_of_its_own() -> None:
     journey = GetJourneyResponse(
         victims=[victim, JourneyVictim(subject=2)], steps=[JourneyStep(kind="outcome_told", actor=who) for who in by]
     )
+    of_victims = next(course.referral_id for course in courses() if course.stated.area == 5)
     own = {"farm-watch": GetOwnServiceResponse(offered=3, in_time=2), "silent": GetOwnServiceResponse()}
-    asked = Asked(disclosures={"a": 3, "b": 2}, journeys={"a": journey}, own=own)
+    asked = Asked(disclosures={"a": 3, "b": 2}, journeys={of_victims: journey}, own=own)
     figures = {number: each.figures for number, each in came(asked).items()}
 
     assert figures[1]["anonymous"] == 1

@@ -9,8 +9,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from safeguarding.v1.common_pb2 import CONCERN_KIND_DOMESTIC_ABUSE, CONCERN_KIND_HATE_CRIME, SUBJECT_ROLE_VICTIM
-from safeguarding.v1.concern_pb2 import Concern
+from safeguarding.v1.common_pb2 import (
+    CONCERN_KIND_DOMESTIC_ABUSE,
+    CONCERN_KIND_HATE_CRIME,
+    CONCERN_KIND_REOFFENDING,
+    SUBJECT_ROLE_VICTIM,
+)
+from safeguarding.v1.concern_pb2 import Concern, Signs
 from safeguarding.v1.equality_pb2 import DISABLED_YES, ETHNIC_GROUP_MIXED, EqualityAnswers
 from services.chassis import checking
 from services.chassis.areas import load_areas
@@ -125,6 +130,22 @@ def test_questions_one_at_a_time_give_a_concern_that_keeps_every_rule() -> None:
     assert (concern.raiser.name, concern.raiser.interpreter) == ("PC Example", "Welsh")
     assert "Call 999 first" in said
     assert said.count("Date of birth") == 2
+
+
+def test_every_sign_that_a_rule_may_want_is_asked_and_some_only_of_their_kind() -> None:
+    ticks = {field.name for field in Signs.DESCRIPTOR.fields if field.type == field.TYPE_BOOL}
+    of_kinds = [set(signs) for signs in asking.SIGNS_OF.values()]
+
+    assert set(asking.SIGNS).union(*of_kinds) == ticks - {"immediate_danger"}
+    assert not set(asking.SIGNS).intersection(*of_kinds)
+
+
+def test_of_somebody_likely_to_offend_again_it_is_asked_how_they_are_managed() -> None:
+    kind, mappa = str(CONCERN_KIND_REOFFENDING), str(len(asking.SIGNS) + 2)
+    concern, said = asked([kind, "1", "n", mappa, "Out on Friday.", "", *[""] * 4, "n", "y"])
+
+    assert concern.signs == Signs(mappa_level_2=True)
+    assert "MAPPA at level 3" in said
 
 
 def test_road_danger_is_asked_for_the_vehicle_and_each_speed_that_was_measured() -> None:

@@ -15,11 +15,13 @@ from safeguarding.v1.common_pb2 import (
     FIELD_GROUP_CONTACT,
     FIELD_GROUP_IDENTITY,
     FIELD_GROUP_NARRATIVE,
+    LAWFUL_BASIS_SAFEGUARDING,
     SERVICE_KIND_CHILDRENS_SOCIAL_CARE,
     SERVICE_KIND_HOUSING,
     SUBJECT_ROLE_CHILD,
     Actor,
     Deadline,
+    Standing,
 )
 from safeguarding.v1.partner_pb2 import (
     DECLINE_REASON_ALREADY_KNOWN,
@@ -35,6 +37,7 @@ from tests.unit.domains import DESK, OFFICER, REFERRAL, Life, raised
 LEG = "11111111-1111-4111-8111-111111111111"
 OTHER_LEG = "22222222-2222-4222-8222-222222222222"
 HOUR = timedelta(hours=1)
+GROUND = Standing(id="would_prejudice_protection", confirmed=True)
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,16 @@ def _deadline(clock: str, at: datetime) -> Deadline:
 
 
 def request(leg_id: str = LEG, service: Any = SERVICE_KIND_CHILDRENS_SOCIAL_CARE) -> RequestedLeg:
-    """A leg that triage asks for."""
-    return RequestedLeg(leg_id=leg_id, service=service, purpose="protect", necessity="must act", respond_clock="soon")
+    """A leg that triage asks for, of people who have not agreed."""
+    return RequestedLeg(
+        leg_id=leg_id,
+        service=service,
+        purpose="protect",
+        necessity="must act",
+        respond_clock="soon",
+        basis=LAWFUL_BASIS_SAFEGUARDING,
+        without_consent=GROUND,
+    )
 
 
 def routed(*requests: RequestedLeg) -> TriageFact:

@@ -68,7 +68,7 @@ def test_what_no_row_permits_is_withheld_by_default() -> None:
 
 def test_a_row_that_forbids_beats_every_row_that_permits() -> None:
     found = agreement(
-        [{"groups": ["contact"]}, {"groups": ["contact"], "subject_roles": ["suspect", "victim"]}],
+        [{"groups": ["contact"], "subject_roles": ["suspect", "victim"]}, {"groups": ["contact"]}],
         [{"groups": ["contact"], "subject_roles": ["suspect"]}],
     )
 
@@ -362,7 +362,7 @@ def test_an_agreement_that_has_expired_is_refused_when_a_day_is_asked_for() -> N
             'subject_roles = ["child", "suspect"]',
             'subject_roles = ["victim"]',
             "groups",
-            "permits identity just as victim does",
+            "permits identity, and wherever it would, victim does so before it",
         ),
     ],
 )
@@ -380,6 +380,28 @@ def test_a_wrong_agreement_is_refused_with_its_line(
     assert wrong in caught.value.wrong
     assert caught.value.right
     assert line_says in path.read_text().splitlines()[caught.value.line - 1]
+
+
+NARROW: dict[str, Any] = {"groups": ["identity"], "subject_roles": ["victim"]}
+
+
+@pytest.mark.parametrize(
+    ("permit", "forbid"),
+    [
+        ([{"groups": ["identity"]}, NARROW], []),
+        ([{"groups": ["identity"]}, {**NARROW, "needs_consent": True}], []),
+        ([{"groups": ["contact"]}], [{"groups": ["identity", "place"]}, NARROW]),
+    ],
+    ids=["given anyway", "given anyway, so that consent is not needed", "forbidden anyway"],
+)
+def test_a_row_that_another_leaves_nothing_to_decide_is_refused(permit: Any, forbid: Any) -> None:
+    with pytest.raises(ValueError, match="does so before it"):
+        agreement(permit, forbid)
+
+
+def test_a_narrower_row_may_stand_first_or_give_without_consent_what_a_wider_one_gives_with_it() -> None:
+    agreement([NARROW, {"groups": ["identity"]}])
+    agreement([{"groups": ["identity"], "needs_consent": True}, NARROW])
 
 
 def test_a_missing_source_is_refused(tmp_path: Path) -> None:

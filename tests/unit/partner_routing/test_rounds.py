@@ -108,7 +108,7 @@ def test_entered_in_error_recalls_every_open_leg_and_hides_the_outcome() -> None
     assert life.state.where == ReferralState.REFERRAL_STATE_ENTERED_IN_ERROR
     view = life.decider.view(life.state)
     assert {clock["name"] for clock in view["clocks"]} == {"recall"}
-    assert view["partners"] == []
+    assert view["partners"] == ["council-a", "homes"], "both have still to say that they stopped"
     with pytest.raises(Refused) as refused:
         read_outcome(life)
     assert refused.value.why is Why.UNKNOWN

@@ -214,3 +214,14 @@ def test_a_partner_without_an_agreement_has_no_preview() -> None:
         preview(life_with(), "nobody")
     assert refused.value.why is Why.UNKNOWN
     assert "meadowbank-school" in refused.value.right
+
+
+def test_once_an_agreement_is_taken_away_its_partner_is_given_nothing_more() -> None:
+    """Its open leg goes on: what it asks is answered with nothing, and no decision fails."""
+    life = life_of(request(), roles=(SUBJECT_ROLE_CHILD,))
+    without = replace(area(), agreements={})
+
+    told = without.disclose("meadowbank-school", request(), life.state.known, NOW)
+
+    assert not told.given
+    assert {rule for _, _, rule in told.withheld} == {"no_agreement"}

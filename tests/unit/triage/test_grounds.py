@@ -77,6 +77,22 @@ def test_where_the_person_agreed_no_leg_keeps_one() -> None:
     assert not any(leg.HasField("without_consent") for leg in legs)
 
 
+def test_where_the_person_agreed_a_leg_of_a_rule_keeps_on_what_ground_it_goes_ahead_once_they_take_that_back() -> None:
+    legs = legs_of(CONCERN_KIND_DOMESTIC_ABUSE, Signs(child_lives_here=True, consents_to_support=True))
+
+    for leg in legs:
+        possible = {ground.id for ground in AREA.grounds(leg.basis)}
+        assert leg.HasField("if_consent_ends") == bool(possible)
+        assert leg.if_consent_ends.id in possible | {""}
+
+
+def test_the_desks_leg_keeps_one_only_where_its_basis_has_no_other() -> None:
+    agreed = Signs(consents_to_support=True)
+
+    assert ask(waiting(agreed), LAWFUL_BASIS_PUBLIC_TASK).if_consent_ends.id == "task_does_not_turn_on_consent"
+    assert not ask(waiting(agreed), LAWFUL_BASIS_SAFEGUARDING).HasField("if_consent_ends")
+
+
 def test_the_desk_names_a_reason_where_the_basis_has_several() -> None:
     leg = ask(waiting(), LAWFUL_BASIS_SAFEGUARDING, PREJUDICE)
 

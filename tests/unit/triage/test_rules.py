@@ -93,6 +93,22 @@ def test_children_in_an_abusive_home_bring_social_care_and_the_school_before_it_
     assert school.basis == c.LAWFUL_BASIS_LEGAL_OBLIGATION
 
 
+def test_of_a_child_who_is_taught_at_home_the_council_is_told_in_the_schools_place() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(school_age_child=True, home_educated=True))
+
+    assert services(assessment) == {c.SERVICE_KIND_POLICE_SAFEGUARDING, c.SERVICE_KIND_CHILDRENS_SOCIAL_CARE}
+    assert "operation_encompass_at_home" in ids(assessment)
+
+
+def test_abuse_again_after_a_marac_goes_back_to_it_whatever_the_score_says() -> None:
+    assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(dash_score=3, heard_at_marac=True))
+
+    assert assessment.grade == c.GRADE_RED
+    [unit] = [leg for leg in assessment.legs if leg.service == c.SERVICE_KIND_POLICE_SAFEGUARDING]
+    assert unit.work_clock == "work_marac"
+    assert c.SERVICE_KIND_DOMESTIC_ABUSE_SUPPORT in services(assessment)
+
+
 def test_only_police_attendance_starts_operation_encompass() -> None:
     assessment = assess(c.CONCERN_KIND_DOMESTIC_ABUSE, signs=Signs(school_age_child=True), role=ROLE_PUBLIC)
 
