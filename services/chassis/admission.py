@@ -71,7 +71,8 @@ class Admission:
 
     def waited(self, seconds: float) -> None:
         """A call came, and so long later it had been read; told before it enters."""
-        self._waits.append(seconds)
+        with self._lock:
+            self._waits.append(seconds)
 
     def leave(self, sender: str) -> None:
         """Be answered; once for each `enter`."""
