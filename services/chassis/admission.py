@@ -22,19 +22,17 @@ has less under way than their share, whom another's flood must not keep out."""
 MOST_URGENT: Final = 1_000
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
-"""As many are always let in: a machine that has just started has answered none yet."""
-WAIT_SECONDS: Final = 0.1
+"""As many are always let in, so that there is work: a machine that has just started has answered none yet."""
+WAIT_SECONDS: Final = 0.15
 """How long a call may wait behind those before it: room is what was answered in such a time."""
 MOMENT_SECONDS: Final = 1.0
 """How long many may be under way before they are more than can be done, and not only many at once; and how long nobody
 must have been refused before many may come at once again."""
-LONG_WAIT, LONG_WAIT_AT_ONCE = 0.01, 0.1
+LONG_WAIT, LONG_WAIT_AT_ONCE = 0.02, 0.1
 """Seconds that a call waits before it is read, beyond which those that come are too many; and where many may come at
 once."""
 IN_A_ROW: Final = 8
 """So many calls must each have waited for so long: one by itself may have been sent slowly."""
-FEWEST: Final = 32
-"""As many are under way also then, so that there is always work."""
 SOONEST_RETURN, LATEST_RETURN = 0.1, 5.0
 WINDOW_SECONDS = 1.0
 FORGET = 0.9
@@ -93,7 +91,7 @@ class Admission:
         own = self._by_sender[sender]
         senders = len(self._by_sender) + (not own)
         if wait > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
-            return MOST if own < FEWEST // senders else FEWEST
+            return MOST if own < LEAST // senders else LEAST
         return MOST if at_once or own < room / senders else room
 
     def _return_after(self) -> float:
