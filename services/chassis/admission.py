@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from services.chassis import logs
@@ -21,11 +22,17 @@ has less under way than their share, whom another's flood must not keep out."""
 MOST_URGENT: Final = 1_000
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
-"""As many are always let in: a machine that has just started has answered none yet."""
-WAIT_SECONDS: Final = 0.25
+"""As many are always let in, so that there is work: a machine that has just started has answered none yet."""
+WAIT_SECONDS: Final = 0.15
 """How long a call may wait behind those before it: room is what was answered in such a time."""
 MOMENT_SECONDS: Final = 1.0
-"""How long many may be under way before they are more than can be done, and not only many at once."""
+"""How long many may be under way before they are more than can be done, and not only many at once; and how long nobody
+must have been refused before many may come at once again."""
+LONG_WAIT, LONG_WAIT_AT_ONCE = 0.02, 0.1
+"""Seconds that a call waits before it is read, beyond which those that come are too many; and where many may come at
+once."""
+IN_A_ROW: Final = 8
+"""So many calls must each have waited for so long: one by itself may have been sent slowly."""
 SOONEST_RETURN, LATEST_RETURN = 0.1, 5.0
 WINDOW_SECONDS = 1.0
 FORGET = 0.9
@@ -45,19 +52,25 @@ class Admission:
         self._rate = 0.0
         self._answered = self._refused = 0
         self._window_ends = self._calm_at = monotonic()
+        self._refused_at = -inf
+        self._waits = deque([0.0], maxlen=IN_A_ROW)
 
     def enter(self, sender: str, *, urgent: bool) -> None:
         """Be under way until `leave`. Raises Busy, with a time to return, where there is no room."""
         with self._lock:
             now = self._monotonic()
             self._look(now)
-            room, own = self._room(now), self._by_sender[sender]
-            share = room / (len(self._by_sender) + (not own))
-            if self._under_way >= (MOST_URGENT if urgent else MOST if own < share else room):
+            if self._under_way >= (MOST_URGENT if urgent else self._most(sender, now)):
                 self._refused += 1
+                self._refused_at = now
                 raise Busy(self._return_after())
             self._under_way += 1
             self._by_sender[sender] += 1
+
+    def waited(self, seconds: float) -> None:
+        """A call came, and so long later it had been read; told before it enters."""
+        with self._lock:
+            self._waits.append(seconds)
 
     def leave(self, sender: str) -> None:
         """Be answered; once for each `enter`."""
@@ -68,11 +81,18 @@ class Admission:
                 del self._by_sender[sender]
             self._answered += 1
 
-    def _room(self, now: float) -> float:
+    def _most(self, sender: str, now: float) -> float:
+        """How many may be under way for this sender to be let in."""
         room = min(max(self._rate * WAIT_SECONDS, LEAST), MOST)
-        if self._under_way < room / 2:
+        wait = min(self._waits)
+        if self._under_way < room / 2 and wait <= LONG_WAIT and now - self._refused_at >= MOMENT_SECONDS:
             self._calm_at = now
-        return MOST if now - self._calm_at < MOMENT_SECONDS else room
+        at_once = now - self._calm_at < MOMENT_SECONDS
+        own = self._by_sender[sender]
+        senders = len(self._by_sender) + (not own)
+        if wait > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
+            return MOST if own < LEAST // senders else LEAST
+        return MOST if at_once or own < room / senders else room
 
     def _return_after(self) -> float:
         """Until as many as are under way have been answered."""

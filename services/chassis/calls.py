@@ -18,6 +18,7 @@ from services.chassis.admission import Admission
 from services.chassis.call_status import InvalidRequest, status_of
 from services.chassis.deciding import Refused, Why
 from services.chassis.directory import Directory
+from services.chassis.engine.away import Busy
 from services.chassis.errors import TimedOut, Violation
 from services.chassis.identity import ROLE_NAMES, Identity, Name, name_of
 from services.chassis.later import Later
@@ -88,6 +89,8 @@ class Method:
     checked_by_handler: bool
     ok: Any
     """The latency histogram's child for calls that end well."""
+    busy: Any
+    """The same for those that there is no room for, of which there may be very many."""
 
 
 class Guarded:
@@ -181,9 +184,12 @@ class Call:
         context: Any = self._context  # the stubs do not know `code`
         if context.code() is not None:
             return None
-        method = self._guarded.method.short
-        status = status_of(error, method, seconds_left(self._context))
-        seconds = self._guarded.house.metrics.rpc_seconds.labels(method, status.code.name)
+        method = self._guarded.method
+        status = status_of(error, method.short, seconds_left(self._context))
+        if isinstance(error, Busy):
+            seconds = method.busy
+        else:
+            seconds = self._guarded.house.metrics.rpc_seconds.labels(method.short, status.code.name)
         seconds.observe(perf_counter() - self._began)
         return status
 

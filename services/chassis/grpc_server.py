@@ -7,6 +7,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.chassis.arrivals import Server
 from services.chassis.calls import Urgent, nothing_is_urgent
 from services.chassis.directory import Directory
 from services.chassis.grpc_client import LARGEST_MESSAGE
@@ -46,8 +47,10 @@ def build_server(
         urgent=urgent,
         metrics=metrics,
     )
-    server = grpc.server(
-        Reception(),  # type: ignore[arg-type]  # of a pool gRPC asks for `submit` alone
+    reception = Reception()
+    server: grpc.Server = Server(
+        reception.take,
+        reception,
         interceptors=[guard, *interceptors],
         options=[
             ("grpc.max_receive_message_length", LARGEST_MESSAGE),

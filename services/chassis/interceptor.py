@@ -68,8 +68,11 @@ class CallInterceptor(grpc.ServerInterceptor):
         if not roles or parse is None:
             return _closed(handler, coding)
         short = name.rpartition(".")[2]
-        ok = self._house.metrics.rpc_seconds.labels(short, grpc.StatusCode.OK.name)
-        method = Method(short, roles, parse, name in self._checked_by_handler, ok)
+        ok, busy = (
+            self._house.metrics.rpc_seconds.labels(short, code.name)
+            for code in (grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        )
+        method = Method(short, roles, parse, name in self._checked_by_handler, ok, busy)
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(Guarded(self._house, method, handler.unary_unary), **coding)
         if handler.stream_unary is not None:

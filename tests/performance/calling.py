@@ -158,6 +158,11 @@ class Desk:
 
     @contextmanager
     def _serving(self, arm: str, sink: str, without: str = "") -> Iterator[tuple[Arm, Any]]:
+        with self._opened(arm, sink, without) as (process, opened):
+            yield process, IntakeStub(opened)
+
+    @contextmanager
+    def _opened(self, arm: str, sink: str, without: str = "") -> Iterator[tuple[Arm, grpc.Channel]]:
         # Picked anew: nothing holds a port between rounds, and others run stacks beside this one.
         picked = ports.pick(["GRPC", "HTTP"])
         self._environment |= {f"INTAKE_{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in picked.items()}
@@ -183,7 +188,7 @@ class Desk:
                 except grpc.FutureTimeoutError:
                     if time.monotonic() > deadline:
                         raise ArmEnded(f"did not serve within {STARTS_SECONDS:.0f} s") from None
-            yield process, IntakeStub(opened)
+            yield process, opened
 
     def _requests(self, count: int) -> list[intake_pb2.RaiseConcernRequest]:
         run = uuid.uuid4().hex

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from queue import SimpleQueue
 from statistics import quantiles
 from typing import Any
 
@@ -14,7 +14,6 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from safeguarding.v1 import intake_pb2
 from tests.performance.calling import CALL_SECONDS, Desk
 from tests.performance.ground import Ground
 from tests.performance.process import ArmEnded
@@ -24,6 +23,7 @@ IN_FLIGHT = 64
 WARM_SECONDS = 3.0
 """Longer than many may come at once (services/chassis/admission.py): what stands thereafter is overload."""
 DANGER_EVERY = 10
+RAISE_CONCERN = "/safeguarding.v1.Intake/RaiseConcern"
 MILLISECONDS = 1_000
 
 
@@ -73,9 +73,12 @@ class Crowd(Desk):
             self.capacity()
         rate = share * self._capacity
         try:
-            with self._serving("intake_real", self.sink) as (process, stub):
-                Paced(stub, self._due(rate, WARM_SECONDS), rate).play()
-                before, paced = process.usage(), Paced(stub, self._due(rate, self._seconds), rate)
+            with self._opened("intake_real", self.sink) as (process, opened):
+                # As bytes, made before: the driver must not take the time that it measures from the service beside it.
+                raise_concern: Any = opened.unary_unary(RAISE_CONCERN)
+                Paced(raise_concern, self._due(rate, WARM_SECONDS), rate).play()
+                due = self._due(rate, self._seconds)
+                before, paced = process.usage(), Paced(raise_concern, due, rate)
                 void = paced.play()
                 used = process.usage()
         except ArmEnded as ended:
@@ -99,20 +102,23 @@ class Crowd(Desk):
             calls += len(self._call(stub, self._requests(2 * IN_FLIGHT)))
         return calls
 
-    def _due(self, rate: float, seconds: float) -> list[intake_pb2.RaiseConcernRequest]:
+    def _due(self, rate: float, seconds: float) -> list[bytes]:
         requests = self._requests(int(rate * seconds))
         for number, request in enumerate(requests):
             request.concern.signs.immediate_danger = number % DANGER_EVERY == 0
-        return requests
+        return [request.SerializeToString() for request in requests]
 
 
 class Paced:
-    """One open loop: every call is sent when it is due, whatever became of those before it."""
+    """One open loop: every call is sent when it is due, whatever became of those before it.
 
-    def __init__(self, stub: Any, requests: Sequence[intake_pb2.RaiseConcernRequest], rate: float) -> None:
-        self._stub, self._requests, self._rate = stub, requests, rate
-        self._left = threading.Semaphore(0)
-        self._codes: Counter[str] = Counter()
+    What became of each is looked at when all have ended: until then the driver only notes when they did.
+    """
+
+    def __init__(self, raise_concern: Any, requests: Sequence[bytes], rate: float) -> None:
+        """`raise_concern` takes bytes; of the requests, every DANGER_EVERYth says that someone is in danger."""
+        self._raise, self._requests, self._rate = raise_concern, requests, rate
+        self._ended: SimpleQueue[tuple[int, float, Any]] = SimpleQueue()
         self.latencies: list[float] = []
         """Of what was answered well."""
         self.seconds = 0.0
@@ -122,28 +128,30 @@ class Paced:
         began = sent = time.monotonic()
         for number, request in enumerate(self._requests):
             due = began + number / self._rate
-            time.sleep(max(0.0, due - time.monotonic()))
-            call = self._stub.RaiseConcern.future(request, timeout=CALL_SECONDS)
-            call.add_done_callback(partial(self._done, due, request.concern.signs.immediate_danger))
+            early = due - time.monotonic()
+            if early > 0:
+                time.sleep(early)
+            self._raise.future(request, timeout=CALL_SECONDS).add_done_callback(partial(self._done, number))
             sent = time.monotonic()
-        for _ in self._requests:
-            self._left.acquire()
+        ended = [self._ended.get() for _ in self._requests]
         self.seconds = len(self._requests) / self._rate
+        codes = Counter(self._became(began, *one) for one in ended)
         if sent - began > self.seconds / 0.99:
             return f"sent at {len(self._requests) / (sent - began):.0f} a second, not at {self._rate:.0f}"
-        wrong = {code: count for code, count in self._codes.items() if code not in ("OK", "refused")}
+        wrong = {code: count for code, count in codes.items() if code not in ("OK", "refused")}
         return f"answered {wrong}" if wrong else ""
 
-    def _done(self, due: float, danger: bool, call: Any) -> None:
+    def _done(self, number: int, call: Any) -> None:
+        self._ended.put((number, time.monotonic(), call))
+
+    def _became(self, began: float, number: int, ended: float, call: Any) -> str:
         code = call.code()
         if code is grpc.StatusCode.OK:
-            self.latencies.append(time.monotonic() - due)
-            self._codes["OK"] += 1
-        elif code is grpc.StatusCode.RESOURCE_EXHAUSTED and _says_when(call):
-            self._codes["refused although someone is in danger" if danger else "refused"] += 1
-        else:
-            self._codes[f"{code.name}: {call.details()}"] += 1
-        self._left.release()
+            self.latencies.append(ended - began - number / self._rate)
+            return "OK"
+        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _says_when(call):
+            return "refused" if number % DANGER_EVERY else "refused although someone is in danger"
+        return f"{code.name}: {call.details()}"
 
 
 def _says_when(call: Any) -> bool:

@@ -91,6 +91,7 @@ class Rig:
     handler: Handler
     health: Health
     metrics: Metrics
+    server: grpc.Server
     channels: list[grpc.Channel] = field(default_factory=list)
 
     def enter(self, role: str, person: str, text: str = 'name = "Someone"\nkind = "special_constable"\n') -> Path:
@@ -153,7 +154,7 @@ def running(folder: Path, urgent: Urgent = nothing_is_urgent) -> Generator[Rig, 
     health = Health(metrics=metrics)
     server = build_server(settings, [(add_IntakeServicer_to_server, handler)], health, urgent=urgent, metrics=metrics)
     server.start()
-    rig = Rig(settings.grpc_address, authority, settings.directory, handler, health, metrics)
+    rig = Rig(settings.grpc_address, authority, settings.directory, handler, health, metrics, server)
     try:
         yield rig
     finally:

@@ -6,8 +6,21 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.chassis.admission import LEAST, MOST, MOST_URGENT, WAIT_SECONDS, Admission
+from services.chassis.admission import (
+    IN_A_ROW,
+    LEAST,
+    LONG_WAIT,
+    LONG_WAIT_AT_ONCE,
+    MOMENT_SECONDS,
+    MOST,
+    MOST_URGENT,
+    WAIT_SECONDS,
+    Admission,
+)
 from services.chassis.engine.away import Busy
+
+RATE = 1_000
+"""Calls a second, for which there is room for more than the least and less than the most."""
 
 
 class Clock:
@@ -54,7 +67,7 @@ def test_many_at_once_are_let_in(room: Admission) -> None:
         enter(room, 1)
 
 
-@pytest.mark.parametrize(("rate", "longest"), [(320, int(320 * WAIT_SECONDS)), (10, LEAST), (2_000, MOST)])
+@pytest.mark.parametrize(("rate", "longest"), [(RATE, int(RATE * WAIT_SECONDS)), (10, LEAST), (2_000, MOST)])
 def test_a_queue_that_stands_is_as_long_as_what_is_answered_soon(
     room: Admission, clock: Clock, rate: int, longest: int
 ) -> None:
@@ -96,3 +109,79 @@ def test_of_two_who_flood_each_has_half(room: Admission, clock: Clock) -> None:
 
     with standing(room, clock, rate=48, queue=LEAST), enter(room, half, "officer/other"), pytest.raises(Busy):
         enter(room, 1, "officer/other")
+
+
+def unread(room: Admission, *waits: float) -> None:
+    """Calls came that waited so long before they were read."""
+    for seconds in waits:
+        room.waited(seconds)
+
+
+LATE = [2 * LONG_WAIT] * IN_A_ROW
+
+
+def test_where_calls_wait_long_before_they_are_read_all_are_refused_but_few_and_danger(
+    room: Admission, clock: Clock
+) -> None:
+    with standing(room, clock, rate=RATE, queue=MOST), pytest.raises(Busy):
+        enter(room, 1)
+    unread(room, *LATE)
+
+    with enter(room, LEAST):
+        with pytest.raises(Busy):
+            enter(room, 1)
+        enter(room, MOST_URGENT - LEAST, urgent=True).close()
+
+
+def test_where_calls_wait_long_whoever_floods_is_refused_first(room: Admission, clock: Clock) -> None:
+    with standing(room, clock, rate=RATE, queue=MOST), pytest.raises(Busy):
+        enter(room, 1)
+    unread(room, *LATE)
+
+    with ExitStack() as under_way:
+        under_way.enter_context(enter(room, LEAST))
+        for number in range(LEAST - 1):
+            under_way.enter_context(enter(room, 1, f"officer/{number}"))
+        with pytest.raises(Busy):
+            enter(room, 1, "officer/0")
+        with pytest.raises(Busy):  # more than few senders have each a call: who comes now is one of many
+            enter(room, 1, "officer/another")
+
+
+@pytest.mark.parametrize(
+    "waits", [[*LATE, 0.0], [0.0, *LATE[1:]]], ids=["the last was read at once", "few, perhaps sent slowly"]
+)
+def test_a_wait_that_not_all_had_keeps_nobody_out(room: Admission, clock: Clock, waits: list[float]) -> None:
+    with standing(room, clock, rate=RATE, queue=MOST), pytest.raises(Busy):
+        enter(room, 1)
+    unread(room, *waits)
+
+    enter(room, LEAST + 1).close()
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(LONG_WAIT_AT_ONCE, MOST), (2 * LONG_WAIT_AT_ONCE, LEAST)])
+def test_of_many_at_once_each_may_wait_a_little_longer(room: Admission, seconds: float, most: int) -> None:
+    unread(room, *[seconds] * IN_A_ROW)
+
+    with enter(room, most), pytest.raises(Busy):
+        enter(room, 1)
+
+
+def test_many_may_come_at_once_only_for_a_moment_where_calls_wait_long(room: Admission, clock: Clock) -> None:
+    unread(room, *LATE)
+    enter(room, MOST).close()
+    clock.now += MOMENT_SECONDS
+
+    with enter(room, LEAST), pytest.raises(Busy):
+        enter(room, 1)
+
+
+def test_a_flood_that_ebbs_for_less_than_a_moment_is_no_new_moment(room: Admission, clock: Clock) -> None:
+    with standing(room, clock, rate=48, queue=MOST), pytest.raises(Busy):
+        enter(room, 1)
+    clock.now += MOMENT_SECONDS / 2
+    with enter(room, LEAST), pytest.raises(Busy):
+        enter(room, 1)
+    clock.now += MOMENT_SECONDS
+
+    enter(room, MOST).close()

@@ -240,3 +240,22 @@ def test_nothing_keeps_a_call_that_has_ended(rig: Rig) -> None:
         gc.enable()
 
     assert calls == 1_000
+
+
+def test_a_server_that_is_stopped_ends_once_its_last_call_is_answered(tmp_path_factory: pytest.TempPathFactory) -> None:
+    asked: list[Future[Any]] = []
+
+    def answer(_request: Any, _context: grpc.ServicerContext) -> Later:
+        asked.append(Future())
+        return Later(asked[-1], lambda made: made)
+
+    with running(tmp_path_factory.mktemp("stopped"), in_danger) as rig:
+        rig.handler.answers = answer
+        call = rig.officer().RaiseConcern.future(concern(1, danger=False), timeout=LONG_ENOUGH)
+        happens("the handler was called", lambda: len(asked) == 1)
+        ended = rig.server.stop(grace=LONG_ENOUGH)
+        assert not ended.is_set()
+        asked[0].set_result(ANSWERED)
+
+        assert call.result() == ANSWERED
+        assert ended.wait(LONG_ENOUGH)
