@@ -67,7 +67,7 @@ lifecycle-night: ready ## The life-cycle against its model, 100,000 random steps
 agreements-night: ready ## What agreements give, in 1,000,000 random cases, against a naive second implementation
 	@DISCLOSURE_CASES=1000000 $(BIN)/pytest -n0 tests/unit/partner_routing/test_agreements.py --timeout 7200
 
-.PHONY: chaos chaos-wired chaos-night chaos-three chaos-clocks chaos-fair
+.PHONY: chaos chaos-wired chaos-night chaos-three chaos-clocks chaos-fair chaos-storm
 REFERRALS ?= 1500
 FAULTS ?= 10
 
@@ -86,6 +86,9 @@ chaos-three: ready ## Three brokers, of which one loses its data again and again
 
 chaos-clocks: ready ## Services' clocks a day ahead and behind, by libfaketime; SEED=… REFERRALS=… FAULTS=…
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS) --clocks
+
+chaos-storm: ready ## Ten repeats of each of 10,000 submissions and other bodies, while intake, store and broker die; SEED=…
+	@$(BIN)/python -m tests.chaos.storm $(if $(SEED),--seed $(SEED))
 
 chaos-fair: ready ## One sender at seven times everyone's load: what the others feel of it
 	@$(BIN)/python -m tests.chaos.fairness

@@ -79,8 +79,8 @@ def learned(known: Known, fact: Any) -> Known:
                 raised=fact.raised,
                 raiser=fact.header.actor,
                 raised_at=fact.header.occurred_at,
-                subjects={subject.number: subject for subject in fact.raised.subjects},
-                parts=tuple(fact.raised.parts),
+                subjects={subject.number: subject for subject in fact.raised.subjects[:]},
+                parts=tuple(fact.raised.parts[:]),
             )
         case "amended":
             return replace(

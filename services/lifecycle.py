@@ -96,7 +96,7 @@ REFERRAL_MOVES: tuple[Move, ...] = (
     Move("RaiseConcern", (By.RAISER,), (), Referral.RAISED, "raised"),
     Move("grade", (By.RULE,), (Referral.RAISED,), Referral.IN_TRIAGE, "graded", starts=(Clock.DECIDE,)),
     Move(
-        "grade", (By.RULE,), (*_UNDER_WAY, Referral.CLOSED), None, "graded",
+        "grade", (By.RULE,), (*_UNDER_WAY, *_ENDED), None, "graded",
         starts=(Clock.DECIDE,), only="what was learned is graver",
     ),
     Move(
@@ -160,8 +160,18 @@ REFERRAL_MOVES: tuple[Move, ...] = (
         stops=(Clock.DECIDE,), only="a leg came back and is given up; the other legs go on",
     ),
     Move(
-        "take back", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), Referral.ROUTED, "taken_back",
+        "take back", (By.RULE,), (*_UNDER_WAY, Referral.NO_FURTHER_ACTION), Referral.ROUTED, "taken_back",
         starts=(Clock.DECIDE,), only="nobody takes a leg up",
+    ),
+    Move(
+        "take back", (By.RULE,), (Referral.CLOSED,), None, "taken_back",
+        starts=(Clock.DECIDE,), only="nobody takes up a leg of before it was reopened; a supervisor opens it again",
+    ),
+    Move(
+        "bring to desk", (By.RULE,), (Referral.ROUTED, *_ENDED), None, "brought_to_desk",
+        starts=(Clock.DECIDE,),
+        only="the raiser told more than a partner had asked for, or took it back, and no rule asks a further partner; "
+        "or a clock came far that is the desk's to mind",
     ),
     Move(
         "outcome", (By.RULE,), (Referral.ROUTED, Referral.NO_FURTHER_ACTION), None, "outcome_known",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from safeguarding.v1.common_pb2 import ClockReached, Deadline
+from services.moments import moment
 
 PERCENTS = (50, 80, 100)
 
@@ -24,7 +25,7 @@ class Running:
 
     def moment(self, percent: int) -> datetime:
         """When so much of its time is over, UTC."""
-        ends = self.deadline.at.ToDatetime(UTC)
+        ends = moment(self.deadline.at)
         return ends if percent == 100 else self.started + (ends - self.started) * (percent / 100)
 
     def untold(self) -> list[int]:

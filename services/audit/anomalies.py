@@ -32,7 +32,7 @@ from safeguarding.v1.access_pb2 import (
 from safeguarding.v1.audit_pb2 import TimelineEntry
 from safeguarding.v1.intake_pb2 import Raised, WatchedReferral
 from safeguarding.v1.routing_pb2 import Closed, Offered
-from safeguarding.v1.triage_pb2 import EnteredInError, NoFurtherActionTaken, Reopened, Routed, TakenBack
+from safeguarding.v1.triage_pb2 import BroughtToDesk, EnteredInError, NoFurtherActionTaken, Reopened, Routed, TakenBack
 from services import topics
 
 LOOKS = (ACCESS_KIND_VIEWED, ACCESS_KIND_EXPORTED, ACCESS_KIND_DISCLOSED)
@@ -53,7 +53,7 @@ def _types(*kinds: type[Message]) -> frozenset[str]:
 
 
 _LOOK, _OFFERED = AccessFact.DESCRIPTOR.full_name, Offered.DESCRIPTOR.full_name
-_TO_THE_DESK = _types(Raised, TakenBack, Reopened)
+_TO_THE_DESK = _types(Raised, TakenBack, BroughtToDesk, Reopened)
 _FROM_THE_DESK = _types(Routed, NoFurtherActionTaken, EnteredInError, Closed)
 
 

@@ -8,8 +8,12 @@ LOOK_DEEPER_AFTER = 20
 """Looks at a generation until the next older one is looked at."""
 
 
-def look_seldom() -> None:
-    """Call once everything is built: what exists by then stays for good, and is never looked at again."""
-    gc.collect()
+def look_seldom(*, clear: bool = True) -> None:
+    """Call once everything is built: what exists by then stays for good, and is never looked at again.
+
+    What is garbage by then goes first, for 50 ms; where the process soon ends that is left out by `clear`.
+    """
+    if clear:
+        gc.collect()
     gc.freeze()
     gc.set_threshold(LOOK_AFTER, LOOK_DEEPER_AFTER, LOOK_DEEPER_AFTER)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from typing import Any, Final
 
 import grpc
@@ -21,6 +22,8 @@ MOST_REMEMBERED = 20_000
 REMEMBERED_SECONDS = 600.0
 """The longest that a process which does not hear of an erasure itself goes on with destroyed keys."""
 TIMEOUT = 5.0
+MOST_AHEAD = 2
+"""Calls under way for what is only expected: of a busy service's referrals, those that come meanwhile go together."""
 
 ReferralKeys = Mapping[str, bytes]
 """Data keys of one referral by key id."""
@@ -39,20 +42,20 @@ class Keys:
         """Each with the time (monotonic) until which it is used."""
         self._coming: dict[str, grpc.Future[OpenResponse]] = {}
         """Calls under way, by each referral that they ask for."""
+        self._awaited: dict[str, None] = {}
+        """Referrals whose keys are expected, and not yet asked for."""
+        self._ahead = 0
+        """How many calls are under way for what is only expected."""
         self._lock = threading.Lock()
 
     def expect(self, referral_ids: Collection[str]) -> None:
         """Ask for keys that will soon be needed, and do not wait: `open` does, should they not have come by then."""
         now = self._clock()
         with self._lock:
-            known = self._remembered
-            missing = [each for each in referral_ids if each not in self._coming and known.get(each, NEVER)[1] <= now]
-        for start in range(0, len(missing), MOST_A_CALL):
-            asked = missing[start : start + MOST_A_CALL]
-            call = self._stub.Open.future(OpenRequest(referral_ids=asked, purpose=self._purpose), timeout=TIMEOUT)
-            with self._lock:
-                self._coming.update(dict.fromkeys(asked, call))
-            call.add_done_callback(partial(self._came, asked))
+            for each in referral_ids:
+                if each not in self._coming and self._remembered.get(each, NEVER)[1] <= now:
+                    self._awaited[each] = None
+        self._ask_ahead(MOST_AHEAD)
 
     def open(
         self, referral_ids: Collection[str], needed: Mapping[str, Iterable[str]] | None = None
@@ -64,6 +67,10 @@ class Keys:
         """
         opened: dict[str, ReferralKeys] = {}
         missing: list[str] = []
+        with self._lock:
+            at_once = any(each in self._awaited for each in referral_ids)
+        if at_once:
+            self._ask_ahead(MOST_REMEMBERED)
         self._wait_for(referral_ids)
         now = self._clock()
         with self._lock:
@@ -83,6 +90,28 @@ class Keys:
         with self._lock:
             self._remembered.pop(referral_id, None)
             self._coming.pop(referral_id, None)  # what comes may be of before
+            self._awaited.pop(referral_id, None)
+
+    def _ask_ahead(self, most: int) -> None:
+        """Ask for what is awaited, unless so many calls are under way: their end asks for what came meanwhile."""
+        while True:
+            with self._lock:
+                if not self._awaited or self._ahead >= most:
+                    return
+                asked = list(islice(self._awaited, MOST_A_CALL))
+                for each in asked:
+                    del self._awaited[each]
+            call = self._stub.Open.future(OpenRequest(referral_ids=asked, purpose=self._purpose), timeout=TIMEOUT)
+            with self._lock:
+                self._ahead += 1
+                self._coming.update(dict.fromkeys(asked, call))
+            call.add_done_callback(partial(self._ended, asked))
+
+    def _ended(self, asked: Sequence[str], call: Any) -> None:
+        with self._lock:
+            self._ahead -= 1
+        self._came(asked, call)
+        self._ask_ahead(MOST_AHEAD)
 
     def _wait_for(self, referral_ids: Collection[str]) -> None:
         """Take what comes; a call that fails has brought nothing, and `open` asks again."""

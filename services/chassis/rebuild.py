@@ -1,6 +1,6 @@
 """Makes a service's store again from the topics: the same facts and views, in whatever order the topics are read.
 
-What bounds it: a fetch, or a 256th of the topics, in memory, and one temporary file of the topics' size (spool.py).
+What bounds it: 64 MiB of facts in memory, and beyond that one temporary file of the topics' size (spool.py).
 It may be repeated, and may start from nothing, from an older copy, or from a store that lacks nothing. It never takes
 a fact away, and never touches intake's keys: those are the one thing that no topic can give back.
 """
@@ -25,7 +25,7 @@ from pymongo.collection import Collection
 from services.chassis import garbage
 from services.chassis.deciding import Decider
 from services.chassis.draining import BrokerFailed, records_before
-from services.chassis.engine.document import fold, view_of
+from services.chassis.engine.document import state_of, view_of
 from services.chassis.engine.reading import Unreadable, facts_of
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.parked import ParkedRecords
@@ -37,10 +37,9 @@ Stored = Mapping[str, Any]
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how far it is and of how many."""
 
-BATCH = 200
+BATCH = 500
 PATIENCE_SECONDS = 30.0
 """Longest wait for the service to leave its group."""
-NO_REVISION = ""
 
 
 class CannotRebuild(Exception):
@@ -91,7 +90,7 @@ def rebuild(
 
     Raises CannotRebuild, having changed nothing, while the service runs and where a topic holds a fork or a gap.
     """
-    garbage.look_seldom()  # a process that rebuilds does nothing else
+    garbage.look_seldom(clear=False)  # a process that rebuilds does nothing else
     _require_stopped(sources.service, kafka)
     with Spool(folder) as spool:
         try:
@@ -124,14 +123,13 @@ def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[byt
         }
     published = len(facts.get(decider.writer, ()))
     pending = len(joined.get(decider.writer, ())) > published
-    fields = {
+    return {
         "facts": joined,
         "published": published,
         "pending": pending,
         "copies": stored.get("copies", []) if stored and pending else [],
+        "view": view_of(decider, state_of(decider, joined)),
     }
-    document = fold(decider, {"_id": referral_id, "revision": NO_REVISION, **fields})
-    return {**fields, "view": view_of(decider, document.state)}
 
 
 def _longer(referral_id: str, writer: str, one: Sequence[bytes], other: Sequence[bytes]) -> list[bytes]:
@@ -174,9 +172,13 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
     """Everything that the documents are made of; returns how many records that were, and how many no facts."""
     service = sources.service
     parked = ParkedRecords(parked_topic(service).name, service, [topic.name for topic in sources.upstreams.values()])
-    parked.restore(lambda: KafkaConsumer(**kafka.consumer(f"{service}-rebuild")))
+    consumer = KafkaConsumer(**kafka.consumer(f"{service}-rebuild", service))
+    try:
+        ends = _ends(sources, consumer)
+        parked.restore(lambda: consumer)
+    finally:
+        consumer.close(autocommit=False)
     put_aside = {entry.record.position for entry in parked.entries()}
-    ends = _ends(sources, kafka)
     total, done = sum(ends.values()), 0
     writers = {sources.own.name: service} | {topic.name: writer for writer, topic in sources.upstreams.items()}
     types: dict[str, type[Message]] = {service: sources.decider.fact_type, **sources.decider.upstream_types}
@@ -200,17 +202,13 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
     return done, unreadable
 
 
-def _ends(sources: Sources[S], kafka: KafkaAccess) -> dict[tuple[str, int], int]:
+def _ends(sources: Sources[S], consumer: KafkaConsumer) -> dict[tuple[str, int], int]:
     """How far each partition is read: the own topic to its end, upstreams to what the service committed."""
-    consumer = KafkaConsumer(**kafka.consumer(f"{sources.service}-rebuild", sources.service))
-    try:
-        ends = {tuple(place): end for place, end in consumer.end_offsets(_partitions(consumer, sources.own)).items()}
-        for topic in sources.upstreams.values():
-            for partition in _partitions(consumer, topic):
-                ends[tuple(partition)] = consumer.committed(partition) or 0
-        return ends
-    finally:
-        consumer.close(autocommit=False)
+    ends = {tuple(place): end for place, end in consumer.end_offsets(_partitions(consumer, sources.own)).items()}
+    for topic in sources.upstreams.values():
+        for partition in _partitions(consumer, topic):
+            ends[tuple(partition)] = consumer.committed(partition) or 0
+    return ends
 
 
 def _partitions(consumer: KafkaConsumer, topic: Topic) -> list[TopicPartition]:

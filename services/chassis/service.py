@@ -25,6 +25,7 @@ from services.chassis.commanding import Commands
 from services.chassis.deciding import Decider
 from services.chassis.directory import Directory
 from services.chassis.engine import Engine
+from services.chassis.engine.forerunners import Early
 from services.chassis.engine.judge import Copier
 from services.chassis.engine.observing import EngineCollector, MetricsObserver
 from services.chassis.engine.outbox import Outbox
@@ -78,10 +79,13 @@ class Recipe(Generic[S]):
     upstreams: Upstreams
     servicers: Callable[[Parts[S]], Sequence[Servicer]]
     gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] | None = None
+    early: Early | None = None
     rules: Callable[[], Any] = lambda: None
     copier: Copier[S] | None = None
     queried: Sequence[str] = ()
     """Fields of `view` by which documents are found."""
+    lull: float = 0.0
+    """Seconds that upstream facts may lie, where nobody waits for what they lead to (see KafkaIn)."""
     read_reply: Reader | None = None
     """Reads records of partners' replies topics; None where the service reads none."""
     checked_by_handler: Collection[str] = field(default_factory=tuple)
@@ -136,6 +140,7 @@ class Service(Generic[S]):
                 readers=self._readers(),
                 copier=recipe.copier,
                 gather=recipe.gather,
+                early=recipe.early,
                 rules=recipe.rules,
                 release=lambda position: kafka_in.release(*position) if kafka_in else None,
                 observer=MetricsObserver(METRICS),
@@ -148,7 +153,12 @@ class Service(Generic[S]):
         engine.start()  # from now on the engine tells what is away
         if recipe.upstreams:
             kafka_in = KafkaIn(
-                settings.kafka, list(recipe.upstreams), recipe.id, engine.handle, on_assigned=lambda _: engine.rescan()
+                settings.kafka,
+                list(recipe.upstreams),
+                recipe.id,
+                engine.handle,
+                lull=recipe.lull,
+                on_assigned=lambda _: engine.rescan(),
             )
             kafka_in.start()
             resting.add(kafka_in)

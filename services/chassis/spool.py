@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import marshal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from os import SEEK_END
 from pathlib import Path
-from struct import Struct
 
 from services.chassis.deciding import Upstream
 
 MOST_FAULTS = 20
 BUCKETS = 256
-"""Parts among which referrals are spread; one of them at a time is read back into memory."""
-WAITING = 16 * 1024 * 1024
-"""Bytes that wait in memory before they are written; small topics never touch the disk."""
-_HEAD = Struct("<36sBII")
-"""Before each fact: its referral, which is a UUID by its field rules, its writer's number, its sequence, its length."""
-_Referral = dict[str, dict[int, bytes]]
-"""Facts by writer and sequence."""
+"""Parts among which referrals on the disk are spread; one of them at a time is read back into memory."""
+IN_MEMORY = 64 * 1024 * 1024
+"""Bytes of facts that are held in memory; what is more goes to the disk, and then all of it does."""
+_Held = dict[str, dict[str, dict[int, bytes]]]
+"""Facts by referral, writer and sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,40 +45,35 @@ class Survey:
 
 
 class Spool(AbstractContextManager["Spool"]):
-    """One temporary file of about the topics' size, gone at the end. It holds what the topics hold: nothing in clear.
+    """In memory, or in one temporary file of about the topics' size, gone at the end: like them, nothing in clear.
 
     The same fact twice counts once; another one of the same sequence is a fork, and a fault.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._file = tempfile.TemporaryFile(dir=folder, prefix="rebuild-")  # noqa: SIM115 - closed by __exit__
-        self._waiting = [bytearray() for _ in range(BUCKETS)]
+        self._held: _Held = {}
+        self._forks: list[Fault] = []
+        """Found among what is in memory."""
         self._size = 0
-        self._written: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]
+        self._pieces: list[list[tuple[int, int]]] = [[] for _ in range(BUCKETS)]
         """Of each bucket, where its pieces lie in the file, and how long they are."""
-        self._writers: list[str] = []
+        self._end = 0
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def add(self, given: Upstream, raw: bytes) -> None:
         """Take in one fact, in any order."""
-        referral_id, writer = given.referral_id, given.writer
-        if writer not in self._writers:
-            self._writers.append(writer)
-        head = _HEAD.pack(referral_id.encode(), self._writers.index(writer), given.sequence, len(raw))
-        bucket = self._waiting[hash(referral_id) % BUCKETS]
-        bucket += head
-        bucket += raw
+        self._hold(self._held, given.referral_id, given.writer, given.sequence, raw, self._forks)
         self._size += len(raw)
-        if self._size >= WAITING:
+        if self._size >= IN_MEMORY:
             self._write()
 
     def survey(self) -> Survey:
         """Look at everything once."""
         count, forks, gaps = 0, list[Fault](), list[Fault]()
-        for number in range(BUCKETS):
-            referrals = self._read(number, forks)
+        for referrals in self._parts(forks):
             count += len(referrals)
             gaps += [
                 Fault(referral_id, writer, 0, f"a gap among the {len(facts)} there are")
@@ -89,41 +81,59 @@ class Spool(AbstractContextManager["Spool"]):
                 for writer, facts in writers.items()
                 if max(facts) != len(facts)
             ]
-        return Survey(count, (forks + gaps)[:MOST_FAULTS])
+        return Survey(count, (self._forks + forks + gaps)[:MOST_FAULTS])
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, list[bytes]]]]:
         """Each referral with its facts by writer, in order."""
-        for number in range(BUCKETS):
-            for referral_id, writers in self._read(number, []).items():
+        for referrals in self._parts([]):
+            for referral_id, writers in referrals.items():
                 yield (
                     referral_id,
                     {writer: [facts[place] for place in sorted(facts)] for writer, facts in writers.items()},
                 )
 
-    def _write(self) -> None:
-        """Let what waits go to the file, a piece for each bucket."""
-        end = self._file.seek(0, SEEK_END)
-        for bucket, pieces in zip(self._waiting, self._written, strict=True):
-            pieces.append((end, len(bucket)))
-            end += self._file.write(bucket)
-            bucket.clear()
-        self._size = 0
+    def _parts(self, forks: list[Fault]) -> Iterator[_Held]:
+        """Everything, some whole referrals at a time; forks found on the way are added to `forks`."""
+        if not self._end:
+            yield self._held
+            return
+        self._write()
+        for pieces in self._pieces:
+            yield self._read(pieces, forks)
 
-    def _read(self, number: int, forks: list[Fault]) -> dict[str, _Referral]:
-        """One bucket's referrals; what is found twice with two contents is added to `forks`."""
-        held = bytearray()
-        for start, size in self._written[number]:
+    @staticmethod
+    def _hold(held: _Held, referral_id: str, writer: str, sequence: int, raw: bytes, forks: list[Fault]) -> None:
+        writers = held.get(referral_id)
+        if writers is None:
+            writers = held[referral_id] = {}
+        facts = writers.get(writer)
+        if facts is None:
+            writers[writer] = {sequence: raw}
+        elif facts.setdefault(sequence, raw) != raw:
+            forks.append(Fault(referral_id, writer, sequence, "a fork: two different facts of one sequence"))
+
+    def _write(self) -> None:
+        """Let what is in memory go to the file, a piece for each bucket."""
+        buckets: list[_Held] = [{} for _ in range(BUCKETS)]
+        for referral_id, writers in self._held.items():
+            buckets[hash(referral_id) % BUCKETS][referral_id] = writers
+        self._file.seek(self._end)
+        for bucket, pieces in zip(buckets, self._pieces, strict=True):
+            piece = marshal.dumps(bucket)
+            pieces.append((self._end, len(piece)))
+            self._end += self._file.write(piece)
+        self._held, self._size = {}, 0
+
+    def _read(self, pieces: Iterable[tuple[int, int]], forks: list[Fault]) -> _Held:
+        """One bucket's referrals."""
+        held: _Held = {}
+        for start, size in pieces:
             self._file.seek(start)
-            held += self._file.read(size)
-        held += self._waiting[number]
-        referrals: dict[str, _Referral] = {}
-        at = 0
-        while at < len(held):
-            name, writer_number, sequence, size = _HEAD.unpack_from(held, at)
-            at += _HEAD.size + size
-            raw = bytes(held[at - size : at])
-            referral_id, writer = name.decode(), self._writers[writer_number]
-            facts = referrals.setdefault(referral_id, {}).setdefault(writer, {})
-            if facts.setdefault(sequence, raw) != raw:
-                forks.append(Fault(referral_id, writer, sequence, "a fork: two different facts of one sequence"))
-        return referrals
+            piece: _Held = marshal.loads(self._file.read(size))  # noqa: S302 - of a file that only this process can open
+            for referral_id, writers in piece.items():
+                if held.setdefault(referral_id, writers) is writers:
+                    continue
+                for writer, facts in writers.items():
+                    for sequence, raw in facts.items():
+                        self._hold(held, referral_id, writer, sequence, raw, forks)
+        return held

@@ -8,6 +8,7 @@ unsure. tests/contract/test_surely.py compares both on messages made at random.
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from keyword import iskeyword
 from typing import Any
@@ -16,11 +17,13 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescript
 from google.protobuf.message import Message
 
 from buf.validate import validate_pb2
-from services.chassis.times import TIMESTAMP, is_time
+from services.chassis.times import FIRST_SECOND, LAST_SECOND, NANOSECONDS, TIMESTAMP
 
 Check = Callable[[Any], bool]
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+_AS_ZEROS = bytes.maketrans(b"123456789abcdefABCDEF", b"0" * 21)
+_UUID = str(uuid.UUID(int=0)).encode()
+"""What a UUID is with a zero for each digit: to look at it so takes half as long as an expression."""
 _KNOWN_CEL = {
     "!(this.anonymous && has(this.raiser))": "{m}.anonymous and {m}.HasField('raiser')",
     "this.part != 2 || this.subject == 0u": "{m}.part == 2 and {m}.subject != 0",
@@ -62,7 +65,7 @@ class _Writer:
     """Writes the check of one message type; each line returns False where a rule is not surely kept."""
 
     def __init__(self) -> None:
-        self._names: dict[str, Any] = {}
+        self._names: dict[str, Any] = {"as_zeros": _AS_ZEROS, "a_uuid": _UUID}
         self._within: list[str] = []
         self._count = 0
 
@@ -93,7 +96,8 @@ class _Writer:
     def _held(self, descriptor: Descriptor, at: str) -> Iterator[str]:
         """The lines for a message within another; one that we do not know makes us unsure only where it is there."""
         if descriptor.full_name == TIMESTAMP:
-            yield f"if not {self._new('is_time', is_time)}({at}): return False"
+            yield f"if not {FIRST_SECOND} <= {at}.seconds <= {LAST_SECOND}: return False"
+            yield f"if not 0 <= {at}.nanos < {NANOSECONDS}: return False"
         try:
             yield from list(self._message(descriptor, at))
         except _Unsure:
@@ -198,7 +202,7 @@ class _Writer:
     def _string(self, rules: Any, here: str) -> Iterator[str]:
         yield from _lengths(rules, here, {"min_len", "max_len", "pattern", "uuid"})
         if rules.uuid:
-            yield f"if not {self._new('is_uuid', _UUID.fullmatch)}({here}): return False"
+            yield f"if {here}.encode().translate(as_zeros) != a_uuid: return False"
         if rules.HasField("pattern"):
             # The whole text must match, which is stricter than RE2 where a pattern is not anchored.
             match = re.compile(rules.pattern, re.ASCII).fullmatch

@@ -19,6 +19,7 @@ MODULES = (
     "services.cli.person",
     "services.cli.watch",
     "services.cli.raising",
+    "services.cli.amending",
     "services.cli.equality",
     "services.cli.desk",
     "services.cli.link",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 
-from safeguarding.v1.concern_pb2 import Concern
+from safeguarding.v1.concern_pb2 import Concern, Signs
 from services.chassis.areafile import Wrong
 from services.chassis.language import EnumWords
 from services.cli.exits import invalid, usage
@@ -112,6 +112,23 @@ def _scalar(field: FieldDescriptor, value: Any, path: str) -> Any:
     if not isinstance(value, str):
         raise invalid("not a text", 'a text: "…"', path)
     return value
+
+
+def signs_of(said: Sequence[str]) -> Signs | None:
+    """Signs as they are named on a command line, such as weapon or dash_score=16; None for none. Raises Failed."""
+    if not said:
+        return None
+    found = Signs()
+    for each in said:
+        name, _, number = each.partition("=")
+        field = Signs.DESCRIPTOR.fields_by_name.get(name)
+        if field is None:
+            raise usage("there is no such sign", f"one of {', '.join(Signs.DESCRIPTOR.fields_by_name)}")
+        counts = field.cpp_type != FieldDescriptor.CPPTYPE_BOOL
+        if counts != number.isdecimal():
+            raise usage(f"--sign {name} is not said so", f"--sign {name}={'16' if counts else ''}".rstrip("="))
+        setattr(found, name, int(number) if counts else True)
+    return found
 
 
 def enum(kind: EnumDescriptor, value: Any, path: str) -> Any:

@@ -54,6 +54,8 @@ def show(referral: Referral, who: As, look: Why = "triage", *, as_json: Json = F
         return
     item = found.item
     showing.line(f"{item.referral_id}: {showing.word(item, 'grade')}, sequence {item.sequence}")
+    if item.withdrawn:
+        showing.line("  the raiser took it back: decide what comes of it")
     for rule in found.fired:
         unsure = "" if rule.confirmed else f"; {showing.UNCONFIRMED}: {rule.unconfirmed_reason}"
         counted = f"; counted {rule.counted}" if rule.counted else ""
@@ -271,13 +273,25 @@ def _show_state(found: Any, *, as_json: bool) -> None:
         showing.line(f"recorded: {showing.word(found, 'state')}")
 
 
+_LOOK_AGAIN = {
+    triage.LOOK_AGAIN_REASON_GRAVER: "it is graver than when it was decided",
+    triage.LOOK_AGAIN_REASON_TOLD_MORE: "the raiser told more",
+    triage.LOOK_AGAIN_REASON_WITHDRAWN: "the raiser took it back",
+    triage.LOOK_AGAIN_REASON_CLOCK: "a clock came far",
+}
+
+
 def row(item: triage.WorkItem) -> tuple[Any, ...]:
     kinds = [showing.enum_word(ConcernKind.DESCRIPTOR, kind) for kind in item.kinds]
     waits = "the raiser's answer" if item.awaiting_information else "the desk"
+    if item.look_again:
+        waits = f"the desk, to look again: {_LOOK_AGAIN.get(item.look_again, showing.word(item, 'look_again'))}"
+        waits += f" ({showing.deadline(item.clock.deadline)}, {item.clock.percent}%)" if item.HasField("clock") else ""
     if item.came_back:
         back = [f"{showing.word(leg, 'service')} ({showing.word(leg, 'reason')})" for leg in item.came_back]
         waits = f"the desk: {', '.join(back)} came back"
-    times = showing.moment(item.raised_at), showing.deadline(item.decide_by)
+    waits += "; the raiser took it back" if item.withdrawn and not item.look_again else ""
+    times = showing.moment(item.raised_at), showing.deadline(item.decide_by) + showing.far(item.reached)
     unsure = f" ({showing.UNCONFIRMED}: {', '.join(item.unconfirmed_rules)})" if item.unconfirmed_rules else ""
     grade = showing.word(item, "grade") + unsure
     return item.referral_id, grade, kinds, item.area, *times, item.sequence, waits

@@ -174,6 +174,7 @@ def row(item: routing.InboxItem) -> tuple[str, ...]:
     also = [f"delete subject {number}" for number in item.to_delete]
     if item.recall_reason:
         also.append(f"stop, and say so by {showing.deadline(item.acknowledge_by)}: {item.recall_reason}")
+    also += [f"{showing.deadline(each.deadline)}{showing.far(each.percent)}" for each in item.reached]
     also += ["the raiser answered"] if item.answered else []
     also += [f"conference {each}" for each in item.conference_ids]
     stands = showing.word(item, "service"), showing.word(item, "state")

@@ -24,6 +24,7 @@ Referral = Annotated[str, typer.Argument(help="The referral's id.")]
 Text = Annotated[
     Path | None, typer.Option("--file", dir_okay=False, help="A file with the words, or - for standard input.")
 ]
+Recorded = intake.SupplyInformationResponse | intake.WithdrawResponse | intake.AmendResponse
 Seen = Annotated[int, typer.Option(help="The last sequence that you saw; as it is now, where you name none.")]
 
 
@@ -73,7 +74,7 @@ def raise_(
 def mine(referral: Referral, who: As, *, as_json: Json = False) -> None:
     """Your own concern as it stands, and triage's question where it has one."""
     with Calls(who) as calls:
-        found = _own(calls, referral)
+        found = own(calls, referral)
     if as_json:
         showing.print_json(found)
         return
@@ -99,19 +100,31 @@ def outcome(referral: Referral, who: As, *, as_json: Json = False) -> None:
 
 
 def supply(
-    referral: Referral, who: As, file: Text = None, seen: Seen = 0, key: Key = "", *, as_json: Json = False
+    referral: Referral,
+    who: As,
+    file: Text = None,
+    sign: Annotated[
+        list[str] | None,
+        typer.Option(help="What is known now, such as immediate_danger or dash_score=16. May be repeated."),
+    ] = None,
+    seen: Seen = 0,
+    key: Key = "",
+    *,
+    as_json: Json = False,
 ) -> None:
-    """Answer triage's question, or add something on your own account."""
+    """Answer triage's question, or add something on your own account; new harm is graded anew."""
+    signs = concerns.signs_of(sign or ())
     with Calls(who) as calls:
         request = intake.SupplyInformationRequest(
             idempotency_key=key or new_key(),
             referral_id=referral,
-            seen_sequence=seen or _own(calls, referral).sequence,
+            seen_sequence=seen or own(calls, referral).sequence,
             information=Narrative(text=words(file, "What do you want to add? An empty line ends it.")),
+            signs=signs,
         )
-        again = _again("supply", request, who)
+        again = _again("supply", request, who) + "".join(f" --sign {each}" for each in sign or ())
         found = calls.tell(calls.stub(IntakeStub, "intake").SupplyInformation, request, again)
-    _show_recorded(found, as_json=as_json)
+    show_recorded(found, as_json=as_json)
 
 
 def withdraw(
@@ -129,12 +142,12 @@ def withdraw(
         request = intake.WithdrawRequest(
             idempotency_key=key or new_key(),
             referral_id=referral,
-            seen_sequence=seen or _own(calls, referral).sequence,
+            seen_sequence=seen or own(calls, referral).sequence,
             reason=number,
         )
         again = f"{_again('withdraw', request, who)} --reason {reason}"
         found = calls.tell(calls.stub(IntakeStub, "intake").Withdraw, request, again)
-    _show_recorded(found, as_json=as_json)
+    show_recorded(found, as_json=as_json)
 
 
 def words(file: Path | None, question: str) -> str:
@@ -149,7 +162,8 @@ def _asked(calls: Calls) -> Concern:
     return concern
 
 
-def _own(calls: Calls, referral: str) -> intake.GetReferralResponse:
+def own(calls: Calls, referral: str) -> intake.GetReferralResponse:
+    """One's own concern as it stands."""
     rpc = calls.stub(IntakeStub, "intake").GetReferral
     found: intake.GetReferralResponse = calls.ask(rpc, intake.GetReferralRequest(referral_id=referral))
     return found
@@ -161,7 +175,8 @@ def _again(command: str, request: intake.SupplyInformationRequest | intake.Withd
     return f"referrals {command} {request.referral_id} --as {who} {repeat}"
 
 
-def _show_recorded(found: intake.SupplyInformationResponse | intake.WithdrawResponse, *, as_json: bool) -> None:
+def show_recorded(found: Recorded, *, as_json: bool) -> None:
+    """That it was recorded, and as which fact."""
     if as_json:
         showing.print_json(found)
     else:

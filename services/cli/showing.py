@@ -82,6 +82,11 @@ def deadline(found: Any) -> str:
     return f"{found.clock} {moment(found.at)}{unsure}" if found.clock else ""
 
 
+def far(percent: int) -> str:
+    """How much of a clock's time is over, as its owner is warned of it; empty before the first warning."""
+    return "" if not percent else ", BREACHED" if percent >= 100 else f", {percent}% over"
+
+
 def standing(found: Any) -> str:
     """The id of what an area states, and why no practitioner has confirmed it where none has."""
     return found.id if found.confirmed else f"{found.id} ({UNCONFIRMED}: {found.unconfirmed_reason})"

@@ -41,6 +41,7 @@ def main() -> None:
             (routing_pb2_grpc.add_PartnerInboxServicer_to_server, InboxApi(parts, keys, area.snapshot)),
         ]
 
+    gatherer = Gatherer(keys)
     recipe = Recipe(
         id=ROUTING,
         topic=topics.ROUTING,
@@ -48,7 +49,8 @@ def main() -> None:
         upstreams={topics.INTAKE.name: ("intake", IntakeFact), topics.TRIAGE.name: ("triage", TriageFact)},
         servicers=servicers,
         queried=("partners", "counted.quarter"),
-        gather=Gatherer(keys).gather,
+        gather=gatherer.gather,
+        early=gatherer.early,
         rules=area.snapshot,
         copier=RoutingCopier(),
         read_reply=ReplyReader(bytes.fromhex(settings.hpke_private_key.read_text().strip())),

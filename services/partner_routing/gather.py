@@ -47,6 +47,13 @@ class Gatherer:
         }
         return {"keys": keys, "notes": notes}
 
+    def early(self, given: Input) -> bool:
+        """True of what intake raised: what triage decides of it follows at once, and needs its keys."""
+        if not (isinstance(given, Upstream) and given.writer == INTAKE and given.sequence == 1):
+            return False
+        self._keys.expect([given.referral_id])
+        return True
+
     def _sealed(self, state: State, given: PartnerReply, keys: Mapping[str, ReferralKeys]) -> Sealed | None:
         key_id = state.known.narrative_key
         key = keys.get(given.referral_id, {}).get(key_id)

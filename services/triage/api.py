@@ -191,6 +191,9 @@ def item(document: Document[State]) -> triage_pb2.WorkItem:
         awaiting_information=state.awaiting_information,
         reached=state.decide_reached,
         unconfirmed_rules=state.unconfirmed_rules,
+        clock=state.late.clock if state.late is not None and state.looks_again_for else None,
+        withdrawn=state.known.withdrawn,
+        look_again=state.looks_again_for,  # type: ignore[arg-type]  # an int of the enum
         came_back=[
             triage_pb2.CameBackLeg(leg_id=back.leg_id, service=back.service, reason=back.reason)
             for back in state.came_back.values()

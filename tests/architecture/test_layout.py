@@ -25,6 +25,7 @@ PURE = (set(sys.stdlib_module_names) - IMPURE) | {
     "services.known",
     "services.lifecycle",
     "services.marks",
+    "services.moments",
     "services.quarters",
     "services.links",
     "services.shields",

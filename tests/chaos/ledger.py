@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections import Counter
@@ -61,7 +62,10 @@ class Ledger:
     _keys: dict[str, Acknowledged] = field(default_factory=dict)
     _referrals: dict[str, Acknowledged] = field(default_factory=dict)
     _closed: set[str] = field(default_factory=set)
+    _still_open: dict[str, Acknowledged] = field(default_factory=dict)
+    """Acknowledged and not told closed: kept apart, so that what is looked for often costs the same at any size."""
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """The digest of each copy, since there may be hundreds of thousands."""
     _offers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     _reached: dict[str, dict[str, float]] = field(default_factory=dict)
     _answered: dict[str, set[str]] = field(default_factory=dict)
@@ -86,21 +90,23 @@ class Ledger:
             if answer.referral_id in self._referrals:
                 self._wrong("duplicated", f"referral {answer.referral_id} answers two keys")
             self._referrals[answer.referral_id] = told
+            if answer.referral_id not in self._closed:
+                self._still_open[answer.referral_id] = told
             self._changed.notify_all()
         self._look_answered(answer.referral_id)
 
     def read(self, partner: str, event_id: str, value: bytes, copy: Copy) -> bool:
         """A partner's own consumer read and opened a copy. False where it had it already."""
-        referral_id = copy.referral_id
+        referral_id, digest = copy.referral_id, hashlib.sha256(value).digest()
         with self._changed:
             known = self._contents.get((partner, event_id))
             if known is not None:
-                if known == value:
+                if known == digest:
                     self._counts["repeated"] += 1
                 else:
                     self._wrong("duplicated", f"event {event_id} reached {partner} with two contents")
                 return False
-            self._contents[partner, event_id] = value
+            self._contents[partner, event_id] = digest
             at = copy.occurred_at.ToDatetime(UTC)
             if at < self._newest.get((partner, referral_id), at):
                 self._wrong("out_of_order", f"event {event_id} of referral {referral_id} reached {partner} too late")
@@ -130,6 +136,7 @@ class Ledger:
         """The raiser was told, under their own identity, that the referral is closed."""
         with self._changed:
             self._closed.add(referral_id)
+            self._still_open.pop(referral_id, None)
             self._changed.notify_all()
 
     def trouble(self, what: str) -> None:
@@ -170,10 +177,14 @@ class Ledger:
         before = time.monotonic() - older
         with self._changed:
             return [
-                (referral_id, told.submission)
-                for referral_id, told in self._referrals.items()
-                if told.at < before and referral_id not in self._closed
+                (referral_id, told.submission) for referral_id, told in self._still_open.items() if told.at < before
             ]
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What players met that must not happen, the first of it."""
+        with self._changed:
+            return tuple(self._said[:MOST_SAID])
 
     @property
     def refused(self) -> Counter[str]:
@@ -202,7 +213,7 @@ class Ledger:
     def wait_closed(self, seconds: float) -> bool:
         """Wait until every acknowledged referral is told closed; False when they are not in time."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._closed >= set(self._referrals), seconds)
+            return self._changed.wait_for(lambda: not self._still_open, seconds)
 
     def _id_of(self, key: str) -> str:
         return RaiseConcernResponse.FromString(self._keys[key].answer).referral_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -57,9 +58,9 @@ def facts(stack: Stack, but: Collection[Position] = ()) -> Facts:
         place = (record.topic, header.referral_id)
         own = seen.setdefault(place, {})
         named = f"{record.topic} {header.referral_id} fact {header.sequence}"
-        known = own.get(header.sequence)
+        known, this = own.get(header.sequence), (header.event_id, hashlib.sha256(record.value).digest())
         if known is not None:
-            if known == (header.event_id, record.value):
+            if known == this:
                 found.repeated += 1
             else:
                 found.duplicated.append(f"{named} has two contents")
@@ -69,7 +70,7 @@ def facts(stack: Stack, but: Collection[Position] = ()) -> Facts:
         if header.event_id in events:
             found.duplicated.append(f"event {header.event_id} is {named} and {events[header.event_id]}")
         events[header.event_id] = (*place, header.sequence)
-        own[header.sequence] = (header.event_id, record.value)
+        own[header.sequence] = this
         found.count += 1
         found.kinds.setdefault(header.referral_id, []).append(f"{record.topic}:{fact.WhichOneof('fact')}")
         if record.topic == topics.INTAKE.name:

@@ -37,7 +37,8 @@ KINDS = [
     if descriptor.fields
 ]
 UUID = str(uuid.UUID(int=7))
-TEXTS = ["", "a", "Z", "0", "a\n", "narrative", "subject-1", "subject-123", UUID, UUID.upper(), UUID + "\n"]
+NO_UUIDS = [UUID + "\n", UUID.replace("-", "0", 1), UUID[:-1] + "g", UUID[:-1] + "é"]
+TEXTS = ["", "a", "Z", "0", "a\n", "narrative", "subject-1", "subject-123", UUID, UUID.upper(), *NO_UUIDS]
 TEXT_BOUNDS = [1, 16, 40, 60, 80, 100, 200, 300, 500, 2000]
 LENGTHS = [0, 1, 11, 12, 13, 15, 16, 17, 31, 32, 33, 64]
 NUMBERS = [0, 1, 2, 3, 19, 20, 21, 27, 28, 99, 100, 101, 1000, 1001, -1, 10**9, 253_402_300_800]

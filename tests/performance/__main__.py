@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.performance import calling, hops, latency, log_rows, overload, rebuilding, safeties, triaging
+from tests.performance import calling, growing, hops, latency, log_rows, overload, rebuilding, safeties, triaging
 from tests.performance.ground import Ground
 from tests.performance.report import show, write
 from tests.performance.result import QUICK_SHARE, Contest, Found
@@ -28,6 +28,7 @@ class Size:
         self.calls = 2_000 if quick else 20_000
         self.stream = 5_000 if quick else 50_000
         self.latency = (20.0, 10.0) if quick else (200.0, 60.0)
+        self.latency_beside = 10.0 if quick else 60.0
         self.overload = 8.0 if quick else 30.0
         self.rebuilt = 4_000 if quick else 20_000
         self.stored = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
@@ -46,10 +47,12 @@ ROWS: dict[str, Make] = {
     "4": lambda ground, size: calling.unary(ground, size.calls),
     "5": lambda ground, size: calling.stream(ground, size.stream),
     "6": lambda ground, size: latency.to_partner(ground, *size.latency),
+    "6u": lambda ground, size: latency.beside_usual(ground, size.latency_beside),
     "7": lambda ground, size: overload.at_twice_capacity(ground, size.overload),
     "8": lambda ground, size: safeties.on_the_hop(ground, size.hop),
     "8.sealing": lambda ground, size: safeties.sealing(ground, size.stream),
     "9": lambda ground, size: triaging.grown(ground, size.stored, size.grown),
+    "9.intake": lambda ground, size: growing.intake(ground, size.stored, size.grown),
     "10": lambda ground, size: rebuilding.beside_drain(ground, size.rebuilt),
     "11": lambda ground, size: log_rows.saturated(size.log),
     "11w": lambda ground, size: log_rows.checkpointed(size.log_waits),

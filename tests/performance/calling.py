@@ -137,14 +137,14 @@ class Desk:
             return Sample(void=str(ended))
         return self._compared(sample, Counter(acknowledged), since)
 
-    def stream(self, concerns: int, without: str = "") -> Sample:
-        """One round of a stream; `without` names a safety that is left out."""
+    def stream(self, concerns: int, without: str = "", warm: int = 0) -> Sample:
+        """One round of a stream; `without` names a safety that is left out, `warm` how many are not measured."""
         since = self._ground.ends([self.sink])
         try:
             with self._serving("intake_real", self.sink, without) as (process, stub):
                 requests = self._requests(concerns)
                 answer = stub.RaiseConcerns.future(_together(requests), timeout=CALL_SECONDS * 5)
-                while (count := self._count(since)) < concerns * WARM and not answer.done():
+                while (count := self._count(since)) < (warm or concerns * WARM) and not answer.done():
                     time.sleep(POLL)
                 before, began = process.usage(), time.monotonic()
                 response = answer.result()

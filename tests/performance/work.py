@@ -20,9 +20,9 @@ from services.cli.scenario import load_scenario
 from services.intake.identifiers import Identifier
 from services.intake.linking import Linker
 from services.intake.sealed import Sealer
+from tests.performance.choosing import SINKS
 from tests.performance.ground import Loaded
 
-SINKS = 8
 SEED = 4471
 BEGAN = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 HOP_CIPHERTEXT = 146
@@ -43,11 +43,6 @@ def hop_facts(count: int) -> Iterator[Loaded]:
         )
         kind: Any = 1 + number % SINKS
         yield _fact(_uuid(dice), number, OFFICER, Raised(kinds=[kind], area="bristol", parts=[sealed]))
-
-
-def chosen(fact: IntakeFact) -> int:
-    """Which of the eight topics a fact of the hop goes to."""
-    return fact.raised.kinds[0] % SINKS
 
 
 def raised_facts(count: int, seed: int = SEED) -> Iterator[Loaded]:

@@ -96,6 +96,13 @@ class Document(Generic[S]):
         self.own.append(fact)
         self.append(writer, fact.header.event_id, raw, state)
 
+    def settled(self) -> None:
+        """All of it is stored, and what is the service's own is acknowledged: it is as if it had just been loaded."""
+        self.stored = {writer: len(raws) for writer, raws in self.facts.items()}
+        self.changed = False
+        self.published = len(self.own)
+        self.copies, self.keeps, self.drops = (), NOTHING, ()
+
 
 def new(decider: Decider[S], referral_id: str) -> Document[S]:
     """A document without facts."""
@@ -127,6 +134,16 @@ def fold(decider: Decider[S], stored: Mapping[str, Any]) -> Document[S]:
     document.state = state
     document.stored = {writer: len(raws) for writer, raws in document.facts.items()}
     return document
+
+
+def state_of(decider: Decider[S], facts: Mapping[str, Sequence[bytes]]) -> S:
+    """The state alone, as `fold` makes it."""
+    state, evolve = decider.initial(), decider.evolve
+    for writer in sorted(facts):
+        parse = (decider.fact_type if writer == decider.writer else decider.upstream_types[writer]).FromString
+        for raw in facts[writer]:
+            state = evolve(state, writer, parse(raw))
+    return state
 
 
 def view_of(decider: Decider[S], state: S) -> dict[str, Any]:

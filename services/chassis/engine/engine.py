@@ -15,6 +15,7 @@ from services.chassis.deciding import Command
 from services.chassis.engine.away import Away, Busy
 from services.chassis.engine.clockwatch import ClockWatch
 from services.chassis.engine.fair_queue import FairQueue
+from services.chassis.engine.forerunners import Forerunners
 from services.chassis.engine.gaps import Gaps
 from services.chassis.engine.items import CLOCK_SIZE, ChunkWork, Item, replay_item
 from services.chassis.engine.settling import Settling
@@ -45,6 +46,7 @@ class Engine(Generic[S]):
         self._queue: FairQueue[Item] = FairQueue()
         self._clocks = ClockWatch(wiring.actor)
         self._gaps = Gaps()
+        self._forerunners = Forerunners(wiring.early) if wiring.early else None
         self._standing = Standing(wiring.standing, self.counts)
         self._turns = Turns(wiring, self._clocks, self._standing, self.counts)
         self._settling = Settling(wiring, self._gaps, self.counts, self._queue.put)
@@ -126,7 +128,7 @@ class Engine(Generic[S]):
         try:
             while not (self._standing.stopping and not len(self._queue)):
                 self._tick()
-                self._until_done(self._queue.take(MOST_INPUTS, MOST_BYTES, self._idle_for()))
+                self._until_done(self._together(self._queue.take(MOST_INPUTS, MOST_BYTES, self._idle_for())))
             self._turns.flush()
         except (Stopped, Away):
             log.info("engine_stopped_waiting", waiting=len(self._queue))
@@ -137,10 +139,20 @@ class Engine(Generic[S]):
         finally:
             self._finished.set()
 
+    def _together(self, items: list[Item]) -> list[Item]:
+        """What is handled now; the rest waits a moment for what follows it."""
+        if self._forerunners is None or not items:
+            return items
+        self._turns.read(items)
+        return self._forerunners.together(items, time.monotonic())
+
     def _idle_for(self) -> float:
         if self._standing.stopping:
             return 0.0
-        return max(0.0, min(LONGEST_IDLE, self._clocks.seconds_until_next(self._w.clock())))
+        until_next = self._clocks.seconds_until_next(self._w.clock())
+        if self._forerunners is not None:
+            until_next = min(until_next, self._forerunners.seconds_until_next(time.monotonic()))
+        return max(0.0, min(LONGEST_IDLE, until_next))
 
     def _tick(self) -> None:
         """What time brings: clocks, gaps that nobody healed, scans, and what idleness leaves room for."""
@@ -148,6 +160,8 @@ class Engine(Generic[S]):
         due = self._clocks.due(self._w.clock())
         if due:
             self._queue.put([Item("clock", CLOCK_SIZE, given=given, referral_id=given.referral_id) for given in due])
+        if self._forerunners is not None:
+            self._until_done(self._forerunners.overdue(now))
         overdue = self._gaps.overdue(now)
         if overdue:
             self.counts["gaps_overdue"] += len(overdue)

@@ -16,6 +16,7 @@ from services.chassis.engine.document import Document, fold, new, view_of
 from services.chassis.engine.items import Item
 from services.chassis.engine.judge import Judge, Kind, Verdict
 from services.chassis.engine.reading import Unreadable
+from services.chassis.engine.recent import LARGEST_TURN, Recent
 from services.chassis.engine.standing import Standing
 from services.chassis.engine.wiring import Wiring
 
@@ -52,6 +53,7 @@ class Turns(Generic[S]):
     def __init__(self, wiring: Wiring[S], clocks: ClockWatch, standing: Standing, counts: Counter[str]) -> None:
         self._w = wiring
         self._judge = Judge(wiring.decider, wiring.copier)
+        self._recent: Recent[S] = Recent()
         self._clocks = clocks
         self._standing = standing
         self._counts = counts
@@ -84,6 +86,10 @@ class Turns(Generic[S]):
         for referral_id in lost:
             del documents[referral_id]
         self.publish(documents.values(), items, done.parked)
+        if len(items) <= LARGEST_TURN and self._w.decider.upstream_types:
+            for document in documents.values():
+                if document.changed:
+                    self._recent.keep(document)
         self._w.observer.turned(len(items), time.perf_counter() - began)
         return done
 
@@ -125,6 +131,11 @@ class Turns(Generic[S]):
         self._w.store.save((), {}, self._w.outbox.raises(()))
         self._w.outbox.raised((), time.monotonic())
 
+    def read(self, items: Sequence[Item]) -> None:
+        """Give records their inputs ahead of their turn, which parks those that have none."""
+        for item in items:
+            self._read(item, [])
+
     def _read(self, item: Item, parked: list[Parking]) -> bool:
         """Give a record its input; False where it is parked instead."""
         record = item.record
@@ -156,6 +167,11 @@ class Turns(Generic[S]):
                 documents[id] = new(decider, id)
                 if not _may_be_first(item, opened_by):
                     wanted.append(id)
+        if wanted:
+            remembered = self._recent.take(wanted, items)
+            if remembered:
+                documents.update(remembered)
+                wanted = [id for id in wanted if id not in remembered]
         if wanted:
             self._counts["loads"] += 1
             began = time.perf_counter()

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from safeguarding.v1.common_pb2 import Actor
 from services.chassis.deciding import Decider
+from services.chassis.engine.forerunners import Early
 from services.chassis.engine.judge import Copier
 from services.chassis.engine.observing import UNOBSERVED, Observer
 from services.chassis.engine.outbox import Outbox
@@ -51,6 +52,8 @@ class Wiring(Generic[S]):
     readers: Mapping[str, Reader] = field(default_factory=dict)
     copier: Copier[S] | None = None
     gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] | None = None
+    early: Early | None = None
+    """Which inputs may wait a moment for another writer's fact; None where none may."""
     rules: Callable[[], Any] = lambda: None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     release: Callable[[Position], None] = lambda position: None

@@ -40,7 +40,8 @@ class KafkaIn:
     """Reads `topics` as member of `group` and gives every fetch to `handle` as one chunk.
 
     Delivery is at least once, in order within a partition. At most two chunks are in flight, given in order.
-    A chunk has at most `max_records` records, and some 8 MB.
+    A chunk has at most `max_records` records, and some 8 MB. A small one is handed on only after `lull` seconds, and
+    what comes meanwhile goes together: for a reader that nobody waits for, whose haste would take from those who are.
     An offset is committed (each second, on a rebalance and on `stop`) only when its record and all before it
     are done. Which partitions are read is the group's to say; every rebalance first lets the engine finish
     for up to 8 s, and what it finishes later is repeated elsewhere.
@@ -59,6 +60,7 @@ class KafkaIn:
         handle: Handle,
         *,
         max_records: int = FETCH_MAX_RECORDS,
+        lull: float = 0.0,
         on_assigned: Callable[[frozenset[TopicPartition]], None] = lambda _: None,
         on_fatal: Callable[[BaseException], None] = end_process,
     ) -> None:
@@ -66,6 +68,7 @@ class KafkaIn:
         self._topics = sorted(topics)
         self._group = group
         self._handle = handle
+        self._lull = lull
         self._on_assigned = on_assigned
         self._on_fatal = on_fatal
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -176,7 +179,10 @@ class KafkaIn:
             return
         app = self._app = _App(self._group, self._fatal)
         app.transport = Transport(
-            app, settings=self._settings, callbacks=Callbacks(self._took_over, self._committed, self._fatal)
+            app,
+            settings=self._settings,
+            callbacks=Callbacks(self._took_over, self._committed, self._fatal),
+            lull=self._lull,
         )
         app.agent(app.topic(*self._topics, value_type=bytes, value_serializer="raw", key_serializer="raw"))(self._take)
         app.finalize()

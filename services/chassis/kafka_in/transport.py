@@ -32,6 +32,7 @@ IN_FLIGHT: Final = 2  # one chunk in the engine, one waiting at its door
 FETCH_SECONDS: Final = 1.0
 COMMIT_SECONDS: Final = 5.0
 REVOKE_SECONDS: Final = 8.0  # the engine answers within seconds; a rebalance must not wait for one that does not
+BEHIND: Final = 100  # records of one fetch: who gets as many has more to read, and waits for no lull
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last repeats for as long as the broker is away
 
 
@@ -117,6 +118,7 @@ class Consumer(driver.Consumer):
         self._drained = asyncio.Event()
         self._drained.set()
         super().__init__(*args, **kwargs)
+        self._lull = cast(Transport, self.transport).lull
 
     @property
     def callbacks(self) -> Callbacks:
@@ -207,6 +209,8 @@ class Consumer(driver.Consumer):
                 await fetcher.sleep(delay)
                 continue
             failures = 0
+            if self._lull and 0 < sum(map(len, fetched.records.values())) < BEHIND:
+                await fetcher.sleep(self._lull)
             parked = await self._hand_on(fetched)
 
     async def _hand_on(self, fetched: _Fetched) -> _Fetched | None:
@@ -296,13 +300,14 @@ class Consumer(driver.Consumer):
 class Transport(driver.Transport):
     """The transport itself. Set as `app.transport`, so it needs no entry point and no URL scheme.
 
-    `settings` are those of aiokafka's consumer (KafkaAccess.aiokafka_consumer).
+    `settings` are those of aiokafka's consumer (KafkaAccess.aiokafka_consumer), `lull` is KafkaIn's.
     """
 
     Consumer = Consumer
 
-    def __init__(self, app: Any, *, settings: dict[str, Any], callbacks: Callbacks) -> None:
+    def __init__(self, app: Any, *, settings: dict[str, Any], callbacks: Callbacks, lull: float = 0.0) -> None:
         servers = [URL(f"kafka://{server}") for server in settings["bootstrap_servers"]]
         super().__init__(servers, app, app.loop)
         self.settings = settings
         self.callbacks = callbacks
+        self.lull = lull

@@ -60,6 +60,10 @@ class State:
         return self.known.raised_by(actor) and self.stand.state != ReferralState.REFERRAL_STATE_ENTERED_IN_ERROR
 
 
+_NEW = State()
+"""For all: a state is never changed, and making one takes as long as a fact."""
+
+
 class IntakeDecider:
     """See Decider."""
 
@@ -70,7 +74,7 @@ class IntakeDecider:
 
     def initial(self) -> State:
         """Nothing raised yet."""
-        return State()
+        return _NEW
 
     def evolve(self, state: State, writer: str, fact: Any) -> State:
         """Own facts fill the record, triage's where it stands."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from services.moments import moment
 from services.partner_routing.domain.leg import Leg
 from services.partner_routing.domain.procedures import Conference
 from services.partner_routing.domain.state import State
@@ -16,7 +17,7 @@ def counted(state: State) -> dict[str, Any]:
     raised, raiser, at = state.known.raised, state.known.raiser, state.known.raised_at
     if raised is None or raiser is None or at is None or state.asked.hidden:
         return {}
-    raised_at = at.ToDatetime(UTC)
+    raised_at = moment(at)
     asked = state.asked
     return {
         "quarter": quarter(raised_at),
@@ -56,7 +57,7 @@ def _done(conference: Conference, number: int) -> str:
 
 
 def _leg(leg: Leg) -> dict[str, Any]:
-    late = leg.answered_at is not None and leg.answered_at > leg.offered.respond_by.at.ToDatetime(UTC)
+    late = leg.answered_at is not None and leg.answered_at > moment(leg.offered.respond_by.at)
     return {
         "partner": leg.partner_id,
         "service": leg.offered.service,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from safeguarding.v1.common_pb2 import (
@@ -22,6 +22,7 @@ from services.frozen import replace
 from services.known import NOTHING, Known
 from services.lifecycle import STATE_OF_FACT
 from services.marks import Running
+from services.moments import moment
 from services.partner_routing.domain.asked import NOTHING_ASKED, Asked
 from services.partner_routing.domain.leg import Leg, moved, taken_up
 from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, closed, followed, opened_again
@@ -108,7 +109,7 @@ class State:
         right, raised_at = victim.waits_for_referral(self.asked_of), self.known.raised_at
         if right is None or raised_at is None:
             return None
-        return Running(right.until, raised_at.ToDatetime(UTC), victim.refer_reached)
+        return Running(right.until, moment(raised_at), victim.refer_reached)
 
     @property
     def victims_clocks(self) -> list[Running]:
@@ -198,7 +199,7 @@ def with_routing(state: State, fact: Any) -> State:
     state = replace(state, sequence=fact.header.sequence)
     kind = fact.WhichOneof("fact")
     body = getattr(fact, kind)
-    at = fact.header.occurred_at.ToDatetime(UTC)
+    at = moment(fact.header.occurred_at)
     match kind:
         case _ if kind in FACTS or (kind == "clock_reached" and state.procedures.knows(body)):
             return replace(state, procedures=followed(state.procedures, kind, body))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC
 from typing import Any
 
 from google.protobuf.message import Message
 
-from safeguarding.v1 import routing_pb2, triage_pb2
-from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, ClockReached, Deadline
+from safeguarding.v1 import triage_pb2
+from safeguarding.v1.common_pb2 import ClockReached, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
@@ -18,12 +17,22 @@ from services.frozen import replace
 from services.known import learned
 from services.links import new_links, with_fact
 from services.marks import due, watched
+from services.moments import moment
+from services.triage.domain.arriving import ask_for_partner, brought, remind, take_back
 from services.triage.domain.desk import commanded, leg_id
 from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
 
 TRIAGE = "triage"
 INTAKE = "intake"
 ROUTING = "partner-routing"
+_NEW = State()
+"""For all: a state is never changed, and making one takes as long as a fact."""
+
+
+TASKS = frozenset(
+    {"outcome_told", "victim_recorded", "stage_reached", "conference_held", "decision_done", "recall_acknowledged"}
+)
+"""Facts of routing's by which something is done that a clock of the desk's waits for."""
 
 
 class TriageDecider:
@@ -36,7 +45,7 @@ class TriageDecider:
 
     def initial(self) -> State:
         """Nothing known yet."""
-        return State()
+        return _NEW
 
     def evolve(self, state: State, writer: str, fact: Any) -> State:
         """Intake's facts change what is known, our own what was decided, routing's whether it is closed."""
@@ -45,18 +54,19 @@ class TriageDecider:
         if writer == ROUTING:
             return _followed(state, fact)
         state = replace(state, sequence=fact.header.sequence)
-        at = fact.header.occurred_at.ToDatetime(UTC)
+        at = moment(fact.header.occurred_at)
         match fact.WhichOneof("fact"):
             case "graded":
                 graded: triage_pb2.Graded = fact.graded
                 return replace(
                     state,
                     grade=graded.grade,
-                    fired=state.fired if graded.overridden else tuple(graded.fired),
+                    fired=state.fired if graded.overridden else tuple(graded.fired[:]),
                     decide_by=graded.decide_by,
                     decide_from=at,
                     decide_reached=0,
                     paused=state.paused and at,
+                    look_again=0 if graded.overridden else state.look_again,
                 )
             case "information_requested":
                 asked = fact.information_requested
@@ -67,6 +77,9 @@ class TriageDecider:
                     answer_from=at,
                     answer_reached=0,
                     paused=state.paused if asked.leg_id else state.paused or at,  # the desk need not wait for a partner
+                    look_again=state.look_again if asked.leg_id else 0,
+                    asked_for_partner=bool(asked.leg_id)
+                    and (state.asked_for_partner or not state.awaiting_information),
                 )
             case "clock_reached":
                 reached: ClockReached = fact.clock_reached
@@ -78,10 +91,24 @@ class TriageDecider:
                 began = state.decide_from and state.decide_from + stood
                 return replace(state, decide_by=fact.clock_resumed.deadline, decide_from=began, paused=None)
             case "routed":
-                asked_for = {leg.service for leg in fact.routed.legs}
-                return replace(state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={})
+                asked_for = {leg.service for leg in fact.routed.legs[:]}
+                return replace(
+                    state, services=state.services | asked_for, ever=state.ever | asked_for, came_back={}, look_again=0
+                )
             case "no_further_action":
-                return replace(state, ended=not state.services, came_back={})
+                return replace(state, ended=not state.services, came_back={}, look_again=0)
+            case "brought_to_desk":
+                told: triage_pb2.BroughtToDesk = fact.brought_to_desk
+                lay_there = told.decide_by == state.decide_by
+                return replace(
+                    state,
+                    look_again=told.reason,
+                    late=told if told.HasField("clock") else None,
+                    decide_by=told.decide_by,
+                    decide_from=state.decide_from if lay_there else at,
+                    decide_reached=state.decide_reached if lay_there else 0,
+                    paused=None,
+                )
             case "taken_back":
                 back: triage_pb2.TakenBack = fact.taken_back
                 return replace(
@@ -99,7 +126,7 @@ class TriageDecider:
             case "linked" | "link_confirmed" | "link_rejected":
                 return replace(state, links=with_fact(state.links, fact))
             case "thrive_recorded":
-                return replace(state, thrive=(*state.thrive, fact))
+                return replace(state, thrive=(*state.thrive, fact), look_again=0)
             case "reopened":
                 reopened: triage_pb2.Reopened = fact.reopened
                 return replace(
@@ -107,6 +134,7 @@ class TriageDecider:
                     ended=False,
                     services=frozenset(),
                     came_back={},
+                    look_again=0,
                     decide_by=reopened.decide_by,
                     decide_from=at,
                     decide_reached=0,
@@ -119,10 +147,16 @@ class TriageDecider:
     def decide(self, state: State, given: Input, context: Context) -> Sequence[TriageFact]:
         """What follows from a fact of intake's, or from a command of the desk's."""
         if isinstance(given, Upstream) and given.writer == ROUTING:
-            return [*_take_back(given, state, context), *_ask_for_partner(given, state, context)]
+            return [
+                *take_back(given, state, context),
+                *ask_for_partner(given, state, context),
+                *remind(given, state, context),
+            ]
         if isinstance(given, Upstream):
             answered = not state.awaiting_information and given.fact.WhichOneof("fact") == "information_supplied"
-            return [*(_resumed(state, context) if answered else []), *_assess(state, given, context)]
+            assessed = _assess(state, given, context)
+            later = brought(state, given, assessed, context)
+            return [*(_resumed(state, context) if answered else []), *assessed, *later]
         if isinstance(given, ClockRanOut):
             return _ran_out(state, context)
         if not isinstance(given, Command):
@@ -136,7 +170,7 @@ class TriageDecider:
         return {
             "waiting": state.waits_for_desk,
             "grade": state.grade,
-            "kinds": list(raised.kinds) if raised else [],
+            "kinds": raised.kinds[:] if raised else [],
             "area": raised.area if raised else "",
             "decide_by": _moment(state.decide_by),
             "clocks": watched(state.clocks),
@@ -184,6 +218,8 @@ def _followed(state: State, fact: Any) -> State:
             return replace(state, running=False, closings=state.closings + 1)
         case "round_began":
             return replace(state, running=True)
+        case kind if kind in TASKS:
+            return replace(state, done=state.done + 1)
         case _:
             return state
 
@@ -201,35 +237,9 @@ def _resumed(state: State, context: Context) -> list[TriageFact]:
     if state.paused is None or state.decide_by is None or not state.waits_for_desk:
         return []
     rules: AreaRules = context.rules
-    runs_out = state.decide_by.at.ToDatetime(UTC)
+    runs_out = moment(state.decide_by.at)
     deadline = rules.resumed(state.decide_by.clock, runs_out, state.paused, context.now, state.known.council)
     return [TriageFact(clock_resumed=triage_pb2.ClockResumed(deadline=deadline))]
-
-
-def _take_back(given: Upstream, state: State, context: Context) -> list[TriageFact]:
-    """What nobody takes up lies on the worklist again, with the reason and a new clock."""
-    fact: Any = given.fact
-    if fact.WhichOneof("fact") != "came_back" or state.hidden or state.grade == GRADE_UNSPECIFIED:
-        return []
-    back: routing_pb2.CameBack = fact.came_back
-    decide_by = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
-    taken = triage_pb2.TakenBack(leg_id=back.leg_id, service=back.service, reason=back.reason, decide_by=decide_by)
-    return [TriageFact(taken_back=taken)]
-
-
-def _ask_for_partner(given: Upstream, state: State, context: Context) -> list[TriageFact]:
-    """A partner's question goes to the raiser as the desk's does: by triage, the one writer of questions."""
-    fact: Any = given.fact
-    if fact.WhichOneof("fact") != "information_asked" or state.hidden or state.grade == GRADE_UNSPECIFIED:
-        return []
-    asked: routing_pb2.InformationAsked = fact.information_asked
-    requested = triage_pb2.InformationRequested(
-        question=asked.question,
-        answer_by=context.rules.until("answer", context.now, state.known.council),
-        supplied_before=state.known.supplied,
-        leg_id=asked.leg_id,
-    )
-    return [TriageFact(information_requested=requested)]
 
 
 def _requested(given: Input, legs: Iterable[AskedLeg], state: State) -> list[triage_pb2.RequestedLeg]:

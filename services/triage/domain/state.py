@@ -98,6 +98,14 @@ class State:
     """The kinds of partner that were asked for at any time; rules ask none twice."""
     came_back: Mapping[str, triage_pb2.TakenBack] = field(default_factory=dict)
     """The legs about which the desk decides again, by id."""
+    look_again: int = 0
+    """Why the desk has to look though partners were asked or it had ended, as LookAgainReason; 0 where it has not."""
+    late: triage_pb2.BroughtToDesk | None = None
+    """The clock of routing's for which it was brought to the desk."""
+    done: int = 0
+    """How many of the tasks that such clocks are for routing saw done."""
+    asked_for_partner: bool = False
+    """True where it was a partner that had the last question."""
     ended: bool = False
     """True after no further action, until reopened."""
     hidden: bool = False
@@ -174,6 +182,29 @@ class State:
 
     @property
     def waits_for_desk(self) -> bool:
-        """True where the rules did not decide and the desk has not, or where a leg came back."""
-        undecided = bool(self.came_back) or not self.services
-        return self.grade != GRADE_UNSPECIFIED and undecided and not (self.hidden or self.closed or self.ended)
+        """True where the rules did not decide and the desk has not, where a leg came back, or more was learned."""
+        if self.grade == GRADE_UNSPECIFIED or self.hidden:
+            return False
+        if self.looks_again_for or self.came_back:
+            return True
+        return not (self.services or self.closed or self.ended)
+
+    @property
+    def looks_again_for(self) -> int:
+        """Why the desk has to look again, as LookAgainReason; a clock is no reason once what it is for was done."""
+        over = self.late is not None and self.done > self.late.done_before
+        return 0 if over and self.look_again == triage_pb2.LOOK_AGAIN_REASON_CLOCK else self.look_again
+
+    @property
+    def answers_partner(self) -> bool:
+        """True where what the raiser supplied last is the answer to a partner's question."""
+        return (
+            self.asked_for_partner
+            and self.answered_after is not None
+            and self.known.supplied == self.answered_after + 1
+        )
+
+    @property
+    def at_rest(self) -> bool:
+        """True where nobody at the desk would see what the raiser tells."""
+        return self.where in (Referral.ROUTED, Referral.NO_FURTHER_ACTION, Referral.CLOSED)

@@ -133,11 +133,38 @@ def test_the_desk_looks_asks_and_the_raiser_answers(referrals: Referrals) -> Non
     referrals.well("desk", "ask", referral, "--as", DESK, "--file", "-", given="Which house is it?")
     question = happens("the raiser sees it", lambda: referrals.well("mine", referral, "--as", OFFICER)["question"])
     referrals.well("supply", referral, "--as", OFFICER, "--file", "-", given="The one on the corner.")
+    happens("the desk is to read it", lambda: look_again(referrals, referral) == "LOOK_AGAIN_REASON_TOLD_MORE")
     graded = referrals.well("desk", "grade", referral, "red", "--as", DESK, "--file", "-", given="There is a knife.")
 
     assert shown["narratives"] == [NARRATIVE]
     assert question == "Which house is it?"
     assert graded["sequence"] > shown["item"]["sequence"]
+
+
+def look_again(referrals: Referrals, referral: str) -> str:
+    """Why the desk has to look at it again."""
+    return str(referrals.well("desk", "show", referral, "--as", DESK)["item"]["look_again"])
+
+
+def test_a_raiser_says_that_consent_ended_amends_and_tells_of_new_harm(referrals: Referrals) -> None:
+    signs = {"rural": True, "consents_to_support": True}
+    concern = json.dumps({**CONCERN, "kinds": ["rural_crime"], "area": "bristol", "signs": signs})
+    referral = referrals.well("raise", "--as", OFFICER, "--file", "-", given=concern)["referral_id"]
+    wait_until_graded(referrals, referral)
+
+    referrals.well("consent", referral, "ended", "--as", OFFICER)
+    after = referrals.well("mine", referral, "--as", OFFICER)["concern"]["signs"]
+    place = json.dumps({"place": {"description": "the lower barn"}})
+    referrals.well("amend", referral, "--as", OFFICER, "--file", "-", given=place)
+    harm = ("--sign", "weapon", "--sign", "complaints_in_six_months=2")
+    referrals.well("supply", referral, "--as", OFFICER, "--file", "-", *harm, given="He has a gun.")
+    happens("graver", lambda: look_again(referrals, referral) == "LOOK_AGAIN_REASON_GRAVER")
+    mine = referrals.well("mine", referral, "--as", OFFICER)["concern"]
+
+    assert (after["rural"], after["consents_to_support"]) == (True, False)
+    assert (mine["place"]["description"], mine["signs"]["weapon"]) == ("the lower barn", True)
+    foreign = referrals("amend", referral, "--as", OFFICER, "--file", "-", given=json.dumps({"referral_id": "x"}))
+    assert (foreign.status, foreign.failed and foreign.failed.code) == (2, "USAGE")
 
 
 def test_the_desk_lists_confirms_and_rejects_the_links_of_a_referral(referrals: Referrals) -> None:

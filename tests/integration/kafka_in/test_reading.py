@@ -128,6 +128,26 @@ def test_commits_wait_for_the_engine_and_at_most_two_chunks_are_in_flight(
     assert [record.offset for chunk, _ in waiting for record in chunk.records] == list(range(40))
 
 
+def test_a_reader_that_nobody_waits_for_takes_together_what_comes_during_a_lull(
+    kafka: KafkaAccess, make_topic: Callable[..., str], group: str
+) -> None:
+    topic = make_topic(partitions=1)
+    chunks: list[Chunk] = []
+
+    def handle(chunk: Chunk) -> Future[Held]:
+        chunks.append(chunk)
+        return answered()
+
+    with reading(kafka, topic, group, handle, lull=2.0):
+        send(kafka, topic, b"first")
+        happens("the first arrived", lambda: len(chunks) == 1)
+        send(kafka, topic, *(b"%d" % number for number in range(30)))
+        happens("all arrived", lambda: sum(map(len, chunks)) == 31)
+
+    assert len(chunks) < 10  # each alone, without it
+    assert [record.offset for chunk in chunks for record in chunk.records] == list(range(31))
+
+
 def test_a_held_record_is_not_committed_past_until_it_is_released(
     kafka: KafkaAccess, make_topic: Callable[..., str], group: str
 ) -> None:

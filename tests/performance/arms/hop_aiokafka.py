@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from safeguarding.v1.intake_pb2 import IntakeFact
 from tests.performance.arms.told import aiokafka_login, told
-from tests.performance.work import chosen
+from tests.performance.choosing import chosen
 
 
 async def work() -> None:

@@ -13,7 +13,7 @@ from arroyo.types import Commit, Partition, Topic
 
 from safeguarding.v1.intake_pb2 import IntakeFact
 from tests.performance.arms.told import librdkafka_consumer, librdkafka_producer, told
-from tests.performance.work import chosen
+from tests.performance.choosing import chosen
 
 
 class Choosing(KafkaProducer):  # type: ignore[misc]  # arroyo may be absent where types are checked

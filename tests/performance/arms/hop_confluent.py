@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from safeguarding.v1.intake_pb2 import IntakeFact
 from tests.performance.arms.told import librdkafka_consumer, librdkafka_producer, told
-from tests.performance.work import chosen
+from tests.performance.choosing import chosen
 
 AT_ONCE = 2_000
 

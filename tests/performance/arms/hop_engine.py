@@ -32,7 +32,7 @@ from services.chassis.parked import ParkedRecords
 from services.chassis.records import OutRecord
 from tests.performance.arms.told import access, told
 from tests.performance.arms.unsafe import OBSERVED, Trusting
-from tests.performance.work import chosen
+from tests.performance.choosing import chosen
 
 
 class HopDecider:

@@ -12,7 +12,7 @@ from faust.transport.drivers.aiokafka import Producer, Transport
 
 from safeguarding.v1.intake_pb2 import IntakeFact
 from tests.performance.arms.told import told
-from tests.performance.work import chosen
+from tests.performance.choosing import chosen
 
 
 class Idempotent(Producer):

@@ -6,7 +6,7 @@ from kafka import KafkaConsumer, KafkaProducer
 
 from safeguarding.v1.intake_pb2 import IntakeFact
 from tests.performance.arms.told import access, told
-from tests.performance.work import chosen
+from tests.performance.choosing import chosen
 
 
 def main() -> None:

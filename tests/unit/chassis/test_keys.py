@@ -11,7 +11,7 @@ import pytest
 
 from safeguarding.v1 import intake_pb2, intake_pb2_grpc
 from services.chassis.engine.away import Away
-from services.chassis.keys import REMEMBERED_SECONDS, Keys
+from services.chassis.keys import MOST_AHEAD, REMEMBERED_SECONDS, Keys
 from tests.waiting import happens
 
 REFERRAL = "5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a01"
@@ -23,6 +23,8 @@ class Intake(intake_pb2_grpc.KeysServicer):
     def __init__(self) -> None:
         self.keys = {"subject-1": b"1" * 32, "narrative": b"n" * 32}
         self.asked = 0
+        self.together: list[int] = []
+        """Of how many referrals each call asked."""
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.fails = False
@@ -31,6 +33,7 @@ class Intake(intake_pb2_grpc.KeysServicer):
         self, request: intake_pb2.OpenRequest, context: grpc.ServicerContext
     ) -> intake_pb2.OpenResponse:
         self.asked += 1
+        self.together.append(len(request.referral_ids))
         opened = [
             intake_pb2.OpenedKey(referral_id=referral, key_id=key_id, key=key)
             for referral in request.referral_ids
@@ -98,6 +101,35 @@ def test_keys_that_are_expected_are_asked_for_once_and_waited_for_only_by_who_ne
     keys.expect([REFERRAL])
     assert set(keys.open([REFERRAL])[REFERRAL]) == {"subject-1", "narrative"}
     assert intake.asked == 1
+
+
+def test_what_is_expected_while_calls_are_under_way_is_asked_for_together(
+    intake: Intake, channel: grpc.Channel
+) -> None:
+    keys = Keys(channel, "copies")
+    intake.may_answer.clear()
+    many = [f"{REFERRAL[:-2]}{number:02}" for number in range(10)]
+    for each in many:
+        keys.expect([each])
+    happens("intake was asked", lambda: intake.asked == 1)
+    intake.may_answer.set()
+    happens("the others were asked for as well", lambda: sum(intake.together) == 10)
+
+    assert all(keys.open(many).values())
+    assert intake.together == [1] * MOST_AHEAD + [10 - MOST_AHEAD]
+
+
+def test_who_needs_what_is_only_expected_waits_for_no_other_call(intake: Intake, channel: grpc.Channel) -> None:
+    keys = Keys(channel, "copies")
+    intake.may_answer.clear()
+    many = [f"{REFERRAL[:-2]}{number:02}" for number in range(MOST_AHEAD + 1)]
+    for each in many:
+        keys.expect([each])
+    with ThreadPoolExecutor(1) as needing:
+        opened = needing.submit(keys.open, many[-1:])
+        happens("it is asked for, though none has come", lambda: intake.asked == 1 and not keys._awaited)
+        intake.may_answer.set()
+        assert set(opened.result(60)[many[-1]]) == {"subject-1", "narrative"}
 
 
 def test_what_was_expected_before_an_erasure_is_not_remembered_after_it(intake: Intake, channel: grpc.Channel) -> None:

@@ -181,13 +181,17 @@ def test_what_does_not_fit_into_memory_is_read_back_from_the_disk(
     told = [(writer, fact) for story in STORIES.values() for writer, facts in story.items() for fact in facts]
     in_memory = spooled(told)
 
-    monkeypatch.setattr(spooling, "WAITING", 1_000)
+    monkeypatch.setattr(spooling, "IN_MEMORY", 1_000)
 
     assert spooled(told, tmp_path) == in_memory
     assert len(in_memory) == len(REFERRALS)
 
 
-def test_forks_and_gaps_are_named_and_repeats_are_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("in_memory", [spooling.IN_MEMORY, 1], ids=["in memory", "on disk"])
+def test_forks_and_gaps_are_named_and_repeats_are_not(
+    in_memory: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "IN_MEMORY", in_memory)
     first, second = STORIES[REFERRALS[0]]["intake"]
     fork = intake_pb2.IntakeFact()
     fork.CopyFrom(second)

@@ -191,3 +191,17 @@ def test_an_anonymous_raiser_is_asked_for_nothing_about_themselves() -> None:
     assert concern.anonymous
     assert not concern.HasField("raiser")
     assert checking.violations(concern) == []
+
+
+def test_signs_are_named_on_the_command_line_and_a_count_has_its_number() -> None:
+    assert concerns.signs_of([]) is None
+    assert concerns.signs_of(["weapon", "dash_score=16"]) == Signs(weapon=True, dash_score=16)
+
+
+@pytest.mark.parametrize("said", ["wepon", "weapon=1", "dash_score", "dash_score=many"])
+def test_a_sign_that_is_none_or_is_said_wrongly_is_a_usage_error(said: str) -> None:
+    with pytest.raises(Failed) as refused:
+        concerns.signs_of([said])
+
+    assert refused.value.status is Exit.USAGE
+    assert refused.value.right

@@ -18,6 +18,7 @@ from safeguarding.v1.intake_pb2 import IntakeFact, Withdrawn
 from safeguarding.v1.triage_pb2 import Linked, TriageFact
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Engine, engine, standing
+from services.chassis.engine.forerunners import Early
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.reading import facts_of
 from services.chassis.engine.wiring import Wiring
@@ -36,7 +37,12 @@ OWN = "own.v1"
 class House:
     """One engine with everything that it stands on, all in memory."""
 
-    def __init__(self, store: MemoryStore | None = None, publisher: MemoryPublisher | None = None) -> None:
+    def __init__(
+        self,
+        store: MemoryStore | None = None,
+        publisher: MemoryPublisher | None = None,
+        early: Early | None = None,
+    ) -> None:
         self.store = store or MemoryStore("triage")
         self.publisher = publisher or MemoryPublisher()
         self.decider = LinkingDecider()
@@ -55,6 +61,7 @@ class House:
                 parked=self.parked,
                 actor=Actor(role=ROLE_SERVICE, id="triage"),
                 readers={UPSTREAM: facts_of("intake", IntakeFact)},
+                early=early,
                 clock=lambda: self.now,
                 release=self.released.append,
                 standing=lambda what, ready: self.standing.append((what, ready)),

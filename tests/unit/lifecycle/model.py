@@ -50,6 +50,10 @@ class Model:
     grade: int = 1
     link: str = "suggested"
     question: bool = False
+    for_partner: bool = False
+    """Whether it was a partner that had the question that is open."""
+    brought: bool = False
+    """Whether what the raiser told lies with the desk though it had decided."""
     ended: bool = False
     given_up: bool = False
     hidden: bool = False
@@ -105,7 +109,10 @@ class Model:
             self.closed = self.told
 
     def supply(self) -> list[Leg]:
-        """The raiser answers whatever was asked; the legs to which the answer goes."""
+        """The raiser answers whatever was asked; the legs to which the answer goes. What no partner asked for is the
+        desk's to read, wherever the referral stands."""
+        at_rest = self.where in ("routed", "no_further_action", "closed")
+        self.brought = self.brought or (at_rest and not (self.question and self.for_partner))
         asking = [leg for leg in self.legs if leg.asking and leg.state in OPEN]
         for leg in self.legs:
             leg.asking = False
@@ -120,6 +127,7 @@ class Model:
     def route(self, service: str) -> None:
         """The desk asks for a kind of partner."""
         self.services.add(service)
+        self.brought = False
         self.back, self.given_up = 0, False
         if self.tell:
             self.new_round()
@@ -128,10 +136,12 @@ class Model:
 
     def give_up(self) -> None:
         """The desk takes no further action."""
+        self.brought = False
         self.back, self.given_up, self.ended = 0, True, not self.services
 
     def reopen(self) -> None:
         """A supervisor opens it again."""
+        self.brought = False
         self.services, self.back, self.given_up, self.ended = set(), 0, False, False
         self.new_round()
 
@@ -151,6 +161,7 @@ class Model:
         leg.state = STEPS[step][1] or leg.state
         leg.taken_up = leg.taken_up or step in ("outcome", "failed", "known")
         if step == "ask":
+            self.for_partner = self.for_partner if self.question else True
             leg.asking = self.question = True
         elif step == "told":
             self.told = True

@@ -11,8 +11,11 @@ import pytest
 from safeguarding.v1 import partner_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE
 from services.chassis.clocks import load_clocks
+from services.cli import desk
+from services.cli.inbox import row
 from services.partner_routing.copies import content
 from services.partner_routing.views import inbox, journey, stated_clocks
+from services.triage.api import item as work_item
 from services.triage.rules import load_rules
 from tests.unit.domains import DESK, NOON, Life, kinds_of, sealed
 from tests.unit.partner_routing.life import ACCEPTED, HOUR, LEG, ON_HOLD, PROGRESS, life_of, reply, request
@@ -224,6 +227,20 @@ def test_an_inbox_shows_how_far_its_clocks_came() -> None:
     [item] = inbox([life.document], "council-a", 10)
 
     assert [(each.deadline.clock, each.percent) for each in item.reached] == [("soon", 80)]
+    assert row(item)[-1].endswith(", 80% over")
+
+
+def test_the_worklist_shows_how_far_its_clock_came_and_that_it_is_breached() -> None:
+    life, _ = in_triage()
+    ends = life.state.decide_by.at.ToDatetime(UTC)
+    shown = [desk.row(work_item(life.document))[5]]
+    life.run_out("decide_green", NOON + (ends - NOON) * 0.6)
+    shown.append(desk.row(work_item(life.document))[5])
+    life.run_out("decide_green", ends)
+    shown.append(desk.row(work_item(life.document))[5])
+
+    assert [each.rpartition(",")[2] for each in shown[1:]] == [" 50% over", " BREACHED"]
+    assert "over" not in shown[0]
 
 
 def test_each_clock_of_work_in_the_areas_rules_says_where_it_comes_from() -> None:

@@ -101,10 +101,11 @@ class Lives(RuleBasedStateMachine):
             "TakeNoFurtherAction": triage_pb2.TakeNoFurtherActionRequest(reason=1),  # type: ignore[arg-type]
         }[command]
         if self.command(command, body):
+            self.model.brought = False
             if command == "OverrideGrade":
                 self.model.grade = other
             elif command == "RequestInformation":
-                self.model.question = True
+                self.model.question, self.model.for_partner = True, False
             else:
                 self.model.give_up()
 
@@ -122,7 +123,8 @@ class Lives(RuleBasedStateMachine):
             self.model.link = said
 
     def think(self, chance: random.Random) -> None:
-        self.command("RecordThrive", triage_pb2.RecordThriveRequest(thrive=triage_pb2.Thrive(harm="x")))
+        if self.command("RecordThrive", triage_pb2.RecordThriveRequest(thrive=triage_pb2.Thrive(harm="x"))):
+            self.model.brought = False
 
     def supervise(self, chance: random.Random) -> None:
         if chance.random() < 0.05:
@@ -213,9 +215,11 @@ class Lives(RuleBasedStateMachine):
         model, triage, routing = self.model, self.lives["triage"].state, self.lives["partner-routing"].state
         assert triage.where == model.where
         assert triage.grade == model.grade
-        assert triage.waits_for_desk == (
-            model.where in ("in_triage", "info_requested") or (model.where == "routed" and model.back > 0)
-        )
+        undecided = model.where in ("in_triage", "info_requested") or model.back > 0
+        by_clock = triage.looks_again_for == triage_pb2.LOOK_AGAIN_REASON_CLOCK
+        assert (triage.waits_for_desk or by_clock) == (by_clock or (not model.hidden and (undecided or model.brought)))
+        assert undecided or not (by_clock and model.brought), "a clock hides nothing that somebody told"
+        assert not (by_clock and model.told and not routing.clocks), "what nobody waits for any more is off the list"
         found = sorted((leg.partner_id, str(leg.stands), leg.offered.lead) for leg in routing.legs.values())
         assert found == sorted((leg.partner, leg.state, leg.lead) for leg in model.legs)
         routed = self.lives["partner-routing"].document.facts.get("partner-routing", ())

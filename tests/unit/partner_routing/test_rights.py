@@ -21,6 +21,7 @@ from safeguarding.v1.common_pb2 import (
     SUBJECT_ROLE_CHILD,
     SUBJECT_ROLE_SUSPECT,
     SUBJECT_ROLE_VICTIM,
+    SUBJECT_ROLE_WITNESS,
 )
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import IntakeFact
@@ -131,6 +132,13 @@ def test_a_child_in_an_abusive_home_has_a_victims_rights_and_the_reason_is_shown
     assert {group.id for group in shown(life).enhanced_by} == {"most_serious_crime", "vulnerable"}
     record(life, contact_named=routing_pb2.ContactNamed(contact_id="officer-7"))
     assert shown(life).contact_id == "officer-7"
+
+
+def test_whoever_witnesses_a_crime_has_a_victims_rights_and_of_what_is_none_they_have_not() -> None:
+    life, _ = life_of(CONCERN_KIND_HATE_CRIME, roles=[SUBJECT_ROLE_WITNESS])
+    assert (shown(life).victim_by.id, shown(life).victim_by.confirmed) == ("witness_of_crime", False)
+
+    assert life_of(CONCERN_KIND_ANTI_SOCIAL_BEHAVIOUR, roles=[SUBJECT_ROLE_WITNESS])[1] == []
 
 
 def test_a_child_of_another_concern_is_no_victim_of_it() -> None:

@@ -13,11 +13,14 @@ from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import Raised, SealedSubject
 from services.chassis.areafile import FileRefused
+from services.chassis.areas import load_areas
 from services.chassis.language import Kind, Service, SubjectRole
+from services.partner_routing.agreements import load_agreements
 from services.triage.rules import Assessment, Features, load_rules
 
 AREA = Path(__file__).parents[3] / "deploy" / "areas" / "avon-and-somerset"
 RULES = load_rules(AREA)
+ALL_SERVICES = [number for number in c.ServiceKind.values() if number]
 
 
 def assess(
@@ -241,3 +244,17 @@ def test_a_wrong_rule_is_refused_with_its_line(
     assert wrong in caught.value.wrong
     assert caught.value.right
     assert line_says in path.read_text().splitlines()[caught.value.line - 1]
+
+
+def test_every_leg_that_a_rule_asks_for_finds_in_every_area_a_partner_with_an_agreement_or_the_lead_agency() -> None:
+    areas, agreements = load_areas(AREA), load_agreements(AREA)
+    able = {
+        (service, purpose, code)
+        for partner in areas.partners
+        for purpose in agreements[partner.id].purposes
+        for code in partner.areas
+        for service in (ALL_SERVICES if partner.lead else partner.serves)
+    }
+
+    asked = {(leg.service, leg.purpose) for rule in RULES.all for leg in rule.leg}
+    assert {(*leg, code) for leg in asked for code in areas.codes} - able == set()
