@@ -77,8 +77,10 @@ chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, R
 chaos-wired: ready ## Also broken links, full disks, injected failures, poison, and a rebuild at the end
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS) --wired
 
-chaos-night: ready ## The same at full size: 100,000 referrals and 240 faults; 200 kills and 1,000 tamperings of the log
+chaos-night: ready ## The same at full size, hours: 200 kills in 100,000 referrals; 100 broken links, 10,000 poison records; storms; the log
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 100000 --faults 240
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals 20000 --faults 500 --wired
+	@$(BIN)/python -m tests.chaos.storm $(if $(SEED),--seed $(SEED))
 	@KILLS=200 TAMPERINGS=1000 $(BIN)/pytest tests/integration/audit/test_kills.py tests/integration/audit_log/test_auditor.py tests/unit/audit/log/test_verify.py
 
 chaos-three: ready ## Three brokers, of which one loses its data again and again; SEED=… REFERRALS=… FAULTS=…

@@ -24,12 +24,12 @@ from safeguarding.v1.audit_pb2 import (
     OPERATION_UNSPECIFIED,
     Operation,
 )
-from safeguarding.v1.common_pb2 import ConcernKind
 from safeguarding.v1.intake_pb2 import Amended, Erased, InformationSupplied, Raised
 from safeguarding.v1.partner_pb2 import PartnerRecord
 from safeguarding.v1.procedure_pb2 import MinutesPassed
 from safeguarding.v1.routing_pb2 import InformationPassed, Offered
 from safeguarding.v1.triage_pb2 import LinkConfirmed, Linked
+from services.chassis.language import KINDS
 
 OF_TYPE: Mapping[type[Message], Operation.ValueType] = {
     Raised: OPERATION_COLLECTION,
@@ -54,6 +54,7 @@ STANDING: Mapping[type[Message], str] = {
 """The reason where a fact itself holds none."""
 _OWN = ("reason", "ground", "purpose", "by")
 """Fields in which facts hold their reason as a code."""
+_NAMED = frozenset(map(KINDS.number, KINDS))
 _BY_NAME = {kind.DESCRIPTOR.full_name: operation for kind, operation in OF_TYPE.items()}
 
 
@@ -69,7 +70,8 @@ def operation_of(type_name: str, look: int) -> Operation.ValueType:
 def reason_of(content: Any) -> str:
     """Why, as the fact's own code, else the standing reason of its kind; empty where it needs none."""
     if isinstance(content, Raised):
-        return ConcernKind.Name(content.kinds[0]).removeprefix("CONCERN_KIND_").lower() if content.kinds else ""
+        # Audit also reads what no other service would take: a kind of a later version, or of a writer that is none.
+        return next((KINDS.word(kind) for kind in content.kinds if kind in _NAMED), "")
     for name in _own_fields(content.DESCRIPTOR):
         if getattr(content, name):
             return str(getattr(content, name))

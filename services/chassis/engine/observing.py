@@ -10,8 +10,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from safeguarding.v1.parked_pb2 import ParkedClass
+from services.chassis.language import EnumWords
 from services.chassis.metrics import Metrics
 from services.chassis.parked import ParkedRecords
+
+_CLASSES = EnumWords(ParkedClass.DESCRIPTOR)
+_NAMED = frozenset(map(_CLASSES.number, _CLASSES))
+"""A later version may have parked under a class that this one has no word for."""
 
 
 class Observer(Protocol):
@@ -100,6 +105,5 @@ class EngineCollector(Collector):
         waiting = Counter(entry.kind for entry in self._parked.entries())
         parked = GaugeMetricFamily("referrals_parked_records", "Records that wait for a replay", labels=["kind"])
         for kind, count in waiting.items():
-            word = ParkedClass.Name(kind).removeprefix("PARKED_CLASS_").lower()  # type: ignore[arg-type]
-            parked.add_metric([word], count)
+            parked.add_metric([_CLASSES.word(kind) if kind in _NAMED else "unknown"], count)
         yield parked

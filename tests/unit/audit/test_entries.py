@@ -255,6 +255,19 @@ def test_words_that_this_version_does_not_know_are_left_out() -> None:
     assert (entry.timeline.look, list(entry.timeline.groups), entry.timeline.reason) == (0, [], "review")
 
 
+def test_a_kind_of_concern_of_a_later_version_is_passed_over_as_a_reason() -> None:
+    later, known = 4_000, common_pb2.CONCERN_KIND_DOMESTIC_ABUSE
+
+    def reason(*kinds: int) -> str:
+        fact = raised()
+        fact.raised.kinds.extend(kinds)  # type: ignore[arg-type]  # a number without a name
+        return entry_of(a_record(topics.INTAKE.name, fact)).timeline.reason
+
+    assert reason(known) == "domestic_abuse"
+    assert reason(later, known) == "domestic_abuse"
+    assert reason(later) == reason() == ""
+
+
 def test_the_fingerprint_is_what_its_description_says_and_stays_so() -> None:
     record = a_record("t", b"value", b"key", headers=(("ce_id", b"1"), ("empty", None)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from prometheus_client import CollectorRegistry
 
 from services.chassis.engine.observing import EngineCollector, MetricsObserver
@@ -24,6 +26,10 @@ def test_a_scrape_shows_what_the_engine_counted_and_what_is_parked(house: House,
     assert shown("referrals_engine_total", what="repeated") == 1
     assert shown("referrals_parked_records", kind="unreadable") == 1
     assert shown("referrals_engine_queue_depth") == 0
+
+    later = 4_000
+    house.parked.took(house.record(referral, 3), later, "of a later version", datetime(2026, 1, 5, tzinfo=UTC))
+    assert shown("referrals_parked_records", kind="unknown") == 1
 
 
 def test_an_observer_feeds_the_histograms() -> None:
