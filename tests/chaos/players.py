@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,24 +63,26 @@ class KafkaPartner:
         """Play until told to stop; a broker that is away is waited for."""
         while (consumer := self._connected()) is not None:
             try:
-                self._read(consumer)
-            finally:
-                consumer.close(autocommit=False, timeout_ms=1_000)
+                try:
+                    self._read(consumer)
+                finally:
+                    consumer.close(autocommit=False, timeout_ms=1_000)
+            except KafkaError:
+                # Away, or a reply or the commit failed. This consumer has passed what it read: only another one begins
+                # again at what was committed, so that nothing stays unanswered.
+                self._table.stopping.wait(AGAIN)
         if self._producer is not None:
             self._producer.close(timeout=1)
 
     def _read(self, consumer: KafkaConsumer) -> None:
-        """Until told to stop, or until the consumer must be replaced."""
+        """Until told to stop, or until the consumer must be replaced. Raises KafkaError, likewise."""
         pulse = Pulse(consumer)
         while not self._table.stopping.is_set() and not pulse.missing():
-            try:
-                batches = consumer.poll(timeout_ms=POLL_MS)
-                if batches:
-                    pulse.read()
-                    self._take([record for records in batches.values() for record in records])
-                    consumer.commit(timeout_ms=5_000)
-            except KafkaError:  # away, or the commit was late: what was not committed is read again
-                self._table.stopping.wait(AGAIN)
+            batches = consumer.poll(timeout_ms=POLL_MS)
+            if batches:
+                pulse.read()
+                self._take([record for records in batches.values() for record in records])
+                consumer.commit(timeout_ms=5_000)
 
     def _connected(self) -> KafkaConsumer | None:
         while not self._table.stopping.is_set():
@@ -140,9 +143,10 @@ class KafkaPartner:
                 for future in sent:
                     future.get(timeout=SEND_SECONDS)
             except KafkaError:
-                if self._producer is not None:
-                    self._producer.close(timeout=0)
-                self._producer = None
+                broken, self._producer = self._producer, None
+                if broken is not None:
+                    with suppress(KafkaError):  # it is given up anyhow, and the next one sends all of it
+                        broken.close(timeout=0)
                 self._table.stopping.wait(AGAIN)
             else:
                 return True
