@@ -9,7 +9,7 @@ from safeguarding.v1 import routing_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, ClockReached
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Context, Upstream
-from services.triage.domain.state import GRADE_WORDS, State
+from services.triage.domain.state import State, to_decide
 
 RECALL_CLOCK, BREACHED = "recall", 100
 TOLD_LATER = frozenset({"information_supplied", "amended", "withdrawn"})
@@ -20,12 +20,12 @@ def brought(state: State, given: Upstream, assessed: Sequence[TriageFact], conte
     """What the raiser tells of a referral that nobody at the desk looks at any more is brought to somebody, by the
     clock of the gravest grade; not where a rule asks a further partner for it, and not a partner's own answer."""
     kind = given.fact.WhichOneof("fact")
-    known, rules = state.known, context.rules
+    known = state.known
     if kind not in TOLD_LATER or state.hidden or not state.at_rest or known.raised is None or known.raiser is None:
         return []
     if any(fact.WhichOneof("fact") == "routed" for fact in assessed):
         return []
-    found = rules.assess(state.concern or known.raised, known.raiser, state.at_place, state.by_several)
+    found = context.rules.assess(state.concern or known.raised, known.raiser, state.at_place, state.by_several)
     graded_now = [fact.graded.grade for fact in assessed if fact.WhichOneof("fact") == "graded"]
     grade = max(state.grade, found.grade, *graded_now)
     if kind == "withdrawn":
@@ -39,7 +39,7 @@ def brought(state: State, given: Upstream, assessed: Sequence[TriageFact], conte
     lies_there = state.looks_again_for not in (0, triage_pb2.LOOK_AGAIN_REASON_CLOCK)
     if state.came_back or (lies_there and reason != triage_pb2.LOOK_AGAIN_REASON_GRAVER):
         return []  # and its clock goes on
-    decide_by = rules.until(f"decide_{GRADE_WORDS[grade]}", context.now, known.council)
+    decide_by = to_decide(grade, known, context)
     graded = []
     if state.ended and grade > state.grade:  # what had ended is graded too, and asks nobody before somebody looked
         graded = [TriageFact(graded=triage_pb2.Graded(grade=grade, fired=found.as_fired(), decide_by=decide_by))]
@@ -60,10 +60,9 @@ def remind(given: Upstream, state: State, context: Context) -> list[TriageFact]:
         return []  # what follows a closing takes years; nobody at the desk minds it before it is over
     if reached.leg_id and not (reached.deadline.clock == RECALL_CLOCK and reached.percent == BREACHED):
         return []
-    until = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
     brought = triage_pb2.BroughtToDesk(
         reason=triage_pb2.LOOK_AGAIN_REASON_CLOCK,
-        decide_by=state.decide_by if by_clock else until,
+        decide_by=state.decide_by if by_clock else to_decide(state.grade, state.known, context),
         clock=reached,
         done_before=state.done,
     )
@@ -76,7 +75,7 @@ def take_back(given: Upstream, state: State, context: Context) -> list[TriageFac
     if fact.WhichOneof("fact") != "came_back" or state.hidden or state.grade == GRADE_UNSPECIFIED:
         return []
     back: routing_pb2.CameBack = fact.came_back
-    decide_by = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
+    decide_by = to_decide(state.grade, state.known, context)
     taken = triage_pb2.TakenBack(leg_id=back.leg_id, service=back.service, reason=back.reason, decide_by=decide_by)
     return [TriageFact(taken_back=taken)]
 

@@ -20,7 +20,7 @@ from services.marks import due, watched
 from services.moments import moment
 from services.triage.domain.arriving import ask_for_partner, brought, remind, take_back
 from services.triage.domain.desk import commanded, leg_id
-from services.triage.domain.state import GRADE_WORDS, AreaRules, AskedLeg, State
+from services.triage.domain.state import AreaRules, AskedLeg, State, to_decide
 
 TRIAGE = "triage"
 INTAKE = "intake"
@@ -188,7 +188,7 @@ def _assess(state: State, given: Input, context: Context) -> list[TriageFact]:
         state = replace(state, links=with_fact(state.links, fact))
     assessed = rules.assess(state.concern or known.raised, known.raiser, state.at_place, state.by_several)
     if assessed.grade > state.grade:
-        decide_by = rules.until(f"decide_{GRADE_WORDS[assessed.grade]}", context.now, known.council)
+        decide_by = to_decide(assessed.grade, known, context)
         fired = assessed.as_fired()
         facts.append(TriageFact(graded=triage_pb2.Graded(grade=assessed.grade, fired=fired, decide_by=decide_by)))
     if state.grade > assessed.grade:

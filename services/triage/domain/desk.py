@@ -12,7 +12,7 @@ from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Command, Context, Input, Refused, Why
 from services.lifecycle import REFERRAL_MOVES, legal, require
 from services.links import judge
-from services.triage.domain.state import GRADE_WORDS, AreaRules, State
+from services.triage.domain.state import GRADE_WORDS, AreaRules, State, to_decide
 
 LEGS = uuid.UUID("7f0e7d5a-9f6b-5f0a-8c57-0a0f5e9f6d11")
 """Namespace of leg ids."""
@@ -39,7 +39,7 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
         case triage_pb2.RouteRequest():
             return _route(state, given, body, context.rules)
         case triage_pb2.ReopenRequest():
-            decide_by = context.rules.until(f"decide_{GRADE_WORDS[state.grade]}", context.now, state.known.council)
+            decide_by = to_decide(state.grade, state.known, context)
             reopened = triage_pb2.Reopened(note=given.sealed, decide_by=decide_by, closings=state.closings)
             return [TriageFact(reopened=reopened)]
         case triage_pb2.ConfirmLinkRequest() | triage_pb2.RejectLinkRequest():
@@ -73,7 +73,7 @@ def _override(
         )
     if body.grade < state.grade:
         _may_lower(state, given, body, context.rules)
-    decide_by = context.rules.until(f"decide_{GRADE_WORDS[body.grade]}", context.now, state.known.council)
+    decide_by = to_decide(body.grade, state.known, context)
     graded = triage_pb2.Graded(grade=body.grade, overridden=True, reason=given.sealed, decide_by=decide_by)
     return [TriageFact(graded=graded)]
 

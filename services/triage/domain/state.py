@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from safeguarding.v1 import intake_pb2, triage_pb2
 from safeguarding.v1.common_pb2 import GRADE_UNSPECIFIED, Actor, Deadline, Grade, Standing
+from services.chassis.deciding import Context
 from services.known import NOTHING, Known
 from services.lifecycle import Referral
 from services.links import AtPlace, Links, at_place, by_several, with_counts
@@ -208,3 +209,9 @@ class State:
     def at_rest(self) -> bool:
         """True where nobody at the desk would see what the raiser tells."""
         return self.where in (Referral.ROUTED, Referral.NO_FURTHER_ACTION, Referral.CLOSED)
+
+
+def to_decide(grade: int, known: Known, context: Context) -> Deadline:
+    """Until when the desk decides on a referral of this grade that comes before it now."""
+    until: Deadline = context.rules.until(f"decide_{GRADE_WORDS[grade]}", context.now, known.council)
+    return until
