@@ -54,7 +54,6 @@ STANDING: Mapping[type[Message], str] = {
 """The reason where a fact itself holds none."""
 _OWN = ("reason", "ground", "purpose", "by")
 """Fields in which facts hold their reason as a code."""
-_NAMED = frozenset(map(KINDS.number, KINDS))
 _BY_NAME = {kind.DESCRIPTOR.full_name: operation for kind, operation in OF_TYPE.items()}
 
 
@@ -70,8 +69,7 @@ def operation_of(type_name: str, look: int) -> Operation.ValueType:
 def reason_of(content: Any) -> str:
     """Why, as the fact's own code, else the standing reason of its kind; empty where it needs none."""
     if isinstance(content, Raised):
-        # Audit also reads what no other service would take: a kind of a later version, or of a writer that is none.
-        return next((KINDS.word(kind) for kind in content.kinds if kind in _NAMED), "")
+        return next(filter(None, (KINDS.word_or(kind, "") for kind in content.kinds)), "")
     for name in _own_fields(content.DESCRIPTOR):
         if getattr(content, name):
             return str(getattr(content, name))

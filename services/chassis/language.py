@@ -36,6 +36,10 @@ class EnumWords:
         """The word for a number; raises KeyError for 0 and unknown ones."""
         return self._words[number]
 
+    def word_or(self, number: int, otherwise: str) -> str:
+        """The same of what nobody has checked: a later version may know numbers for which there is no word here."""
+        return self._words.get(number, otherwise)
+
 
 KINDS = EnumWords(common_pb2.ConcernKind.DESCRIPTOR)
 SUBJECT_ROLES = EnumWords(common_pb2.SubjectRole.DESCRIPTOR)

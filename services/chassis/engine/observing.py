@@ -15,8 +15,6 @@ from services.chassis.metrics import Metrics
 from services.chassis.parked import ParkedRecords
 
 _CLASSES = EnumWords(ParkedClass.DESCRIPTOR)
-_NAMED = frozenset(map(_CLASSES.number, _CLASSES))
-"""A later version may have parked under a class that this one has no word for."""
 
 
 class Observer(Protocol):
@@ -105,5 +103,5 @@ class EngineCollector(Collector):
         waiting = Counter(entry.kind for entry in self._parked.entries())
         parked = GaugeMetricFamily("referrals_parked_records", "Records that wait for a replay", labels=["kind"])
         for kind, count in waiting.items():
-            parked.add_metric([_CLASSES.word(kind) if kind in _NAMED else "unknown"], count)
+            parked.add_metric([_CLASSES.word_or(kind, "unknown")], count)
         yield parked
