@@ -133,17 +133,16 @@ def _poison_trouble(world: World) -> list[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, default=None, help="the same seed gives the same schedule")
+    parser.add_argument(
+        "--seed", type=int, default=secrets.randbelow(10**6), help="the same seed gives the same schedule"
+    )
     parser.add_argument("--referrals", type=int, default=1500)
     parser.add_argument("--faults", type=int, default=10)
     parser.add_argument("--wired", action="store_true", help="also broken links, full disks, injected failures, poison")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: every topic on all, two for a write")
     parser.add_argument("--clocks", action="store_true", help="services' clocks a day ahead and behind (libfaketime)")
     parser.add_argument("--plan", action="store_true", help="print the schedule and end")
-    wanted = parser.parse_args()
-    if wanted.seed is None:
-        wanted.seed = secrets.randbelow(10**6)
-    return wanted
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -131,6 +131,11 @@ class Clients:
             elif call.code() not in REPEAT:
                 self._ledger.trouble(f"storm of {submission.key}: {call.code().name}")
         self.raise_one(submission)
+        self.alter(submission)
+
+    def alter(self, submission: Submission) -> None:
+        """The key of an acknowledged concern with another body: to be refused as that."""
+        stub = self._intake(submission)
         altered = request_of(submission)
         altered.concern.narrative.text += " And more."
         code = self.insist(submission.key, lambda: _code_of(lambda: stub.RaiseConcern(altered, timeout=CALL_SECONDS)))

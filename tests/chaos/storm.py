@@ -17,14 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import grpc
-
-from safeguarding.v1 import intake_pb2_grpc
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from services.cli.local.stack import Stack
 from tests.chaos import topics
 from tests.chaos.__main__ import say
-from tests.chaos.clients import CALL_SECONDS, Channels, Clients, request_of, who_raises
+from tests.chaos.clients import Channels, Clients
 from tests.chaos.ledger import Ledger, Submission
 from tests.chaos.load import concerns
 
@@ -77,7 +74,6 @@ class Storm:
     """Clients who repeat themselves, and a ledger of what they were told."""
 
     def __init__(self, channels: Channels) -> None:
-        self._channels = channels
         self.ledger = Ledger()
         self.clients = Clients(channels, self.ledger, threading.Event())
 
@@ -87,7 +83,7 @@ class Storm:
 
     def alter_all(self, counted: Counted, threads: ThreadPoolExecutor) -> list[Callable[[], None]]:
         """The same keys with another body: each must be refused as that."""
-        return [threads.submit(self._each, counted, self._altered).result for _ in range(CLIENTS)]
+        return [threads.submit(self._each, counted, self.clients.alter).result for _ in range(CLIENTS)]
 
     def _each(self, counted: Counted, once: Callable[[Submission], object]) -> None:
         try:
@@ -96,19 +92,6 @@ class Storm:
         except BaseException:
             counted.stop()  # whoever waits for it hears what broke, instead of waiting for ever
             raise
-
-    def _altered(self, submission: Submission) -> None:
-        stub = intake_pb2_grpc.IntakeStub(self._channels.to("intake", who_raises(submission)))
-        request = request_of(submission)
-        request.concern.narrative.text += " And more."
-        try:
-            self.clients.insist(submission.key, lambda: stub.RaiseConcern(request, timeout=CALL_SECONDS))
-        except grpc.RpcError as error:
-            if error.code() is grpc.StatusCode.ALREADY_EXISTS:
-                return
-            self.ledger.trouble(f"key {submission.key} with another body: {error.code().name}")
-        else:
-            self.ledger.trouble(f"key {submission.key} was answered with another body too")
 
 
 def main() -> int:
@@ -174,14 +157,11 @@ def _run(
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="storm", description=__doc__)
-    parser.add_argument("--seed", type=int, default=None, help="the same seed gives the same order")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="the same seed gives the same order")
     parser.add_argument("--submissions", type=int, default=10_000)
     parser.add_argument("--times", type=int, default=10, help="how often each is sent")
     parser.add_argument("--kills", type=int, default=6)
-    wanted = parser.parse_args()
-    if wanted.seed is None:
-        wanted.seed = secrets.randbelow(10**6)
-    return wanted
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

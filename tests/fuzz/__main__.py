@@ -130,13 +130,10 @@ def _resident() -> float:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
-    parser.add_argument("--seed", type=int, default=None, help="the same seed gives the same cases")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="the same seed gives the same cases")
     parser.add_argument("--cases", type=int, default=100_000)
     parser.add_argument("--only", type=int, default=None, help="this case alone, after those that set its stage")
-    wanted = parser.parse_args()
-    if wanted.seed is None:
-        wanted.seed = secrets.randbelow(10**6)
-    return wanted
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
