@@ -101,7 +101,7 @@ def main() -> int:
     # Partners would have to be made first, with their keys and topics: nothing is routed here.
     among = [stated for stated in concerns() if stated.raiser.role != ROLE_PARTNER]
     submissions = [
-        Submission(f"storm-{wanted.seed}-{number:06d}", dice.choice(among)) for number in range(wanted.submissions)
+        Submission(f"storm-{wanted.seed:06d}-{number:06d}", dice.choice(among)) for number in range(wanted.submissions)
     ]
     with tempfile.TemporaryDirectory(prefix="storm-") as folder:
         stack = Stack(Path(folder), ends_with=os.getpid())
