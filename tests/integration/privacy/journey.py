@@ -86,9 +86,9 @@ class Journey:
 
     def desk_writes(self) -> None:
         """The desk asks a question."""
-        desk = happens("triage has graded the referral", lambda: self._desk(self.referral_id))
+        desk = happens("triage has all that was said", lambda: self._desk(self.referral_id, narratives=3))
         self.call("Triage", "RequestInformation", "triage", triage.RequestInformationRequest(command=desk))
-        desk = happens("the desk sees it", lambda: self._desk(self.referral_id))
+        desk = happens("the desk sees it", lambda: self._desk(self.referral_id, narratives=3))
         thought = triage.RecordThriveRequest(command=desk, thrive=triage.Thrive(harm="x"))
         self.call("Triage", "RecordThrive", "triage", thought)
 
@@ -111,10 +111,11 @@ class Journey:
         referral_id = self.call("Intake", "RaiseConcern", "public", request).referral_id
         return happens("triage has graded the referral", lambda: self._desk(referral_id))
 
-    def _desk(self, referral_id: str) -> triage.DeskCommand | None:
+    def _desk(self, referral_id: str, narratives: int = 1) -> triage.DeskCommand | None:
+        """A command on what triage knows, once that is so many narratives: a fact on its way would outdate it."""
         request = triage.GetAssessmentRequest(referral_id=referral_id, reason="triage")
         found = ask_if_known(self._house.stub("Triage", self._people["triage"]).GetAssessment, request)
-        seen = found.item.sequence if found else 0
+        seen = found.item.sequence if found and len(found.narratives) >= narratives else 0
         if not seen:
             return None
         return triage.DeskCommand(idempotency_key=new_key(), referral_id=referral_id, seen_sequence=seen)
