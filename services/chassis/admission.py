@@ -22,8 +22,11 @@ has less under way than their share, whom another's flood must not keep out."""
 MOST_URGENT: Final = 1_000
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
-"""As many are always let in, so that there is work: a machine that has just started has answered none yet."""
-WAIT_SECONDS: Final = 0.15
+"""As many are let in however few were answered: a machine that has just started has answered none yet."""
+FEW: Final = 8
+"""As many are let in, besides danger, while calls wait long before they are read: those that are refused must be more
+than those that come, or the wait stays for ever. With 64 it did, for seconds (docs/performance.md on row 7)."""
+WAIT_SECONDS: Final = 0.04
 """How long a call may wait behind those before it: room is what was answered in such a time."""
 MOMENT_SECONDS: Final = 1.0
 """How long many may be under way before they are more than can be done, and not only many at once; and how long nobody
@@ -91,8 +94,9 @@ class Admission:
         own = self._by_sender[sender]
         senders = len(self._by_sender) + (not own)
         if wait > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
-            return MOST if own < LEAST // senders else LEAST
-        return MOST if at_once or own < room / senders else room
+            return MOST if own < FEW // senders else FEW
+        # Shares are whole calls: of many senders each would have one, however little room there is for all of them.
+        return MOST if at_once or own < room // senders else room
 
     def _return_after(self) -> float:
         """Until as many as are under way have been answered."""
