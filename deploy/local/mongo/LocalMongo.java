@@ -9,6 +9,7 @@ import de.bwaldvogel.mongo.backend.DocumentWithPosition;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
+import de.bwaldvogel.mongo.backend.QueryParameters;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Collection;
@@ -17,6 +18,7 @@ import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -101,6 +103,17 @@ public final class LocalMongo extends H2Backend {
                     new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY));
             return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
         }
+
+        /** Sparse ones by one field are kept; any other is asked of by a scan. */
+        @Override
+        protected Index<Object> openOrCreateSecondaryIndex(String collection, String name, List<IndexKey> keys,
+                boolean sparse) {
+            if (!sparse || keys.size() > 1) {
+                return super.openOrCreateSecondaryIndex(collection, name, keys, sparse);
+            }
+            return new Sorted(name, keys, getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
+                    new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY)));
+        }
     }
 
     /**
@@ -110,6 +123,10 @@ public final class LocalMongo extends H2Backend {
     private final class Collection extends H2Collection {
 
         private final MVMap<Object, byte[]> documents;
+        private final List<Sorted> sorted = new ArrayList<>();
+
+        /** Of the documents that the query at work has read: no less than its answer. */
+        private long bytesRead;
 
         private Collection(MongoDatabase database, String name, CollectionOptions options,
                 MVMap<Object, byte[]> documents, MVMap<String, Object> meta) {
@@ -132,15 +149,60 @@ public final class LocalMongo extends H2Backend {
 
         @Override
         protected void removeDocument(Object place) {
-            if (documents.remove(place) == null) {
+            byte[] bson = documents.remove(place);
+            if (bson == null) {
                 throw new NoSuchElementException("no document at " + place);
             }
+            if (!sorted.isEmpty()) {
+                Document gone = Stored.decoded(bson);
+                sorted.forEach(index -> index.forget(gone, place));
+            }
+        }
+
+        @Override
+        public void addIndex(Index<Object> index) {
+            super.addIndex(index);
+            if (index instanceof Sorted && sorted.stream().noneMatch(each -> each.getName().equals(index.getName()))) {
+                sorted.add((Sorted) index);
+            }
+        }
+
+        @Override
+        public void dropIndex(String name) {
+            super.dropIndex(name);
+            sorted.removeIf(index -> index.getName().equals(name));
         }
 
         @Override
         protected Document getDocument(Object place) {
             byte[] bson = documents.get(place);
-            return bson == null ? null : Stored.decoded(bson);
+            if (bson == null) {
+                return null;
+            }
+            bytesRead += bson.length;
+            return Stored.decoded(bson);
+        }
+
+        @Override
+        public QueryResult handleQuery(QueryParameters asked) {
+            synchronized (this) {
+                bytesRead = 0;
+                return super.handleQuery(asked);
+            }
+        }
+
+        @Override
+        protected QueryResult createQueryResult(List<Document> found, int asked) {
+            if (bytesRead <= Batches.MOST_BYTES && asked == 0) {
+                return new QueryResult(found);
+            }
+            int first = Batches.fitting(found, asked);
+            if (first == found.size()) {
+                return new QueryResult(found);
+            }
+            Batches rest = new Batches(getCursorRegistry().generateCursorId(), found.subList(first, found.size()));
+            getCursorRegistry().add(rest);
+            return new QueryResult(found.subList(0, first), rest);
         }
 
         @Override
@@ -155,8 +217,10 @@ public final class LocalMongo extends H2Backend {
 
         @Override
         protected Stream<DocumentWithPosition<Object>> streamAllDocumentsWithPosition() {
-            return documents.entrySet().stream()
-                    .map(each -> new DocumentWithPosition<>(Stored.decoded(each.getValue()), each.getKey()));
+            return documents.entrySet().stream().map(each -> {
+                bytesRead += each.getValue().length;
+                return new DocumentWithPosition<>(Stored.decoded(each.getValue()), each.getKey());
+            });
         }
 
         /** A scan, for what no index answers. */

@@ -12,6 +12,7 @@ import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -27,7 +28,7 @@ import org.h2.mvstore.type.ObjectDataType;
 final class Stored {
 
     /** To be raised with every change of what is written here; a store of another form is refused. */
-    static final int FORM = 2;
+    static final int FORM = 3;
 
     static final DataType<byte[]> DOCUMENT = new Documents();
     static final DataType<KeyValue> KEY = new Keys();
@@ -80,7 +81,7 @@ final class Stored {
         return BsonDecoder.decodeBson(Unpooled.wrappedBuffer(bson));
     }
 
-    /** A key that is one text, as most are, as that; of texts, numbers and nulls as BSON; all else as shipped. */
+    /** A key that is one text, as most are, as that; of texts, numbers, times and nulls as BSON; all else as shipped. */
     private static final class Keys extends BasicDataType<KeyValue> {
 
         private static final byte BSON = 0;
@@ -133,7 +134,8 @@ final class Stored {
             }
             List<Object> values = new ArrayList<>();
             for (Object value : key) {
-                if (!(value == null || value instanceof String || value instanceof Number || value instanceof Boolean)) {
+                if (!(value == null || value instanceof String || value instanceof Number || value instanceof Boolean
+                        || value instanceof Instant)) {
                     ANY.write(out.put(OBJECT), key);
                     return;
                 }

@@ -139,6 +139,51 @@ def test_an_index_tells_kinds_of_keys_apart(tmp_path: Path) -> None:
             things.insert_one({"_id": 99, "key": 1.0})
 
 
+def test_a_sparse_index_by_one_field_holds_what_has_the_field_and_answers_as_a_scan_would(tmp_path: Path) -> None:
+    def at(minute: int) -> datetime:
+        return datetime(2026, 3, 29, 1, minute, 0, 5000, tzinfo=UTC)
+
+    with served(tmp_path / "store.mv") as things:
+        things.insert_many([{"_id": f"early {number}", "view": {"at": at(number)}} for number in range(5)])
+        for field in ("pending", "view.at", "view.of"):
+            things.create_index([(field, ASCENDING)], sparse=True)
+        things.insert_many([{"_id": f"{number}", "view": {"at": at(40 - number)}} for number in range(30)])
+        things.insert_many([{"_id": f"none {number}", "view": {"at": None}} for number in range(5)])
+        things.update_many({"_id": {"$in": ["3", "4", "5"]}}, {"$set": {"pending": True, "view.of": ["a", "b"]}})
+        things.update_one({"_id": "4"}, {"$unset": {"pending": ""}, "$set": {"view.at": at(59), "view.of": ["b"]}})
+        assert things.delete_one({"_id": "5"}).deleted_count == 1
+
+    with served(tmp_path / "store.mv") as things:
+        kept = things.database.command("validate", "things")["keysPerIndex"]
+        assert (kept["pending_1"], kept["view.at_1"], kept["view.of_1"]) == (1, 34, 3)
+        asked = [
+            {"pending": True},
+            {"view.of": "b"},
+            {"view.of": "c"},
+            {"view.at": at(59)},
+            {"view.at": {"$lt": at(13)}},
+            {"view.at": {"$lte": at(13)}},
+            {"view.at": {"$gt": at(37)}},
+            {"view.at": {"$gte": at(37)}, "view.of": "a"},
+            {"view.at": {"$lt": at(37), "$gt": at(13)}},
+        ]
+        by_index = [[found["_id"] for found in things.find(query)] for query in asked]
+        things.drop_indexes()
+        assert by_index == [[found["_id"] for found in things.find(query)] for query in asked]
+        assert by_index[:4] == [["3"], ["3", "4"], [], ["4"]]
+
+
+def test_a_large_answer_comes_in_messages_that_a_driver_takes(tmp_path: Path) -> None:
+    large = [{"_id": number, "text": "x" * 2_000_000} for number in range(30)]
+    with served(tmp_path / "store.mv") as things:
+        for document in large:
+            things.insert_one(document)
+
+        assert list(things.find()) == large
+        assert list(things.find({"_id": {"$in": list(range(25, 40))}})) == large[25:]
+        assert [found["_id"] for found in things.find({}, {"_id": 1}, batch_size=7)] == list(range(30))
+
+
 def test_a_file_of_another_form_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
     file, source = tmp_path / "store.mv", tmp_path / "Earlier.java"
     source.write_text(AN_EARLIER_ONE)
@@ -150,4 +195,4 @@ def test_a_file_of_another_form_is_refused_and_left_as_it_was(tmp_path: Path) ->
 
     assert ended.returncode == OTHER_FORM
     assert str(file) in ended.stderr
-    assert "(form 0, this one reads 2)" in ended.stderr
+    assert "(form 0, this one reads 3)" in ended.stderr
