@@ -6,9 +6,9 @@ import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.DocumentWithPosition;
+import de.bwaldvogel.mongo.backend.EmptyIndex;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
-import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Collection;
@@ -27,6 +27,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
+import org.h2.mvstore.type.DataType;
+import org.h2.mvstore.type.LongDataType;
 
 public final class LocalMongo extends H2Backend {
 
@@ -88,8 +90,7 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
             String full = getFullCollectionNamespace(name);
-            MVMap<Object, byte[]> documents = getMvStore().openMap("databases." + full,
-                    new MVMap.Builder<Object, byte[]>().valueType(Stored.DOCUMENT));
+            MVMap<Long, byte[]> documents = opened("databases." + full, Stored.DOCUMENT);
             MVMap<String, Object> meta = getMvStore().openMap("meta." + full);
             return new Collection(this, name, options, documents, meta);
         }
@@ -97,9 +98,26 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected Index<Object> openOrCreateUniqueIndex(String collection, String name, List<IndexKey> keys,
                 boolean sparse) {
-            getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
-                    new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY));
-            return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
+            String full = getFullCollectionNamespace(collection) + "._index_" + name;
+            return new Places(opened(full, Stored.DIGESTS), name, keys, sparse);
+        }
+
+        /** It finds nothing, and documents are scanned. As shipped all are decoded at each start, twice, to fill it. */
+        @Override
+        protected Index<Object> openOrCreateSecondaryIndex(String collection, String name, List<IndexKey> keys,
+                boolean sparse) {
+            return new EmptyIndex<>(name, keys) {
+                @Override
+                public boolean isEmpty() {
+                    return false;
+                }
+            };
+        }
+
+        /** By place: documents, and what an index keeps of each. */
+        private <V> MVMap<Long, V> opened(String name, DataType<V> type) {
+            return getMvStore().openMap(name,
+                    new MVMap.Builder<Long, V>().keyType(LongDataType.INSTANCE).valueType(type));
         }
     }
 
@@ -109,10 +127,10 @@ public final class LocalMongo extends H2Backend {
      */
     private final class Collection extends H2Collection {
 
-        private final MVMap<Object, byte[]> documents;
+        private final MVMap<Long, byte[]> documents;
 
         private Collection(MongoDatabase database, String name, CollectionOptions options,
-                MVMap<Object, byte[]> documents, MVMap<String, Object> meta) {
+                MVMap<Long, byte[]> documents, MVMap<String, Object> meta) {
             super(database, name, options, null, meta, getCursorRegistry());
             this.documents = documents;
         }
@@ -120,14 +138,14 @@ public final class LocalMongo extends H2Backend {
         /** Called by one thread at a time. The unique index on `_id` has refused one that is there already. */
         @Override
         protected Object addDocumentInternal(Document document) {
-            Long place = documents.isEmpty() ? 1L : (Long) documents.lastKey() + 1;
+            Long place = documents.isEmpty() ? 1L : documents.lastKey() + 1;
             documents.put(place, Stored.encoded(document));
             return place;
         }
 
         @Override
         protected void handleUpdate(Object place, Document before, Document after) {
-            documents.put(place, Stored.encoded(after));
+            documents.put((Long) place, Stored.encoded(after));
         }
 
         @Override
@@ -157,6 +175,12 @@ public final class LocalMongo extends H2Backend {
         protected Stream<DocumentWithPosition<Object>> streamAllDocumentsWithPosition() {
             return documents.entrySet().stream()
                     .map(each -> new DocumentWithPosition<>(Stored.decoded(each.getValue()), each.getKey()));
+        }
+
+        /** As shipped each document is encoded once more, and twice where it changes, for a size that nobody asks for. */
+        @Override
+        protected boolean tracksDataSize() {
+            return false;
         }
 
         /** A scan, for what no index answers. */
@@ -245,7 +269,7 @@ public final class LocalMongo extends H2Backend {
                 .fileName(file.toString())
                 .autoCommitDisabled()
                 .autoCommitBufferSize(0)
-                // Documents have random ids, so each new one dirties a page of the index: a small one is written sooner.
+                // A document that changes dirties the page of those that came with it: a small one is written sooner.
                 .pageSplitSize(PAGE_BYTES)
                 .cacheSize(CACHE_MEGABYTES)
                 .open();
