@@ -6,6 +6,7 @@ import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.DocumentWithPosition;
+import de.bwaldvogel.mongo.backend.EmptyIndex;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
@@ -29,6 +30,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
+import org.h2.mvstore.type.DataType;
+import org.h2.mvstore.type.LongDataType;
 
 public final class LocalMongo extends H2Backend {
 
@@ -90,8 +93,7 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
             String full = getFullCollectionNamespace(name);
-            MVMap<Object, byte[]> documents = getMvStore().openMap("databases." + full,
-                    new MVMap.Builder<Object, byte[]>().valueType(Stored.DOCUMENT));
+            MVMap<Long, byte[]> documents = opened("databases." + full, Stored.DOCUMENT);
             MVMap<String, Object> meta = getMvStore().openMap("meta." + full);
             return new Collection(this, name, options, documents, meta);
         }
@@ -99,20 +101,33 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected Index<Object> openOrCreateUniqueIndex(String collection, String name, List<IndexKey> keys,
                 boolean sparse) {
-            getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
-                    new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY));
-            return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
+            String full = getFullCollectionNamespace(collection) + "._index_" + name;
+            return new Places(opened(full, Stored.DIGESTS), name, keys, sparse);
         }
 
-        /** Sparse ones by one field are kept; any other is asked of by a scan. */
+        /**
+         * Sparse ones by one field are kept. Any other finds nothing, and documents are scanned; as shipped all are decoded
+         * at each start, twice, to fill it.
+         */
         @Override
         protected Index<Object> openOrCreateSecondaryIndex(String collection, String name, List<IndexKey> keys,
                 boolean sparse) {
-            if (!sparse || keys.size() > 1) {
-                return super.openOrCreateSecondaryIndex(collection, name, keys, sparse);
+            if (sparse && keys.size() == 1) {
+                return new Sorted(name, keys, getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
+                        new MVMap.Builder<KeyValue, Boolean>().keyType(Sorted.KEY)));
             }
-            return new Sorted(name, keys, getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
-                    new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY)));
+            return new EmptyIndex<>(name, keys) {
+                @Override
+                public boolean isEmpty() {
+                    return false;
+                }
+            };
+        }
+
+        /** By place: documents, and what an index keeps of each. */
+        private <V> MVMap<Long, V> opened(String name, DataType<V> type) {
+            return getMvStore().openMap(name,
+                    new MVMap.Builder<Long, V>().keyType(LongDataType.INSTANCE).valueType(type));
         }
     }
 
@@ -122,14 +137,14 @@ public final class LocalMongo extends H2Backend {
      */
     private final class Collection extends H2Collection {
 
-        private final MVMap<Object, byte[]> documents;
+        private final MVMap<Long, byte[]> documents;
         private final List<Sorted> sorted = new ArrayList<>();
 
         /** Of the documents that the query at work has read: no less than its answer. */
         private long bytesRead;
 
         private Collection(MongoDatabase database, String name, CollectionOptions options,
-                MVMap<Object, byte[]> documents, MVMap<String, Object> meta) {
+                MVMap<Long, byte[]> documents, MVMap<String, Object> meta) {
             super(database, name, options, null, meta, getCursorRegistry());
             this.documents = documents;
         }
@@ -137,14 +152,14 @@ public final class LocalMongo extends H2Backend {
         /** Called by one thread at a time. The unique index on `_id` has refused one that is there already. */
         @Override
         protected Object addDocumentInternal(Document document) {
-            Long place = documents.isEmpty() ? 1L : (Long) documents.lastKey() + 1;
+            Long place = documents.isEmpty() ? 1L : documents.lastKey() + 1;
             documents.put(place, Stored.encoded(document));
             return place;
         }
 
         @Override
         protected void handleUpdate(Object place, Document before, Document after) {
-            documents.put(place, Stored.encoded(after));
+            documents.put((Long) place, Stored.encoded(after));
         }
 
         @Override
@@ -163,6 +178,7 @@ public final class LocalMongo extends H2Backend {
         public void addIndex(Index<Object> index) {
             super.addIndex(index);
             if (index instanceof Sorted && sorted.stream().noneMatch(each -> each.getName().equals(index.getName()))) {
+                ((Sorted) index).filled();
                 sorted.add((Sorted) index);
             }
         }
@@ -221,6 +237,12 @@ public final class LocalMongo extends H2Backend {
                 bytesRead += each.getValue().length;
                 return new DocumentWithPosition<>(Stored.decoded(each.getValue()), each.getKey());
             });
+        }
+
+        /** As shipped each document is encoded once more, and twice where it changes, for a size that nobody asks for. */
+        @Override
+        protected boolean tracksDataSize() {
+            return false;
         }
 
         /** A scan, for what no index answers. */
@@ -309,7 +331,7 @@ public final class LocalMongo extends H2Backend {
                 .fileName(file.toString())
                 .autoCommitDisabled()
                 .autoCommitBufferSize(0)
-                // Documents have random ids, so each new one dirties a page of the index: a small one is written sooner.
+                // A document that changes dirties the page of those that came with it: a small one is written sooner.
                 .pageSplitSize(PAGE_BYTES)
                 .cacheSize(CACHE_MEGABYTES)
                 .open();
