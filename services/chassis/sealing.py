@@ -31,17 +31,19 @@ class CannotOpen(Exception):
     """The key is not the one, or what was sealed was altered or moved to another place."""
 
 
-class _Drawn(threading.local):
-    """Random bytes of a thread's own, drawn from the system many at a time and each given out once.
+class _Drawn:
+    """Random bytes of one thread's own, drawn from the system many at a time and each given out once.
 
     Each draw lets another thread go on instead, and a concern needs a dozen.
     """
+
+    __slots__ = ("_at", "_bytes")
 
     def __init__(self) -> None:
         self._bytes, self._at = b"", 0
 
     def take(self, count: int) -> bytes:
-        """So many that nobody else has had or will have, also not in a process that was forked."""
+        """So many that nobody else has had or will have."""
         at = self._at
         end = at + count
         if end > len(self._bytes):
@@ -50,30 +52,47 @@ class _Drawn(threading.local):
         self._at = end
         return self._bytes[at:end]
 
+
+class _OfThread(threading.local):
+    """What the present thread has drawn."""
+
+    def __init__(self) -> None:
+        self.drawn = _Drawn()
+
     def forget(self) -> None:
-        """Draw anew next time."""
-        self._bytes, self._at = b"", 0
+        """Draw anew next time, as a process must that was forked."""
+        self.drawn = _Drawn()
 
 
-_drawn = _Drawn()
-os.register_at_fork(after_in_child=_drawn.forget)  # the one thread that goes on there is the one that forked
+_own = _OfThread()
+os.register_at_fork(after_in_child=_own.forget)  # the one thread that goes on there is the one that forked
 
 
 def new_key() -> bytes:
     """A fresh data key."""
-    return _drawn.take(KEY_BYTES)
+    return _own.drawn.take(KEY_BYTES)
 
 
-def seal(key: bytes | AESGCM, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
-    """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data).
+def seal(key: bytes, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
+    """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data)."""
+    sealed = Sealed()
+    seal_into(sealed, AESGCM(key), referral_id, key_id, group, version, content)
+    return sealed
+
+
+def seal_into(
+    into: Sealed, cipher: AESGCM, referral_id: str, key_id: str, group: Any, version: int, content: Message
+) -> None:
+    """The same, where the part is to lie: a message that is put into another is copied.
 
     Who seals several parts under one key makes its cipher once.
     """
-    nonce = _drawn.take(NONCE_BYTES)
-    bound = _bound(referral_id, group, version)
-    cipher = AESGCM(key) if isinstance(key, bytes) else key
-    ciphertext = cipher.encrypt(nonce, content.SerializeToString(deterministic=True), bound)
-    return Sealed(key_id=key_id, nonce=nonce, ciphertext=ciphertext, group=group, version=version)
+    nonce = _own.drawn.take(NONCE_BYTES)
+    into.key_id = key_id
+    into.nonce = nonce
+    into.ciphertext = cipher.encrypt(nonce, content.SerializeToString(), _bound(referral_id, group, version))
+    into.group = group
+    into.version = version
 
 
 def unseal(key: bytes, referral_id: str, sealed: Sealed, into: type[M]) -> M:
@@ -109,7 +128,7 @@ class KeyWrapper:
 
     def wrap(self, referral_id: str, key_id: str, key: bytes) -> bytes:
         """Nonce and ciphertext of a data key."""
-        nonce = _drawn.take(NONCE_BYTES)
+        nonce = _own.drawn.take(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, key, f"{referral_id}|{key_id}".encode())
 
     def unwrap(self, referral_id: str, key_id: str, wrapped: bytes) -> bytes:
@@ -146,7 +165,7 @@ def reply_info(partner_id: str, leg_id: str, reply_id: str) -> str:
 
 
 def _bound(referral_id: str, group: Any, version: int) -> bytes:
-    return f"{referral_id}|{int(group)}|{version}".encode()
+    return f"{referral_id}|{group:d}|{version}".encode()
 
 
 @lru_cache(maxsize=4096)
