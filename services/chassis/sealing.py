@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -17,13 +14,13 @@ from google.protobuf.message import DecodeError, Message
 
 from safeguarding.v1.common_pb2 import Sealed
 from services.chassis import logs
+from services.chassis.drawn import drawn
 
 M = TypeVar("M", bound=Message)
 _log = logs.get(__name__)
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-DRAWN_TOGETHER = 8192
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -31,46 +28,9 @@ class CannotOpen(Exception):
     """The key is not the one, or what was sealed was altered or moved to another place."""
 
 
-class _Drawn:
-    """Random bytes of one thread's own, drawn from the system many at a time and each given out once.
-
-    Each draw lets another thread go on instead, and a concern needs a dozen.
-    """
-
-    __slots__ = ("_at", "_bytes")
-
-    def __init__(self) -> None:
-        self._bytes, self._at = b"", 0
-
-    def take(self, count: int) -> bytes:
-        """So many that nobody else has had or will have."""
-        at = self._at
-        end = at + count
-        if end > len(self._bytes):
-            self._bytes = secrets.token_bytes(DRAWN_TOGETHER)
-            at, end = 0, count
-        self._at = end
-        return self._bytes[at:end]
-
-
-class _OfThread(threading.local):
-    """What the present thread has drawn."""
-
-    def __init__(self) -> None:
-        self.drawn = _Drawn()
-
-    def forget(self) -> None:
-        """Draw anew next time, as a process must that was forked."""
-        self.drawn = _Drawn()
-
-
-_own = _OfThread()
-os.register_at_fork(after_in_child=_own.forget)  # the one thread that goes on there is the one that forked
-
-
 def new_key() -> bytes:
     """A fresh data key."""
-    return _own.drawn.take(KEY_BYTES)
+    return drawn(KEY_BYTES)
 
 
 def seal(key: bytes, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
@@ -87,7 +47,7 @@ def seal_into(
 
     Who seals several parts under one key makes its cipher once.
     """
-    nonce = _own.drawn.take(NONCE_BYTES)
+    nonce = drawn(NONCE_BYTES)
     into.key_id = key_id
     into.nonce = nonce
     into.ciphertext = cipher.encrypt(nonce, content.SerializeToString(), _bound(referral_id, group, version))
@@ -128,7 +88,7 @@ class KeyWrapper:
 
     def wrap(self, referral_id: str, key_id: str, key: bytes) -> bytes:
         """Nonce and ciphertext of a data key."""
-        nonce = _own.drawn.take(NONCE_BYTES)
+        nonce = drawn(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, key, f"{referral_id}|{key_id}".encode())
 
     def unwrap(self, referral_id: str, key_id: str, wrapped: bytes) -> bytes:
