@@ -56,7 +56,7 @@ def unary(ground: Ground, calls: int) -> Contest:
             "intake": lambda: desk.unary("intake_real", calls, desk.sink),
             "empty handler": lambda: desk.unary("intake_empty", calls, ""),
             "usual way": lambda: desk.unary("intake_usual", calls, desk.usual_sink),
-            LIMIT: lambda: desk.unary("intake_limit", calls, desk.sink),
+            LIMIT: lambda: desk.unary("intake_limit", calls, desk.limit_sink),
         },
         [
             Claim(
@@ -88,7 +88,7 @@ def stream(ground: Ground, concerns: int) -> Contest:
         {
             "intake": lambda: desk.stream(concerns),
             PRODUCER: lambda: hop.run("produce"),
-            LIMIT: lambda: desk.stream(concerns, arm="intake_limit"),
+            LIMIT: lambda: desk.stream(concerns, arm="intake_limit", sink=desk.limit_sink),
         },
         [
             Claim(
@@ -111,8 +111,9 @@ class Desk:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         run = uuid.uuid4().hex[:6]
-        self.sink, self.usual_sink, self._source = ground.topics(
-            [f"bench.calls.{run}", f"bench.calls.{run}.usual", f"bench.calls.{run}.in"]
+        # Each writer has its own: intake refuses to run where its topic is ahead of its store.
+        self.sink, self.usual_sink, self.limit_sink, self._source = self._topics = ground.topics(
+            [f"bench.calls.{run}", *(f"bench.calls.{run}.{name}" for name in ("usual", "limit", "in"))]
         )
         home = ground.stack.home
         known = ports.remembered(home, plan.PORT_NAMES)
@@ -145,11 +146,14 @@ class Desk:
             return Sample(void=str(ended))
         return self._compared(sample, Counter(acknowledged), since)
 
-    def stream(self, concerns: int, without: str = "", warm: int = 0, arm: str = "intake_real") -> Sample:
+    def stream(
+        self, concerns: int, without: str = "", warm: int = 0, arm: str = "intake_real", sink: str = ""
+    ) -> Sample:
         """One round of a stream; `without` names a safety that is left out, `warm` how many are not measured."""
-        since = self._ground.ends([self.sink])
+        sink = sink or self.sink
+        since = self._ground.ends([sink])
         try:
-            with self._serving(arm, self.sink, without) as (process, stub), ThreadPoolExecutor(1) as aside:
+            with self._serving(arm, sink, without) as (process, stub), ThreadPoolExecutor(1) as aside:
                 requests = self._requests(concerns)
                 answer = aside.submit(_streamed, stub, requests)
                 while (count := self._count(since)) < (warm or concerns * WARM) and not answer.done():
@@ -167,7 +171,7 @@ class Desk:
     def forget(self) -> None:
         """Take away what was stored and written, which no later round looks at."""
         self._ground.store.drop_database(self._environment["INTAKE_MONGO_DATABASE"])
-        self._ground.admin.delete_topics([self.sink, self.usual_sink, self._source])
+        self._ground.admin.delete_topics(self._topics)
 
     @contextmanager
     def _serving(self, arm: str, sink: str, without: str = "") -> Iterator[tuple[Arm, Any]]:
@@ -223,7 +227,7 @@ class Desk:
         return [call.result().referral_id for call in calls]
 
     def _count(self, since: Mapping[tuple[str, int], int]) -> int:
-        return sum(self._ground.ends([self.sink]).values()) - sum(since.values())
+        return sum(self._ground.ends(sorted({topic for topic, _ in since})).values()) - sum(since.values())
 
     def _compared(self, sample: Sample, acknowledged: Counter[str], since: Mapping[tuple[str, int], int]) -> Sample:
         if not since:
