@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -70,11 +71,12 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
         """Record concerns in bulk; each stands alone, in the order they came."""
         identity = caller()
         response = intake_pb2.RaiseConcernsResponse()
-        waiting: list[tuple[str, Future[Answer[State]]]] = []
+        waiting: deque[tuple[str, Future[Answer[State]]]] = deque()
         for message in request_iterator:
             right: list[intake_pb2.RaiseConcernRequest] = []
-            for request in message.concerns:
-                wrong = self._wrong(request, len(message.concerns))
+            together = message.concerns[:]  # as a list of its own: see surely.py
+            for request in together:
+                wrong = self._wrong(request, len(together))
                 if wrong is not None:
                     response.refused.add(
                         idempotency_key=request.idempotency_key[:100],
@@ -88,7 +90,7 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
             futures = self._parts.engine.submit(commands)
             waiting += [(request.idempotency_key, future) for request, future in zip(right, futures, strict=True)]
             while len(waiting) > MOST_IN_FLIGHT:
-                _collect(response, waiting.pop(0), context)
+                _collect(response, waiting.popleft(), context)
         for pair in waiting:
             _collect(response, pair, context)
         return response
@@ -273,14 +275,18 @@ def reference(referral_id: str) -> str:
 
 
 def _raised(answer: Answer[State]) -> intake_pb2.RaiseConcernResponse:
+    return _tell(answer, intake_pb2.RaiseConcernResponse())
+
+
+def _tell(answer: Answer[State], into: intake_pb2.RaiseConcernResponse) -> intake_pb2.RaiseConcernResponse:
+    """Fill in place: each message that is put into another is copied."""
     [fact] = answer.facts
-    return intake_pb2.RaiseConcernResponse(
-        referral_id=fact.header.referral_id,
-        reference=reference(fact.header.referral_id),
-        event_id=fact.header.event_id,
-        sequence=fact.header.sequence,
-        recorded_at=fact.header.occurred_at,
-    )
+    header = fact.header
+    referral_id = header.referral_id
+    into.referral_id, into.reference = referral_id, reference(referral_id)
+    into.event_id, into.sequence = header.event_id, header.sequence
+    into.recorded_at.CopyFrom(header.occurred_at)
+    return into
 
 
 def _collect(
@@ -290,7 +296,8 @@ def _collect(
 ) -> None:
     key, future = waiting
     try:
-        response.raised.append(_raised(answered(future, context)))
+        # Of one turn most have come by now, and to ask how long the caller waits costs more than the answer.
+        _tell(future.result() if future.done() else answered(future, context), response.raised.add())
     except Refused as refused:
         response.refused.add(
             idempotency_key=key,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, BulkWriteError, ExecutionTimeout, PyMongoError, WTimeoutError
 
+from services.chassis.drawn import drawn
 from services.chassis.engine.away import Away
 from services.chassis.engine.document import Document
 
@@ -124,7 +124,7 @@ class MongoStore:
         published: Iterable[Published],
     ) -> set[str]:
         """See Store."""
-        token = secrets.token_hex(8)
+        token = drawn(8).hex()
         inserts = [self._as_new(d, views[d.id], token) for d in changed if d.revision is None]
         updates = {d.id: self._as_update(d, views[d.id], token) for d in changed if d.revision is not None}
         lost = self._insert(inserts, token) | self._update(updates, list(map(_as_raise, published)), token)
