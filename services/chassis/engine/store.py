@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from itertools import count
 from typing import Any, Protocol
 
 from pymongo import ASCENDING, UpdateOne
@@ -99,6 +100,8 @@ class MongoStore:
         self._collection = collection
         self._writer = writer
         self._queried = queried
+        self._tokens = map(f"{secrets.token_hex(8)}-{{:x}}".format, count())
+        """Revisions: of this process, each for one save."""
 
     def prepare(self) -> None:
         """Make the indexes that saves, scans and queries need; the local store keeps the first alone, and scans."""
@@ -123,7 +126,7 @@ class MongoStore:
         published: Iterable[Published],
     ) -> set[str]:
         """See Store."""
-        token = secrets.token_hex(8)
+        token = next(self._tokens)
         inserts = [self._as_new(d, views[d.id], token) for d in changed if d.revision is None]
         updates = {d.id: self._as_update(d, views[d.id], token) for d in changed if d.revision is not None}
         lost = self._insert(inserts, token) | self._update(updates, list(map(_as_raise, published)), token)
