@@ -18,6 +18,7 @@ from services.chassis.engine.away import Away
 from services.chassis.engine.document import Document
 
 DUPLICATE_KEY = 11000
+WAITING_FIELDS = {"view.clocks": 1, "pending": 1}
 TRIES = 4
 """A write whose answer was lost is looked up and repeated this often before the store counts as away."""
 
@@ -63,7 +64,7 @@ class Store(Protocol):
     def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
         """Documents with unpublished facts or a clock that runs out before `until`.
 
-        Only `_id`, `view.clocks` and `pending` of each.
+        Only `_id`, `view.clocks` and, where there are such facts, `pending` of each.
         """
         ...
 
@@ -88,7 +89,7 @@ def _as_raise(published: Published) -> UpdateOne:
     """One for each document: the local store finds by the keys of its one index only where each is a single value."""
     return UpdateOne(
         {"_id": published.id, "revision": published.revision},
-        {"$max": {"published": published.published}, "$set": {"pending": False, "copies": []}},
+        {"$max": {"published": published.published}, "$set": {"copies": []}, "$unset": {"pending": ""}},
     )
 
 
@@ -104,11 +105,11 @@ class MongoStore:
         """Revisions: of this process, each for one save."""
 
     def prepare(self) -> None:
-        """Make the indexes that saves, scans and queries need; the local store keeps the first alone, and scans."""
+        """Make the indexes that saves, scans and queries need: sparse, since most documents wait for nothing."""
         try:
             self._collection.create_index([("_id", ASCENDING), ("revision", ASCENDING)], unique=True)
             for field in ("pending", "view.next_clock", *(f"view.{name}" for name in self._queried)):
-                self._collection.create_index([(field, ASCENDING)])
+                self._collection.create_index([(field, ASCENDING)], sparse=True)
         except PyMongoError as error:
             raise self._away(error) from error
 
@@ -137,15 +138,14 @@ class MongoStore:
 
     def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
         """See Store."""
+        asked: tuple[dict[str, Any], ...] = ({"pending": True}, {"view.next_clock": {"$lt": until}})
+        found: dict[str, Mapping[str, Any]] = {}
         try:
-            return list(
-                self._collection.find(
-                    {"$or": [{"pending": True}, {"view.next_clock": {"$lt": until}}]},
-                    {"view.clocks": 1, "pending": 1},
-                )
-            )
+            for each in asked:  # one by one: the local store answers a query by an index only where it is all of it
+                found.update({document["_id"]: document for document in self._collection.find(each, WAITING_FIELDS)})
         except PyMongoError as error:
             raise self._away(error) from error
+        return list(found.values())
 
     def _as_new(self, document: Document[Any], view: Mapping[str, Any], token: str) -> dict[str, Any]:
         new: dict[str, Any] = {
@@ -153,7 +153,7 @@ class MongoStore:
             "revision": token,
             "facts": document.added,
             "published": 0,
-            "pending": self._writer in document.added,
+            **({"pending": True} if self._writer in document.added else {}),
             "copies": [asdict(copy) for copy in document.copies],
             "view": view,
         }
@@ -166,16 +166,17 @@ class MongoStore:
         return new
 
     def _as_update(self, document: Document[Any], view: Mapping[str, Any], token: str) -> UpdateOne:
-        dropped = {"$unset": dict.fromkeys(document.drops, "")} if document.drops else {}
+        pending = document.length(self._writer) > document.published
+        drops = [*document.drops, *(() if pending else ("pending",))]
         return UpdateOne(
             {"_id": document.id, "revision": document.revision},
             {
-                **dropped,
+                **({"$unset": dict.fromkeys(drops, "")} if drops else {}),
                 "$push": {f"facts.{writer}": {"$each": raws} for writer, raws in document.added.items()},
                 "$set": {
                     "revision": token,
                     "published": document.published,
-                    "pending": document.length(self._writer) > document.published,
+                    **({"pending": True} if pending else {}),
                     "copies": [asdict(copy) for copy in document.copies],
                     "view": view,
                     **{path: value for path, value in document.keeps.items() if path not in document.drops},
