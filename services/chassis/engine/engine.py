@@ -156,6 +156,7 @@ class Engine(Generic[S]):
     def _tick(self) -> None:
         """What time brings: clocks, gaps that nobody healed, scans, and what idleness leaves room for."""
         now = time.monotonic()
+        self._scan_in_time(now)
         due = self._clocks.due(self._w.clock())
         if due:
             self._queue.put([Item("clock", CLOCK_SIZE, given=given, referral_id=given.referral_id) for given in due])
@@ -167,16 +168,23 @@ class Engine(Generic[S]):
             log.error("gap_overdue", referral_ids=sorted({item.referral_id for item in overdue})[:20])
             self._until_done(overdue)
         try:
-            outran = self._w.clock() >= self._clocks.until  # or an hour's clocks would wait for the next scan
-            if (now >= self._scan_due or outran) and not self._standing.stopping:
-                self._scan()
-                self._scan_due = now + SCAN_EVERY
             if self._w.outbox.raise_due(now) and not len(self._queue):
                 self._turns.flush()
         except Away as away:
             self._standing.lost(away)
         if self._w.parked.markers() and not len(self._queue):
             self._turns.publish()
+
+    def _scan_in_time(self, now: float) -> None:
+        outran = self._w.clock() >= self._clocks.until  # a system's clock that was put forward leaves clocks unseen
+        if self._standing.stopping or (now < self._scan_due and not outran):
+            return
+        try:
+            self._scan()
+        except Away as away:
+            self._standing.lost(away)
+        else:
+            self._scan_due = now + SCAN_EVERY
 
     def _scan(self) -> None:
         """Find what is unpublished, and the clocks that run out soon."""
