@@ -33,7 +33,8 @@ from services.chassis.identity import Identity
 from services.chassis.records import OutRecord
 from services.chassis.sealing import KeyWrapper
 from services.chassis.surely import surely_right
-from services.intake.api import reference, referral_id_of
+from services.intake.api import referral_id_of
+from services.intake.bulk import reference
 from services.intake.linking import Linker
 from services.intake.sealed import Sealer
 from tests.performance.arms.serving import OtherRpcs, address, credentials
