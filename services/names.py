@@ -43,15 +43,19 @@ def sound(word: str) -> str:
         number = _CLASSES.get(letter, "")
         if number and number != last:
             code += number
+            if len(code) == 4:
+                return code
         elif not code:
             code = "0" if letter in _VOWELS else letter
         if letter not in "HW":
             last = number
-    return code[:4].ljust(4, "0")
+    return code.ljust(4, "0")
 
 
 def born(text: str) -> date | None:
     """A date of birth, or None where it is empty or no day of the calendar."""
+    if not text:  # an error costs as much as all else that is made of a name
+        return None
     try:
         return date.fromisoformat(text)
     except ValueError:

@@ -114,31 +114,31 @@ class Directory:
         return next((partner for partner in self.partners() if partner.id == partner_id), None)
 
     def _current_partners(self) -> Iterator[Partner]:
-        for partner_id in self._ids():
-            path = self._root / "partner" / f"{partner_id}.toml"
-            version = _version(str(path))
+        folder = f"{self._root}/partner"
+        for partner_id in self._ids(folder):
+            path = f"{folder}/{partner_id}.toml"
+            version = _version(path)
             if version is None:  # removed since the folder was listed
                 continue
             known = self._partners.get(partner_id)
             if known is None or known[0] != version:
                 try:
-                    known = version, _partner(path)
+                    known = version, _partner(Path(path))
                 except BrokenEntry:
-                    if _version(str(path)) is None:  # removed while it was read
+                    if _version(path) is None:  # removed while it was read
                         continue
                     raise
                 self._partners[partner_id] = known
             yield known[1]
 
-    def _ids(self) -> tuple[str, ...]:
-        folder = self._root / "partner"
+    def _ids(self, folder: str) -> tuple[str, ...]:
         try:
-            found = folder.stat()
+            found = os.stat(folder)
         except FileNotFoundError:
             return ()
         version = found.st_mtime_ns, found.st_ino
         if self._partner_ids is None or self._partner_ids[0] != version:
-            self._partner_ids = version, tuple(sorted(path.stem for path in folder.glob("*.toml")))
+            self._partner_ids = version, tuple(sorted(path.stem for path in Path(folder).glob("*.toml")))
             self._partners = {key: self._partners[key] for key in self._partner_ids[1] if key in self._partners}
         return self._partner_ids[1]
 

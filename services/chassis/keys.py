@@ -6,10 +6,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import grpc
 
@@ -40,7 +41,9 @@ class Keys:
         self._purpose = purpose
         self._remembered: OrderedDict[str, tuple[ReferralKeys, float]] = OrderedDict()
         """Each with the time (monotonic) until which it is used."""
-        self._coming: dict[str, grpc.Future[OpenResponse]] = {}
+        # gRPC's own futures start a thread for each call that is alone under way.
+        self._asking = ThreadPoolExecutor(MOST_AHEAD, thread_name_prefix="keys-ahead")
+        self._coming: dict[str, Future[OpenResponse]] = {}
         """Calls under way, by each referral that they ask for."""
         self._awaited: dict[str, None] = {}
         """Referrals whose keys are expected, and not yet asked for."""
@@ -55,7 +58,7 @@ class Keys:
             for each in referral_ids:
                 if each not in self._coming and self._remembered.get(each, NEVER)[1] <= now:
                     self._awaited[each] = None
-        self._ask_ahead(MOST_AHEAD)
+        self._ask_ahead()
 
     def open(
         self, referral_ids: Collection[str], needed: Mapping[str, Iterable[str]] | None = None
@@ -67,10 +70,7 @@ class Keys:
         """
         opened: dict[str, ReferralKeys] = {}
         missing: list[str] = []
-        with self._lock:
-            at_once = any(each in self._awaited for each in referral_ids)
-        if at_once:
-            self._ask_ahead(MOST_REMEMBERED)
+        self._ask_at_once(referral_ids)
         self._wait_for(referral_ids)
         now = self._clock()
         with self._lock:
@@ -92,26 +92,40 @@ class Keys:
             self._coming.pop(referral_id, None)  # what comes may be of before
             self._awaited.pop(referral_id, None)
 
-    def _ask_ahead(self, most: int) -> None:
+    def _ask_ahead(self) -> None:
         """Ask for what is awaited, unless so many calls are under way: their end asks for what came meanwhile."""
         while True:
             with self._lock:
-                if not self._awaited or self._ahead >= most:
+                if not self._awaited or self._ahead >= MOST_AHEAD:
                     return
-                asked = list(islice(self._awaited, MOST_A_CALL))
-                for each in asked:
-                    del self._awaited[each]
-            call = self._stub.Open.future(OpenRequest(referral_ids=asked, purpose=self._purpose), timeout=TIMEOUT)
-            with self._lock:
+                asked = self._take_awaited()
                 self._ahead += 1
+            request = OpenRequest(referral_ids=asked, purpose=self._purpose)
+            call = self._asking.submit(self._stub.Open, request, timeout=TIMEOUT)
+            with self._lock:
                 self._coming.update(dict.fromkeys(asked, call))
             call.add_done_callback(partial(self._ended, asked))
 
-    def _ended(self, asked: Sequence[str], call: Any) -> None:
+    def _ask_at_once(self, referral_ids: Collection[str]) -> None:
+        """Who needs what is only awaited waits for no other call, and takes along what else is."""
+        while True:
+            with self._lock:
+                if not any(each in self._awaited for each in referral_ids):
+                    return
+                asked = self._take_awaited()
+            self._ask(asked)
+
+    def _take_awaited(self) -> list[str]:
+        asked = list(islice(self._awaited, MOST_A_CALL))
+        for each in asked:
+            del self._awaited[each]
+        return asked
+
+    def _ended(self, asked: Sequence[str], call: Future[OpenResponse]) -> None:
         with self._lock:
             self._ahead -= 1
         self._came(asked, call)
-        self._ask_ahead(MOST_AHEAD)
+        self._ask_ahead()
 
     def _wait_for(self, referral_ids: Collection[str]) -> None:
         """Take what comes; a call that fails has brought nothing, and `open` asks again."""
@@ -121,13 +135,13 @@ class Keys:
                 if id(call) in calls:
                     calls[id(call)][1].append(each)
         for call, asked in calls.values():
-            with suppress(grpc.RpcError, grpc.FutureCancelledError):
-                call.result()
             self._came(asked, call)
 
-    def _came(self, asked: Sequence[str], call: Any) -> None:
-        """Remember what a call brought, but for what was forgotten meanwhile. Also a second time."""
-        response = call.result() if call.code() is grpc.StatusCode.OK else OpenResponse()
+    def _came(self, asked: Sequence[str], call: Future[OpenResponse]) -> None:
+        """Remember what a call brings, but for what was forgotten meanwhile. Also a second time."""
+        response = OpenResponse()
+        with suppress(grpc.RpcError):
+            response = call.result()
         found = _by_referral(asked, response)
         with self._lock:
             for referral_id in asked:

@@ -126,7 +126,7 @@ def made(decider: Decider[S], referral_id: str, facts: Mapping[str, Sequence[byt
     return {
         "facts": joined,
         "published": published,
-        "pending": pending,
+        **({"pending": True} if pending else {}),
         "copies": stored.get("copies", []) if stored and pending else [],
         "view": view_of(decider, state_of(decider, joined)),
     }
@@ -161,7 +161,8 @@ def _put(
         if stored is None:
             writes.append(InsertOne({"_id": referral_id, **fields}))
         else:
-            writes.append(UpdateOne({"_id": referral_id, "revision": stored.get("revision")}, {"$set": fields}))
+            change = {"$set": fields} | ({} if "pending" in fields else {"$unset": {"pending": ""}})
+            writes.append(UpdateOne({"_id": referral_id, "revision": stored.get("revision")}, change))
     result = collection.bulk_write(writes, ordered=False)
     if result.matched_count + result.inserted_count != len(batch):
         raise CannotRebuild("something else writes into the store; stop it, and rebuild again")

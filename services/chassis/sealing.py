@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -17,13 +14,13 @@ from google.protobuf.message import DecodeError, Message
 
 from safeguarding.v1.common_pb2 import Sealed
 from services.chassis import logs
+from services.chassis.drawn import drawn
 
 M = TypeVar("M", bound=Message)
 _log = logs.get(__name__)
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
-DRAWN_TOGETHER = 8192
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
@@ -31,49 +28,31 @@ class CannotOpen(Exception):
     """The key is not the one, or what was sealed was altered or moved to another place."""
 
 
-class _Drawn(threading.local):
-    """Random bytes of a thread's own, drawn from the system many at a time and each given out once.
-
-    Each draw lets another thread go on instead, and a concern needs a dozen.
-    """
-
-    def __init__(self) -> None:
-        self._bytes, self._at = b"", 0
-
-    def take(self, count: int) -> bytes:
-        """So many that nobody else has had or will have, also not in a process that was forked."""
-        at = self._at
-        end = at + count
-        if end > len(self._bytes):
-            self._bytes = secrets.token_bytes(DRAWN_TOGETHER)
-            at, end = 0, count
-        self._at = end
-        return self._bytes[at:end]
-
-    def forget(self) -> None:
-        """Draw anew next time."""
-        self._bytes, self._at = b"", 0
-
-
-_drawn = _Drawn()
-os.register_at_fork(after_in_child=_drawn.forget)  # the one thread that goes on there is the one that forked
-
-
 def new_key() -> bytes:
     """A fresh data key."""
-    return _drawn.take(KEY_BYTES)
+    return drawn(KEY_BYTES)
 
 
-def seal(key: bytes | AESGCM, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
-    """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data).
+def seal(key: bytes, referral_id: str, key_id: str, group: Any, version: int, content: Message) -> Sealed:
+    """Seal one field group of one referral; it opens nowhere else (AES-256-GCM, associated data)."""
+    sealed = Sealed()
+    seal_into(sealed, AESGCM(key), referral_id, key_id, group, version, content)
+    return sealed
+
+
+def seal_into(
+    into: Sealed, cipher: AESGCM, referral_id: str, key_id: str, group: Any, version: int, content: Message
+) -> None:
+    """The same, where the part is to lie: a message that is put into another is copied.
 
     Who seals several parts under one key makes its cipher once.
     """
-    nonce = _drawn.take(NONCE_BYTES)
-    bound = _bound(referral_id, group, version)
-    cipher = AESGCM(key) if isinstance(key, bytes) else key
-    ciphertext = cipher.encrypt(nonce, content.SerializeToString(deterministic=True), bound)
-    return Sealed(key_id=key_id, nonce=nonce, ciphertext=ciphertext, group=group, version=version)
+    nonce = drawn(NONCE_BYTES)
+    into.key_id = key_id
+    into.nonce = nonce
+    into.ciphertext = cipher.encrypt(nonce, content.SerializeToString(), _bound(referral_id, group, version))
+    into.group = group
+    into.version = version
 
 
 def unseal(key: bytes, referral_id: str, sealed: Sealed, into: type[M]) -> M:
@@ -109,7 +88,7 @@ class KeyWrapper:
 
     def wrap(self, referral_id: str, key_id: str, key: bytes) -> bytes:
         """Nonce and ciphertext of a data key."""
-        nonce = _drawn.take(NONCE_BYTES)
+        nonce = drawn(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, key, f"{referral_id}|{key_id}".encode())
 
     def unwrap(self, referral_id: str, key_id: str, wrapped: bytes) -> bytes:
@@ -146,7 +125,7 @@ def reply_info(partner_id: str, leg_id: str, reply_id: str) -> str:
 
 
 def _bound(referral_id: str, group: Any, version: int) -> bytes:
-    return f"{referral_id}|{int(group)}|{version}".encode()
+    return f"{referral_id}|{group:d}|{version}".encode()
 
 
 @lru_cache(maxsize=4096)

@@ -84,8 +84,8 @@ class Recipe(Generic[S]):
     copier: Copier[S] | None = None
     queried: Sequence[str] = ()
     """Fields of `view` by which documents are found."""
-    lull: float = 0.0
-    """Seconds that upstream facts may lie, where nobody waits for what they lead to (see KafkaIn)."""
+    unhurried: Collection[str] = ()
+    """Upstream topics that may lie for a moment, since nobody waits for what their facts lead to (see KafkaIn)."""
     read_reply: Reader | None = None
     """Reads records of partners' replies topics; None where the service reads none."""
     checked_by_handler: Collection[str] = field(default_factory=tuple)
@@ -104,7 +104,7 @@ class Service(Generic[S]):
         self._http = HttpServer(settings.http_address, self._health)
         self._mongo: MongoClient[dict[str, Any]] = connect_store(settings)
         self._collection = self._mongo[settings.mongo_database]["referrals"]
-        self._publisher = publisher(settings, recipe.id)
+        self._publisher = publisher(settings, recipe.id, alone=True)
         self._access_publisher = publisher(settings, f"{recipe.id}-access")
         self._ended = threading.Event()
 
@@ -157,7 +157,7 @@ class Service(Generic[S]):
                 list(recipe.upstreams),
                 recipe.id,
                 engine.handle,
-                lull=recipe.lull,
+                unhurried=recipe.unhurried,
                 on_assigned=lambda _: engine.rescan(),
             )
             kafka_in.start()

@@ -59,9 +59,9 @@ def connect_store(settings: ServiceSettings) -> MongoClient[dict[str, Any]]:
     )
 
 
-def publisher(settings: ServiceSettings, client_id: str) -> KafkaPublisher:
-    """A publisher of the service's own."""
-    return KafkaPublisher(lambda: AIOKafkaProducer(**settings.kafka.batch_producer(client_id)))
+def publisher(settings: ServiceSettings, client_id: str, *, alone: bool = False) -> KafkaPublisher:
+    """A publisher of the service's own; `alone` where one thread alone uses it."""
+    return KafkaPublisher(lambda: AIOKafkaProducer(**settings.kafka.batch_producer(client_id)), alone=alone)
 
 
 def is_away(error: Exception) -> bool:

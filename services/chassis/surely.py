@@ -206,7 +206,8 @@ class _Writer:
         if rules.HasField("pattern"):
             # The whole text must match, which is stricter than RE2 where a pattern is not anchored.
             match = re.compile(rules.pattern, re.ASCII).fullmatch
-            yield f"if not {self._new('matches', match)}({here}): return False"
+            empty = f"{here} and " if match("") else ""  # most fields that may be empty are
+            yield f"if {empty}not {self._new('matches', match)}({here}): return False"
 
     def _new(self, word: str, value: Any) -> str:
         """A name of its own; with a value, one that the function finds it under."""

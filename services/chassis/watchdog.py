@@ -73,6 +73,8 @@ class Watched(Protocol):
     def paused(self) -> bool: ...
     @property
     def assigned(self) -> frozenset[Place]: ...
+    @property
+    def last_commit_time(self) -> float | None: ...
     def progress(self) -> dict[Place, Progress]: ...
 
 
@@ -84,7 +86,8 @@ def end_process() -> None:
 class Watchdog:
     """Looks every 5 s, on a thread of its own; after 60 s without progress logs so and calls `bite`, once.
 
-    Progress that cannot be asked of the process (its loop hangs) counts as none.
+    A commit that the broker has confirmed since is progress: then nobody is asked, which would cost a busy process
+    milliseconds at a time. Progress that cannot be asked of the process (its loop hangs) counts as none.
     """
 
     def __init__(
@@ -109,7 +112,12 @@ class Watchdog:
     def _run(self) -> None:
         last: Look | None = None
         since: float | None = None
+        looked = time.monotonic()
         while not self._stopping.wait(LOOK_EVERY_SECONDS):
+            before, looked = looked, time.monotonic()
+            if (self._watched.last_commit_time or 0.0) > before:
+                since = last = None
+                continue
             now = self.look()
             since, last = quiet_since(since, last, now), now
             if since is not None and now.at - since >= STUCK_SECONDS:

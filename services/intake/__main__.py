@@ -17,9 +17,6 @@ from services.intake.settings import Settings
 from services.intake.views import Referrals
 from services.intake.watched import WatchedApi, watch_of
 
-LULL = 0.05
-"""Seconds: what triage decided is read for raisers who ask later, and not while the copy of it is on its way."""
-
 
 def main() -> None:
     """Run intake until it is told to stop."""
@@ -59,7 +56,7 @@ def main() -> None:
         upstreams={topics.TRIAGE.name: (TRIAGE, TriageFact)},
         servicers=servicers,
         queried=("erased",),
-        lull=LULL,
+        unhurried=(topics.TRIAGE.name,),  # read for raisers who ask later, not while the copy is on its way
         checked_by_handler=("/safeguarding.v1.Intake/RaiseConcerns",),
         urgent=in_danger,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -18,12 +18,13 @@ from services.chassis.commanding import answered
 from services.chassis.deciding import Command, Refused, Why
 from services.chassis.engine import Answer
 from services.chassis.engine.document import Document
-from services.chassis.errors import STATUS_OF, Violation
+from services.chassis.errors import Violation
 from services.chassis.identity import Identity
 from services.chassis.ids import naming
 from services.chassis.later import Later
 from services.chassis.sealing import KeyWrapper, open_part
 from services.chassis.service import Parts
+from services.intake.bulk import Bulk, reference, tell
 from services.intake.domain import State
 from services.intake.linking import Linker
 from services.intake.sealed import Sealer, has, opened, unwrapped
@@ -34,8 +35,6 @@ REFERRALS = uuid.UUID("0d3f1f0e-53f5-5d0f-9a3e-7a4f1b6f4f0a")
 _referral_named = naming(REFERRALS)
 MOST_TOGETHER = 100
 """Concerns of one message, as RaiseConcernsRequest states."""
-MOST_IN_FLIGHT = 1_000
-"""Concerns of one stream that may wait for the engine."""
 READERS = 8
 """Reads of wrapped keys at once."""
 
@@ -68,30 +67,20 @@ class IntakeApi(intake_pb2_grpc.IntakeServicer):
         self, request_iterator: Iterator[intake_pb2.RaiseConcernsRequest], context: grpc.ServicerContext
     ) -> intake_pb2.RaiseConcernsResponse:
         """Record concerns in bulk; each stands alone, in the order they came."""
-        identity = caller()
-        response = intake_pb2.RaiseConcernsResponse()
-        waiting: list[tuple[str, Future[Answer[State]]]] = []
+        identity, bulk = caller(), Bulk(context)
         for message in request_iterator:
+            together = message.concerns[:]  # as a list of its own: see surely.py
+            bulk.came(len(together))
             right: list[intake_pb2.RaiseConcernRequest] = []
-            for request in message.concerns:
-                wrong = self._wrong(request, len(message.concerns))
+            for request in together:
+                wrong = self._wrong(request, len(together))
                 if wrong is not None:
-                    response.refused.add(
-                        idempotency_key=request.idempotency_key[:100],
-                        code=grpc.StatusCode.INVALID_ARGUMENT.value[0],
-                        message=wrong.right,
-                        field=wrong.field,
-                    )
+                    bulk.refuse(request.idempotency_key, Why.INVALID, wrong.right, wrong.field)
                 else:
                     right.append(request)
-            commands = [self._raising(identity, request) for request in right]
-            futures = self._parts.engine.submit(commands)
-            waiting += [(request.idempotency_key, future) for request, future in zip(right, futures, strict=True)]
-            while len(waiting) > MOST_IN_FLIGHT:
-                _collect(response, waiting.pop(0), context)
-        for pair in waiting:
-            _collect(response, pair, context)
-        return response
+            futures = self._parts.engine.submit([self._raising(identity, request) for request in right])
+            bulk.wait(zip([request.idempotency_key for request in right], futures, strict=True))
+        return bulk.answer()
 
     def Amend(  # noqa: N802 - the RPC's name
         self, request: intake_pb2.AmendRequest, context: grpc.ServicerContext
@@ -266,38 +255,8 @@ def referral_id_of(identity: Identity, idempotency_key: str) -> str:
     return _referral_named(f"{identity.role_name}/{identity.id}/{idempotency_key}")
 
 
-def reference(referral_id: str) -> str:
-    """The short reference to quote on the telephone."""
-    digits = referral_id.replace("-", "").upper()
-    return f"{digits[:4]}-{digits[4:8]}"
-
-
 def _raised(answer: Answer[State]) -> intake_pb2.RaiseConcernResponse:
-    [fact] = answer.facts
-    return intake_pb2.RaiseConcernResponse(
-        referral_id=fact.header.referral_id,
-        reference=reference(fact.header.referral_id),
-        event_id=fact.header.event_id,
-        sequence=fact.header.sequence,
-        recorded_at=fact.header.occurred_at,
-    )
-
-
-def _collect(
-    response: intake_pb2.RaiseConcernsResponse,
-    waiting: tuple[str, Future[Answer[State]]],
-    context: grpc.ServicerContext,
-) -> None:
-    key, future = waiting
-    try:
-        response.raised.append(_raised(answered(future, context)))
-    except Refused as refused:
-        response.refused.add(
-            idempotency_key=key,
-            code=STATUS_OF[refused.why].value[0],
-            message=f"{refused.wrong}; {refused.right}",
-            field=refused.field,
-        )
+    return tell(answer, intake_pb2.RaiseConcernResponse())
 
 
 def _event_id(answer: Answer[State]) -> str:

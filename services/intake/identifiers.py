@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import phonenumbers
 from nhs_number.validate import is_valid
 
 from safeguarding.v1 import concern_pb2
-from safeguarding.v1.common_pb2 import MatchKind
+from safeguarding.v1.common_pb2 import (
+    MATCH_KIND_ADDRESS,
+    MATCH_KIND_GRID_REFERENCE,
+    MATCH_KIND_NAME_AND_BIRTH_DATE,
+    MATCH_KIND_NUMBER,
+    MATCH_KIND_SOUND_AND_BIRTH_DATE,
+    MATCH_KIND_SOUND_AND_POSTCODE,
+    MATCH_KIND_SOUNDS_AND_BIRTH_YEAR,
+    MATCH_KIND_TELEPHONE,
+    MatchKind,
+)
 from services.names import born, sound, words
 
 COUNTRY = "GB"
@@ -31,7 +40,12 @@ _MOST_NAMES = 3
 
 def of_subject(subject: concern_pb2.Subject) -> list[Identifier]:
     """All that may tell that another referral is about the same person, or the same household."""
-    found = [*_numbers(subject.identifiers), *_of_contact(subject.contact), *_of_identity(subject)]
+    found: list[Identifier] = []
+    if subject.HasField("identifiers"):
+        _numbers(subject.identifiers, found)
+    code = _of_contact(subject.contact, found) if subject.HasField("contact") else ""
+    if subject.HasField("identity"):
+        _of_identity(subject.identity, code, found)
     return list(dict.fromkeys(found))
 
 
@@ -39,25 +53,25 @@ def of_place(place: concern_pb2.Place) -> list[Identifier]:
     """All that may tell that another referral is about the same place; a postcode alone is too coarse for it."""
     found: list[Identifier] = []
     if place.uprn:
-        found.append((MatchKind.MATCH_KIND_ADDRESS, f"uprn {place.uprn.lstrip('0')}"))
+        found.append((MATCH_KIND_ADDRESS, f"uprn {place.uprn.lstrip('0')}"))
     code = postcode(place.postcode)
     text = _POSTCODE.sub(" ", place.description.upper())
     numbers = _IN_A_STREET.search(text) or _BY_ITSELF.fullmatch(text)
     if code and numbers:
         home = " ".join(sorted(number for number in numbers.groups() if number))
-        found.append((MatchKind.MATCH_KIND_ADDRESS, f"{code} {home}"))
+        found.append((MATCH_KIND_ADDRESS, f"{code} {home}"))
     reference = re.sub(r"[\s/]+", "", place.grid_reference).upper()
     if reference:
-        found.append((MatchKind.MATCH_KIND_GRID_REFERENCE, reference))
+        found.append((MATCH_KIND_GRID_REFERENCE, reference))
     if place.three_words:
         words_alone = place.three_words.removeprefix("///").casefold()
-        found.append((MatchKind.MATCH_KIND_GRID_REFERENCE, f"words {words_alone}"))
+        found.append((MATCH_KIND_GRID_REFERENCE, f"words {words_alone}"))
     return found
 
 
 def postcode(text: str) -> str:
     """A postcode of the United Kingdom in one form, or nothing."""
-    found = _POSTCODE.fullmatch(text.strip().upper())
+    found = _POSTCODE.fullmatch(text.strip().upper()) if text else None
     return found[1] + found[2] if found else ""
 
 
@@ -84,43 +98,48 @@ def any_telephone(text: str) -> str:
 
 def house(address: str) -> str:
     """What tells a home within its postcode: its numbers in order, else the first part of its name."""
+    if not address:
+        return ""
     text = _POSTCODE.sub(" ", address.upper())
     numbers = sorted(_NUMBER.findall(text))
     return " ".join(numbers) if numbers else " ".join(words(text.split(",")[0]))
 
 
-def _numbers(identifiers: concern_pb2.Identifiers) -> Iterator[Identifier]:
+def _numbers(identifiers: concern_pb2.Identifiers, found: list[Identifier]) -> None:
+    nhs, upn, prison = identifiers.nhs_number, identifiers.upn, identifiers.prison_number
     # A wrong check digit is a slip of the pen, and would be somebody else's number.
-    if identifiers.nhs_number and is_valid(identifiers.nhs_number):
-        yield MatchKind.MATCH_KIND_NUMBER, f"nhs {identifiers.nhs_number}"
-    if identifiers.upn:
-        yield MatchKind.MATCH_KIND_NUMBER, f"upn {identifiers.upn}"
-    if identifiers.prison_number:
-        yield MatchKind.MATCH_KIND_NUMBER, f"prison {identifiers.prison_number}"
+    if nhs and is_valid(nhs):
+        found.append((MATCH_KIND_NUMBER, f"nhs {nhs}"))
+    if upn:
+        found.append((MATCH_KIND_NUMBER, f"upn {upn}"))
+    if prison:
+        found.append((MATCH_KIND_NUMBER, f"prison {prison}"))
 
 
-def _of_contact(contact: concern_pb2.Contact) -> Iterator[Identifier]:
-    number = telephone(contact.telephone)
+def _of_contact(contact: concern_pb2.Contact, found: list[Identifier]) -> str:
+    """Gives the postcode in its one form, which tells with a name as well."""
+    number, uprn = telephone(contact.telephone), contact.uprn
     if number:
-        yield MatchKind.MATCH_KIND_TELEPHONE, number
-    if contact.uprn:
-        yield MatchKind.MATCH_KIND_ADDRESS, f"uprn {contact.uprn.lstrip('0')}"
-    code, home = postcode(contact.postcode), house(contact.address)
-    if code and home:
-        yield MatchKind.MATCH_KIND_ADDRESS, f"{code} {home}"
+        found.append((MATCH_KIND_TELEPHONE, number))
+    if uprn:
+        found.append((MATCH_KIND_ADDRESS, f"uprn {uprn.lstrip('0')}"))
+    code = postcode(contact.postcode)
+    home = house(contact.address) if code else ""
+    if home:
+        found.append((MATCH_KIND_ADDRESS, f"{code} {home}"))
+    return code
 
 
-def _of_identity(subject: concern_pb2.Subject) -> Iterator[Identifier]:
-    given, family = words(subject.identity.given_names)[:1], words(subject.identity.family_name)
-    names = [*given, *family][:_MOST_NAMES]
-    sounds = sorted({sound(name) for name in names})
-    birth = born(subject.identity.date_of_birth)
-    if birth is not None and given and family:
-        # In the order of the alphabet: names are often written in each other's field.
-        yield MatchKind.MATCH_KIND_NAME_AND_BIRTH_DATE, f"{' '.join(sorted([*given, *family]))} {birth}"
-        yield MatchKind.MATCH_KIND_SOUNDS_AND_BIRTH_YEAR, f"{' '.join(sounds)} {birth.year}"
+def _of_identity(identity: concern_pb2.Identity, code: str, found: list[Identifier]) -> None:
+    given, family = words(identity.given_names)[:1], words(identity.family_name)
+    sounds = sorted({sound(name) for name in [*given, *family][:_MOST_NAMES]})
+    birth = born(identity.date_of_birth)
     if birth is not None:
-        yield from ((MatchKind.MATCH_KIND_SOUND_AND_BIRTH_DATE, f"{each} {birth}") for each in sounds)
-    code = postcode(subject.contact.postcode)
+        day = birth.isoformat()
+        if given and family:
+            # In the order of the alphabet: names are often written in each other's field.
+            found.append((MATCH_KIND_NAME_AND_BIRTH_DATE, f"{' '.join(sorted([*given, *family]))} {day}"))
+            found.append((MATCH_KIND_SOUNDS_AND_BIRTH_YEAR, f"{' '.join(sounds)} {birth.year}"))
+        found += [(MATCH_KIND_SOUND_AND_BIRTH_DATE, f"{each} {day}") for each in sounds]
     if code:
-        yield from ((MatchKind.MATCH_KIND_SOUND_AND_POSTCODE, f"{each} {code}") for each in sounds)
+        found += [(MATCH_KIND_SOUND_AND_POSTCODE, f"{each} {code}") for each in sounds]

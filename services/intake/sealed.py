@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from safeguarding.v1 import concern_pb2, intake_pb2
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
-from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, open_part, seal
+from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, open_part, seal_into
 from services.intake.domain.erasing import subject_key
 from services.intake.linking import Linker
 from services.known import NARRATIVE_KEY, Known
@@ -70,9 +70,13 @@ class Sealer:
         )
         for number, subject in enumerate(concern.subjects, start=1):
             self._subject(raised.subjects.add(), number, subject)
-        raised.parts.extend([self.part(concern, name, 1) for name in PARTS if has(concern, name)])
-        if concern.HasField("place"):
-            raised.parts.extend(self.place_keys(concern.place, 1))
+        for name, (group, key_id, _) in PARTS.items():
+            if has(concern, name):
+                self._seal(raised.parts.add(), self._current(key_id), group, 1, getattr(concern, name))
+        if has(concern, "place"):
+            keys = self._linker.of_place(concern.place)
+            if keys.keys:
+                self._seal(raised.parts.add(), self._narrative_key, FieldGroup.FIELD_GROUP_MATCH, 1, keys)
         return raised
 
     def subjects(self, subjects: Iterable[concern_pb2.Subject], first: int) -> list[intake_pb2.SealedSubject]:
@@ -86,9 +90,7 @@ class Sealer:
     def part(self, holder: Any, name: str, version: int) -> Sealed:
         """The part of that name of a concern or a request."""
         group, key_id, _ = PARTS[name]
-        if key_id == NARRATIVE_KEY:
-            key_id = self._narrative_key
-        return self.sealed(key_id, group, version, getattr(holder, name))
+        return self.sealed(self._current(key_id), group, version, getattr(holder, name))
 
     def narrative(self, content: concern_pb2.Narrative, version: int) -> Sealed:
         """A further narrative."""
@@ -101,10 +103,9 @@ class Sealer:
 
     def sealed(self, key_id: str, group: int, version: int, content: Message) -> Sealed:
         """One sealed part; its key is made where the referral has none of that id."""
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
-            cipher = self._ciphers[key_id] = AESGCM(self.make(key_id))
-        return seal(cipher, self._referral_id, key_id, group, version, content)
+        part = Sealed()
+        self._seal(part, key_id, group, version, content)
+        return part
 
     def make(self, key_id: str) -> bytes:
         """The key of that id, made where the referral has none."""
@@ -114,16 +115,26 @@ class Sealer:
             self.wrapped[f"keys.{key_id}"] = self._wrapper.wrap(self._referral_id, key_id, key)
         return key
 
-    def _subject(self, into: intake_pb2.SealedSubject, number: int, subject: concern_pb2.Subject) -> None:
+    def _current(self, key_id: str) -> str:
+        """The key of that purpose, as it is now."""
+        return self._narrative_key if key_id == NARRATIVE_KEY else key_id
+
+    def _seal(self, into: Sealed, key_id: str, group: int, version: int, content: Message) -> None:
         """Fill in place: each message that is put into another is copied."""
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            cipher = self._ciphers[key_id] = AESGCM(self.make(key_id))
+        seal_into(into, cipher, self._referral_id, key_id, group, version, content)
+
+    def _subject(self, into: intake_pb2.SealedSubject, number: int, subject: concern_pb2.Subject) -> None:
         into.number, into.role = number, subject.role
-        key_id = subject_key(number)
+        key_id, parts = subject_key(number), into.parts
         for name, (group, _) in SUBJECT_GROUPS.items():
             if has(subject, name):
-                into.parts.append(self.sealed(key_id, group, 1, getattr(subject, name)))
+                self._seal(parts.add(), key_id, group, 1, getattr(subject, name))
         keys = self._linker.of_subject(subject)
         if keys.keys:
-            into.parts.append(self.sealed(key_id, FieldGroup.FIELD_GROUP_MATCH, 1, keys))
+            self._seal(parts.add(), key_id, FieldGroup.FIELD_GROUP_MATCH, 1, keys)
 
 
 def opened(known: Known, referral_id: str, keys: Mapping[str, bytes]) -> concern_pb2.Concern:

@@ -40,6 +40,7 @@ def main() -> None:
         decider=TriageDecider(),
         upstreams={topics.INTAKE.name: (INTAKE, IntakeFact), topics.ROUTING.name: (ROUTING, RoutingFact)},
         servicers=servicers,
+        unhurried=(topics.ROUTING.name,),  # what became of legs is shown at the desk, and decides nothing in haste
         queried=("waiting",),
         gather=Gatherer(keys, index, Referrals(store["referrals"])).gather,
         rules=area.now,

@@ -84,8 +84,8 @@ def deciding(faults: Faults) -> None:
     def away(what: str) -> Callable[[], Exception]:
         return lambda: Away(what, "injected")
 
-    def made(*arguments: Any) -> Any:
-        publisher = starting.publisher(*arguments)
+    def made(*arguments: Any, **kind: Any) -> Any:
+        publisher = starting.publisher(*arguments, **kind)
         publisher.publish = failing(faults, f"send by {arguments[1]}", away("broker"), publisher.publish)  # type: ignore[method-assign]
         return publisher
 

@@ -7,6 +7,7 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from kafka import KafkaProducer
@@ -27,6 +28,8 @@ FACTS: Mapping[str, tuple[str, Any, tuple[str, ...]]] = {
 """Each topic of facts with its writer, what it carries, and who reads it beside audit."""
 OPERATOR = Who("operator", "operator-chaos")
 LARGEST = 500_000
+MOST_REAL = 2_000
+"""Facts of a topic that poison is made of."""
 
 Poisoned = tuple[str, bytes | None, bytes | None]
 """Kind, key and value."""
@@ -54,7 +57,7 @@ class Poison:
     def write(self, count: int, dice: random.Random) -> None:
         """Write about so many. Forks are none of them: no rebuild can tell which branch is the right one."""
         for topic, (writer, kind, readers) in FACTS.items():
-            real = [record for record in records(self._stack, [topic]) if record.key is not None]
+            real = list(islice((each for each in records(self._stack, [topic]) if each.key is not None), MOST_REAL))
             made = list(_facts(real, kind, dice, self.places))
             chosen = [dice.choice(made) for _ in range(count // 4)]
             for place in self._send(self._stack.kafka_login(writer), topic, chosen):

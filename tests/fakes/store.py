@@ -68,14 +68,16 @@ class MemoryStore:
                 "revision": token,
                 "facts": facts,
                 "published": document.published,
-                "pending": len(facts.get(self.writer, ())) > document.published,
                 "copies": [asdict(c) for c in document.copies],
                 "view": dict(views[document.id]),
             }
+            if len(facts.get(self.writer, ())) > document.published:
+                self.documents[document.id]["pending"] = True
         for known in published:
             stored = self.documents.get(known.id)
             if stored and stored["revision"] == known.revision:
-                stored.update(published=max(stored["published"], known.published), pending=False, copies=[])
+                stored.update(published=max(stored["published"], known.published), copies=[])
+                stored.pop("pending", None)
         return lost
 
     def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
@@ -86,7 +88,7 @@ class MemoryStore:
             return [
                 copy.deepcopy(document)
                 for document in self.documents.values()
-                if document["pending"] or (document["view"].get("next_clock") or until) < until
+                if document.get("pending") or (document["view"].get("next_clock") or until) < until
             ]
 
     def _may_fail(self, point: str) -> None:

@@ -193,7 +193,6 @@ def stored_as_heard(fact: IntakeFact) -> dict[str, Any]:
         "revision": "seeded",
         "facts": {INTAKE: [raw]},
         "published": 0,
-        "pending": False,
         "copies": [],
         "view": view,
     }

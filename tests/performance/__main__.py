@@ -9,7 +9,18 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.performance import calling, growing, hops, latency, log_rows, overload, rebuilding, safeties, triaging
+from tests.performance import (
+    calling,
+    disclosing,
+    growing,
+    hops,
+    latency,
+    log_rows,
+    overload,
+    rebuilding,
+    safeties,
+    triaging,
+)
 from tests.performance.ground import Ground
 from tests.performance.report import show, write
 from tests.performance.result import QUICK_SHARE, Contest, Found
@@ -53,6 +64,7 @@ ROWS: dict[str, Make] = {
     "8.sealing": lambda ground, size: safeties.sealing(ground, size.stream),
     "9": lambda ground, size: triaging.grown(ground, size.stored, size.grown),
     "9.intake": lambda ground, size: growing.intake(ground, size.stored, size.grown),
+    "9.partner-routing": lambda ground, size: disclosing.grown(ground, size.stored, size.grown),
     "10": lambda ground, size: rebuilding.beside_drain(ground, size.rebuilt),
     "11": lambda ground, size: log_rows.saturated(size.log),
     "11w": lambda ground, size: log_rows.checkpointed(size.log_waits),

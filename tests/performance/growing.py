@@ -42,4 +42,8 @@ def intake(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
 
 def _after(ground: Ground, size: int, events: int) -> Sample:
     """By a desk of its own, whose store and topics are new."""
-    return Desk(ground).stream(size + events, warm=size)
+    desk = Desk(ground)
+    try:
+        return desk.stream(size + events, warm=size)
+    finally:
+        desk.forget()

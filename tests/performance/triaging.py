@@ -88,23 +88,23 @@ def _hop(ground: Ground, events: int, name: str, warm: int = 0) -> Hop:
     )
 
 
-def environment(ground: Ground) -> Mapping[str, str]:
-    """Triage's settings as the local stack makes them, but for the administrator's login and a database apart."""
+def environment(ground: Ground, service: str = TRIAGE, database: str = DATABASE) -> Mapping[str, str]:
+    """A service's settings as the local stack makes them, but for the administrator's login and a database apart."""
     stack = ground.stack
     known = ports.remembered(stack.home, plan.PORT_NAMES)
     secrets = credentials.load(stack.home)
     issuer = authority.ensure(stack.home)
-    told = environments.settings(stack.home, known, secrets, stack.area, issuer, TRIAGE)
+    told = environments.settings(stack.home, known, secrets, stack.area, issuer, service)
     login = ground.settings
     told |= {
         "KAFKA_USERNAME": login["username"],
         "KAFKA_PASSWORD": login["password"],
-        "MONGO_DATABASE": DATABASE,
+        "MONGO_DATABASE": database,
         "LOG_LEVEL": "WARNING",
     }
     picked = ports.pick(["GRPC", "HTTP"])
     told |= {f"{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in picked.items()}
-    return {f"TRIAGE_{name}": value for name, value in told.items()}
+    return {f"{service.replace('-', '_').upper()}_{name}": value for name, value in told.items()}
 
 
 def _expected(records: list[Loaded]) -> Counter[What]:

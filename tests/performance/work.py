@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import random
 import secrets
 import uuid
@@ -12,6 +13,7 @@ from typing import Any
 
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
 from safeguarding.v1.common_pb2 import Actor, FactHeader, FieldGroup, MatchKeys, Sealed
+from safeguarding.v1.concern_pb2 import Concern
 from safeguarding.v1.intake_pb2 import IntakeFact, Raised
 from services.chassis.engine.document import event_id
 from services.chassis.sealing import KeyWrapper
@@ -19,7 +21,8 @@ from services.cli.local.home import CHECKOUT
 from services.cli.scenario import load_scenario
 from services.intake.identifiers import Identifier
 from services.intake.linking import Linker
-from services.intake.sealed import Sealer
+from services.intake.sealed import RAISER_KEY, Sealer, subject_key
+from services.known import NARRATIVE_KEY
 from tests.performance.choosing import SINKS
 from tests.performance.ground import Loaded
 
@@ -54,6 +57,29 @@ def raised_facts(count: int, seed: int = SEED) -> Iterator[Loaded]:
         yield _fact(_uuid(dice), number, actor, raised)
 
 
+def openable_facts(count: int, secret: bytes, seed: int = SEED) -> Iterator[Loaded]:
+    """As `raised_facts`, but each sealed for itself, so that whoever knows the secret can open what is in it."""
+    dice = random.Random(seed)
+    concerns, wrapper, links = _concerns(), KeyWrapper(secret), NoLinks()
+    for number in range(count):
+        actor, concern = concerns[number % len(concerns)]
+        referral_id = _uuid(dice)
+        known = {key_id: key_of(secret, referral_id, key_id) for key_id in key_ids()}
+        yield _fact(referral_id, number, actor, Sealer(wrapper, links, referral_id, known).raised(concern))
+
+
+def key_of(secret: bytes, referral_id: str, key_id: str) -> bytes:
+    """The key under which `openable_facts` seals."""
+    return hmac.digest(secret, f"{referral_id}|{key_id}".encode(), "sha256")
+
+
+@cache
+def key_ids() -> Sequence[str]:
+    """Every key that a referral of the scenario can have."""
+    most = max(len(concern.subjects) for _, concern in _concerns())
+    return [NARRATIVE_KEY, RAISER_KEY, *(subject_key(number) for number in range(1, most + 1))]
+
+
 class NoLinks(Linker):
     """Makes no match keys: none of the arms looks for links, whose cost `make match-report` measures."""
 
@@ -67,12 +93,18 @@ class NoLinks(Linker):
 @cache
 def _templates() -> Sequence[tuple[Actor, Raised]]:
     wrapper = KeyWrapper(secrets.token_bytes(32))
-    made = []
-    for stated in load_scenario(CHECKOUT / "deploy" / "local" / "scenario"):
-        sealer = Sealer(wrapper, NoLinks(), str(uuid.uuid4()), {})
-        actor = Actor(role=stated.raiser.role, id=stated.raiser.id, kind=stated.raiser.kind)
-        made.append((actor, sealer.raised(stated.concern)))
-    return made
+    return [
+        (actor, Sealer(wrapper, NoLinks(), str(uuid.uuid4()), {}).raised(concern)) for actor, concern in _concerns()
+    ]
+
+
+@cache
+def _concerns() -> Sequence[tuple[Actor, Concern]]:
+    """The scenario's, each with who raises it."""
+    return [
+        (Actor(role=stated.raiser.role, id=stated.raiser.id, kind=stated.raiser.kind), stated.concern)
+        for stated in load_scenario(CHECKOUT / "deploy" / "local" / "scenario")
+    ]
 
 
 def _fact(referral_id: str, number: int, actor: Actor, raised: Raised) -> Loaded:

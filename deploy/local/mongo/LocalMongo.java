@@ -6,9 +6,11 @@ import de.bwaldvogel.mongo.MongoServer;
 import de.bwaldvogel.mongo.MongoVersion;
 import de.bwaldvogel.mongo.backend.CollectionOptions;
 import de.bwaldvogel.mongo.backend.DocumentWithPosition;
+import de.bwaldvogel.mongo.backend.EmptyIndex;
 import de.bwaldvogel.mongo.backend.Index;
 import de.bwaldvogel.mongo.backend.IndexKey;
 import de.bwaldvogel.mongo.backend.KeyValue;
+import de.bwaldvogel.mongo.backend.QueryParameters;
 import de.bwaldvogel.mongo.backend.QueryResult;
 import de.bwaldvogel.mongo.backend.h2.H2Backend;
 import de.bwaldvogel.mongo.backend.h2.H2Collection;
@@ -17,6 +19,7 @@ import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -27,6 +30,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
+import org.h2.mvstore.type.DataType;
+import org.h2.mvstore.type.LongDataType;
 
 public final class LocalMongo extends H2Backend {
 
@@ -88,8 +93,7 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected MongoCollection<Object> openOrCreateCollection(String name, CollectionOptions options) {
             String full = getFullCollectionNamespace(name);
-            MVMap<Object, byte[]> documents = getMvStore().openMap("databases." + full,
-                    new MVMap.Builder<Object, byte[]>().valueType(Stored.DOCUMENT));
+            MVMap<Long, byte[]> documents = opened("databases." + full, Stored.DOCUMENT);
             MVMap<String, Object> meta = getMvStore().openMap("meta." + full);
             return new Collection(this, name, options, documents, meta);
         }
@@ -97,9 +101,33 @@ public final class LocalMongo extends H2Backend {
         @Override
         protected Index<Object> openOrCreateUniqueIndex(String collection, String name, List<IndexKey> keys,
                 boolean sparse) {
-            getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
-                    new MVMap.Builder<KeyValue, Object>().keyType(Stored.KEY));
-            return super.openOrCreateUniqueIndex(collection, name, keys, sparse);
+            String full = getFullCollectionNamespace(collection) + "._index_" + name;
+            return new Places(opened(full, Stored.DIGESTS), name, keys, sparse);
+        }
+
+        /**
+         * Sparse ones by one field are kept. Any other finds nothing, and documents are scanned; as shipped all are decoded
+         * at each start, twice, to fill it.
+         */
+        @Override
+        protected Index<Object> openOrCreateSecondaryIndex(String collection, String name, List<IndexKey> keys,
+                boolean sparse) {
+            if (sparse && keys.size() == 1) {
+                return new Sorted(name, keys, getMvStore().openMap(getFullCollectionNamespace(collection) + "._index_" + name,
+                        new MVMap.Builder<KeyValue, Boolean>().keyType(Sorted.KEY)));
+            }
+            return new EmptyIndex<>(name, keys) {
+                @Override
+                public boolean isEmpty() {
+                    return false;
+                }
+            };
+        }
+
+        /** By place: documents, and what an index keeps of each. */
+        private <V> MVMap<Long, V> opened(String name, DataType<V> type) {
+            return getMvStore().openMap(name,
+                    new MVMap.Builder<Long, V>().keyType(LongDataType.INSTANCE).valueType(type));
         }
     }
 
@@ -109,10 +137,14 @@ public final class LocalMongo extends H2Backend {
      */
     private final class Collection extends H2Collection {
 
-        private final MVMap<Object, byte[]> documents;
+        private final MVMap<Long, byte[]> documents;
+        private final List<Sorted> sorted = new ArrayList<>();
+
+        /** Of the documents that the query at work has read: no less than its answer. */
+        private long bytesRead;
 
         private Collection(MongoDatabase database, String name, CollectionOptions options,
-                MVMap<Object, byte[]> documents, MVMap<String, Object> meta) {
+                MVMap<Long, byte[]> documents, MVMap<String, Object> meta) {
             super(database, name, options, null, meta, getCursorRegistry());
             this.documents = documents;
         }
@@ -120,27 +152,73 @@ public final class LocalMongo extends H2Backend {
         /** Called by one thread at a time. The unique index on `_id` has refused one that is there already. */
         @Override
         protected Object addDocumentInternal(Document document) {
-            Long place = documents.isEmpty() ? 1L : (Long) documents.lastKey() + 1;
+            Long place = documents.isEmpty() ? 1L : documents.lastKey() + 1;
             documents.put(place, Stored.encoded(document));
             return place;
         }
 
         @Override
         protected void handleUpdate(Object place, Document before, Document after) {
-            documents.put(place, Stored.encoded(after));
+            documents.put((Long) place, Stored.encoded(after));
         }
 
         @Override
         protected void removeDocument(Object place) {
-            if (documents.remove(place) == null) {
+            byte[] bson = documents.remove(place);
+            if (bson == null) {
                 throw new NoSuchElementException("no document at " + place);
             }
+            if (!sorted.isEmpty()) {
+                Document gone = Stored.decoded(bson);
+                sorted.forEach(index -> index.forget(gone, place));
+            }
+        }
+
+        @Override
+        public void addIndex(Index<Object> index) {
+            super.addIndex(index);
+            if (index instanceof Sorted && sorted.stream().noneMatch(each -> each.getName().equals(index.getName()))) {
+                ((Sorted) index).filled();
+                sorted.add((Sorted) index);
+            }
+        }
+
+        @Override
+        public void dropIndex(String name) {
+            super.dropIndex(name);
+            sorted.removeIf(index -> index.getName().equals(name));
         }
 
         @Override
         protected Document getDocument(Object place) {
             byte[] bson = documents.get(place);
-            return bson == null ? null : Stored.decoded(bson);
+            if (bson == null) {
+                return null;
+            }
+            bytesRead += bson.length;
+            return Stored.decoded(bson);
+        }
+
+        @Override
+        public QueryResult handleQuery(QueryParameters asked) {
+            synchronized (this) {
+                bytesRead = 0;
+                return super.handleQuery(asked);
+            }
+        }
+
+        @Override
+        protected QueryResult createQueryResult(List<Document> found, int asked) {
+            if (bytesRead <= Batches.MOST_BYTES && asked == 0) {
+                return new QueryResult(found);
+            }
+            int first = Batches.fitting(found, asked);
+            if (first == found.size()) {
+                return new QueryResult(found);
+            }
+            Batches rest = new Batches(getCursorRegistry().generateCursorId(), found.subList(first, found.size()));
+            getCursorRegistry().add(rest);
+            return new QueryResult(found.subList(0, first), rest);
         }
 
         @Override
@@ -155,8 +233,16 @@ public final class LocalMongo extends H2Backend {
 
         @Override
         protected Stream<DocumentWithPosition<Object>> streamAllDocumentsWithPosition() {
-            return documents.entrySet().stream()
-                    .map(each -> new DocumentWithPosition<>(Stored.decoded(each.getValue()), each.getKey()));
+            return documents.entrySet().stream().map(each -> {
+                bytesRead += each.getValue().length;
+                return new DocumentWithPosition<>(Stored.decoded(each.getValue()), each.getKey());
+            });
+        }
+
+        /** As shipped each document is encoded once more, and twice where it changes, for a size that nobody asks for. */
+        @Override
+        protected boolean tracksDataSize() {
+            return false;
         }
 
         /** A scan, for what no index answers. */
@@ -245,7 +331,7 @@ public final class LocalMongo extends H2Backend {
                 .fileName(file.toString())
                 .autoCommitDisabled()
                 .autoCommitBufferSize(0)
-                // Documents have random ids, so each new one dirties a page of the index: a small one is written sooner.
+                // A document that changes dirties the page of those that came with it: a small one is written sooner.
                 .pageSplitSize(PAGE_BYTES)
                 .cacheSize(CACHE_MEGABYTES)
                 .open();

@@ -1,9 +1,8 @@
-/** How documents and index keys lie in the store: as BSON, and compared by value. As shipped both are Java objects,
- * serialised to be written and, for every step of a search in an index, to be compared: most of the server's time. */
+/** How documents, and the digests that indexes keep of them, lie in the store. As shipped both are Java objects, serialised
+ * to be written and, for every step of a search in an index, to be compared: most of the server's time. */
 
 import de.bwaldvogel.mongo.backend.KeyValue;
 import de.bwaldvogel.mongo.backend.Missing;
-import de.bwaldvogel.mongo.backend.ValueComparator;
 import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.wire.bson.BsonDecoder;
 import de.bwaldvogel.mongo.wire.bson.BsonEncoder;
@@ -12,25 +11,23 @@ import io.netty.buffer.Unpooled;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import org.h2.mvstore.DataUtils;
 import org.h2.mvstore.WriteBuffer;
 import org.h2.mvstore.type.BasicDataType;
 import org.h2.mvstore.type.DataType;
-import org.h2.mvstore.type.ObjectDataType;
 
 final class Stored {
 
     /** To be raised with every change of what is written here; a store of another form is refused. */
-    static final int FORM = 2;
+    static final int FORM = 3;
 
     static final DataType<byte[]> DOCUMENT = new Documents();
-    static final DataType<KeyValue> KEY = new Keys();
+    static final DataType<long[]> DIGESTS = new Digests();
 
     private static final int OBJECT_BYTES = 32;
     private static final int LARGEST_KEPT = 1 << 20;
@@ -80,99 +77,67 @@ final class Stored {
         return BsonDecoder.decodeBson(Unpooled.wrappedBuffer(bson));
     }
 
-    /** A key that is one text, as most are, as that; of texts, numbers and nulls as BSON; all else as shipped. */
-    private static final class Keys extends BasicDataType<KeyValue> {
-
-        private static final byte BSON = 0;
-        private static final byte OBJECT = 1;
-        private static final byte TEXT = 2;
-        private static final Comparator<Object> BY_VALUE = ValueComparator.ascWithoutListHandling();
-        private static final ObjectDataType ANY = new ObjectDataType();
+    /** The digests of the keys of one document: two longs each. */
+    private static final class Digests extends BasicDataType<long[]> {
 
         @Override
-        public KeyValue[] createStorage(int size) {
-            return new KeyValue[size];
+        public long[][] createStorage(int size) {
+            return new long[size][];
         }
 
         @Override
-        public int compare(KeyValue one, KeyValue other) {
-            int shared = Math.min(one.size(), other.size());
-            for (int place = 0; place < shared; place++) {
-                int order = compareValues(one.get(place), other.get(place));
-                if (order != 0) {
-                    return order;
-                }
-            }
-            return Integer.compare(one.size(), other.size());
-        }
-
-        private static int compareValues(Object one, Object other) {
-            if (one instanceof String && other instanceof String) {
-                return ((String) one).compareTo((String) other);
-            }
-            // To ValueComparator a value that is not there is a null; as shipped they are two keys.
-            int there = Boolean.compare(one instanceof Missing, other instanceof Missing);
-            return there != 0 ? there : BY_VALUE.compare(one, other);
+        public int getMemory(long[] halves) {
+            return OBJECT_BYTES + Long.BYTES * halves.length;
         }
 
         @Override
-        public int getMemory(KeyValue key) {
-            int bytes = OBJECT_BYTES;
-            for (Object value : key) {
-                bytes += bytesOf(value);
+        public void write(WriteBuffer out, long[] halves) {
+            out.putVarInt(halves.length);
+            for (long half : halves) {
+                out.putLong(half);
             }
-            return bytes;
         }
 
         @Override
-        public void write(WriteBuffer out, KeyValue key) {
-            if (key.size() == 1 && key.get(0) instanceof String) {
-                byte[] text = ((String) key.get(0)).getBytes(StandardCharsets.UTF_8);
-                out.put(TEXT).putVarInt(text.length).put(text);
-                return;
+        public long[] read(ByteBuffer in) {
+            long[] halves = new long[DataUtils.readVarInt(in)];
+            for (int at = 0; at < halves.length; at++) {
+                halves[at] = in.getLong();
             }
-            List<Object> values = new ArrayList<>();
-            for (Object value : key) {
-                if (!(value == null || value instanceof String || value instanceof Number || value instanceof Boolean)) {
-                    ANY.write(out.put(OBJECT), key);
-                    return;
-                }
-                values.add(value);
-            }
-            DOCUMENT.write(out.put(BSON), encoded(new Document("", values)));
-        }
-
-        @Override
-        public KeyValue read(ByteBuffer in) {
-            switch (in.get()) {
-                case TEXT:
-                    byte[] text = new byte[DataUtils.readVarInt(in)];
-                    in.get(text);
-                    return new KeyValue(new String(text, StandardCharsets.UTF_8));
-                case OBJECT:
-                    return (KeyValue) ANY.read(in);
-                default:
-                    return new KeyValue((Collection<?>) decoded(DOCUMENT.read(in)).get(""));
-            }
+            return halves;
         }
     }
 
-    /** About how much memory a value takes: by it the store splits its pages and fills its cache. */
-    private static int bytesOf(Object value) {
-        int bytes = OBJECT_BYTES;
-        if (value instanceof String) {
-            bytes += ((String) value).length();
-        } else if (value instanceof byte[]) {
-            bytes += ((byte[]) value).length;
-        } else if (value instanceof Map) {
-            for (Map.Entry<?, ?> field : ((Map<?, ?>) value).entrySet()) {
-                bytes += bytesOf(field.getKey()) + bytesOf(field.getValue());
-            }
-        } else if (value instanceof Collection) {
-            for (Object item : (Collection<?>) value) {
-                bytes += bytesOf(item);
+    /** Makes digests of keys, for one thread at a time. */
+    static final class Digester {
+
+        private static final byte TEXT = 1;
+        private static final byte BSON = 2;
+        private final MessageDigest sha256;
+
+        Digester() {
+            try {
+                sha256 = MessageDigest.getInstance("SHA-256");
+            } catch (NoSuchAlgorithmException never) {
+                throw new IllegalStateException(never);
             }
         }
-        return bytes;
+
+        /** The first half of its SHA-256, as two longs: no two keys have the same. Numbers come as the same kind. */
+        long[] of(KeyValue key) {
+            if (key.size() == 1 && key.get(0) instanceof String) {
+                sha256.update(TEXT);
+                sha256.update(((String) key.get(0)).getBytes(StandardCharsets.UTF_8));
+            } else {
+                List<Object> values = new ArrayList<>();
+                for (Object value : key) {
+                    values.add(value instanceof Missing ? null : value);
+                }
+                sha256.update(BSON);
+                sha256.update(encoded(new Document("", values)));
+            }
+            ByteBuffer digest = ByteBuffer.wrap(sha256.digest());
+            return new long[] {digest.getLong(), digest.getLong()};
+        }
     }
 }

@@ -12,19 +12,26 @@ from services.chassis.deciding import ClockRanOut
 
 
 class ClockWatch:
-    """Knows the deadlines of every referral that has any. Used by the engine's thread alone.
+    """Knows the deadlines that are near, of every referral that has any. Used by the engine's thread alone.
 
-    Every process of a service watches all clocks; an expiry is decided once, since its cause is the clock itself.
+    Every process of a service watches them all; an expiry is decided once, since its cause is the clock itself.
     """
 
     def __init__(self, actor: Actor) -> None:
         self._actor = actor
+        self.until = datetime.min.replace(tzinfo=UTC)
+        """Later deadlines are left to the store, which is to be asked for them in time."""
         self._running: dict[str, frozenset[tuple[datetime, str]]] = {}
         self._soonest: list[tuple[datetime, str, str]] = []
 
+    def __len__(self) -> int:
+        """How many referrals have a deadline that is near."""
+        return len(self._running)
+
     def watch(self, referral_id: str, clocks: Iterable[Mapping[str, Any]]) -> None:
         """Take the referral's clocks as they are now; those it had before and has no more are forgotten."""
-        running = frozenset((_aware(clock["at"]), str(clock["name"])) for clock in clocks)
+        deadlines = ((_aware(clock["at"]), str(clock["name"])) for clock in clocks)
+        running = frozenset(deadline for deadline in deadlines if deadline[0] < self.until)
         before = self._running.get(referral_id, frozenset())
         if running == before:
             return

@@ -32,7 +32,8 @@ MOST_BYTES = 8 * 1024 * 1024
 MOST_WAITING = 10_000
 LONGEST_IDLE = 1.0
 SCAN_EVERY = 30.0
-EVERY_CLOCK = timedelta(days=36_500)
+CLOCKS_AHEAD = timedelta(hours=1)
+"""How far ahead clocks lie in memory. The others wait in the store: each referral has some that run for months."""
 CONFLICTS_BEFORE_GIVING_UP = 100
 
 
@@ -52,7 +53,6 @@ class Engine(Generic[S]):
         self._settling = Settling(wiring, self._gaps, self.counts, self._queue.put)
         self._finished = threading.Event()
         self._scan_due = 0.0
-        self._scan_all = True
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -120,7 +120,6 @@ class Engine(Generic[S]):
 
     def rescan(self) -> None:
         """Look at once for what other processes left unpublished, as after an assignment of partitions."""
-        self._scan_all = True
         self._scan_due = 0.0
         self._queue.wake()
 
@@ -157,6 +156,7 @@ class Engine(Generic[S]):
     def _tick(self) -> None:
         """What time brings: clocks, gaps that nobody healed, scans, and what idleness leaves room for."""
         now = time.monotonic()
+        self._scan_in_time(now)
         due = self._clocks.due(self._w.clock())
         if due:
             self._queue.put([Item("clock", CLOCK_SIZE, given=given, referral_id=given.referral_id) for given in due])
@@ -168,9 +168,6 @@ class Engine(Generic[S]):
             log.error("gap_overdue", referral_ids=sorted({item.referral_id for item in overdue})[:20])
             self._until_done(overdue)
         try:
-            if now >= self._scan_due and not self._standing.stopping:
-                self._scan()
-                self._scan_due = now + SCAN_EVERY
             if self._w.outbox.raise_due(now) and not len(self._queue):
                 self._turns.flush()
         except Away as away:
@@ -178,15 +175,27 @@ class Engine(Generic[S]):
         if self._w.parked.markers() and not len(self._queue):
             self._turns.publish()
 
+    def _scan_in_time(self, now: float) -> None:
+        outran = self._w.clock() >= self._clocks.until  # a system's clock that was put forward leaves clocks unseen
+        if self._standing.stopping or (now < self._scan_due and not outran):
+            return
+        try:
+            self._scan()
+        except Away as away:
+            self._standing.lost(away)
+        else:
+            self._scan_due = now + SCAN_EVERY
+
     def _scan(self) -> None:
-        """Find what is unpublished, and clocks: all of them at first, later those that nobody seems to watch."""
-        now = self._w.clock()
+        """Find what is unpublished, and the clocks that run out soon."""
+        until = self._w.clock() + CLOCKS_AHEAD
+        waiting = self._w.store.waiting(until)
+        self._clocks.until = until
         unsent = []
-        for document in self._w.store.waiting(now + EVERY_CLOCK if self._scan_all else now):
+        for document in waiting:
             self._clocks.watch(document["_id"], document.get("view", {}).get("clocks", ()))
-            if document["pending"] and not self._w.outbox.is_known(document["_id"]):
+            if document.get("pending") and not self._w.outbox.is_known(document["_id"]):
                 unsent.append(Item("scan", CLOCK_SIZE, referral_id=document["_id"]))
-        self._scan_all = False
         self._queue.put(unsent)
 
     def _until_done(self, items: list[Item]) -> None:

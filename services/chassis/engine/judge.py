@@ -114,8 +114,10 @@ class Judge(Generic[S]):
             return Verdict(Kind.REPEATED, tuple(before))
         evolved, copies = self._decide_fresh(given, document, context)
         if evolved:
-            document.keeps = {**document.keeps, **given.keeps}
-            document.drops = {*document.drops, *given.drops}
+            if given.keeps:
+                document.keeps = {**document.keeps, **given.keeps} if document.keeps else given.keeps
+            if given.drops:
+                document.drops = {*document.drops, *given.drops}
         self._take(evolved, copies, document)
         return Verdict(Kind.APPLIED, tuple(fact for fact, _, _ in evolved))
 

@@ -54,6 +54,7 @@ class MetricsObserver:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._stored = {operation: metrics.store_seconds.labels(operation) for operation in ("load", "save")}
 
     def turned(self, inputs: int, seconds: float) -> None:
         """See Observer."""
@@ -62,7 +63,7 @@ class MetricsObserver:
 
     def stored(self, operation: str, seconds: float) -> None:
         """See Observer."""
-        self._metrics.store_seconds.labels(operation).observe(seconds)
+        self._stored[operation].observe(seconds)
 
     def published(self, records: int, seconds: float) -> None:
         """See Observer."""

@@ -10,6 +10,9 @@ from services.chassis.records import Heading, OutRecord, rfc3339
 
 RAISE_EVERY = 0.2
 """Seconds between two saves that raise it: a fact that comes during one waits for it, so that each is to be short."""
+FEW = 10
+RAISE_FEW_EVERY = 1.0
+"""Seconds: so few are short enough, and a save of its own for each would cost more than it saves."""
 RAISE_AT = 400
 COPY_SCHEMA = "safeguarding.v1.PartnerRecord"
 
@@ -95,7 +98,8 @@ class Outbox:
         if not self._acknowledged:
             self._raised_at = now
             return False
-        return len(self._acknowledged) >= RAISE_AT or now - self._raised_at >= RAISE_EVERY
+        count, waited = len(self._acknowledged), now - self._raised_at
+        return count >= RAISE_AT or waited >= (RAISE_EVERY if count > FEW else RAISE_FEW_EVERY)
 
     def _heading(self, name: str, type: str, schema: str = "") -> Heading:
         heading = self._headings[name] = Heading(type, self._source, schema or self._schema)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -19,6 +21,9 @@ from services.chassis.records import OutRecord
 
 END_SECONDS = 1.0
 """How long a producer may take to let go of its connections."""
+LONG_STILL = 60.0
+CATCH_UP = 0.005
+"""Seconds: what has not moved for so long is first given a moment, in which it learns that a connection was closed."""
 
 
 class Publisher(Protocol):
@@ -41,11 +46,13 @@ class KafkaPublisher:
 
     After an error the producer is ended: its session may hold batches whose fate is unknown, and a new one must
     send what is unpublished before anything later. `make` builds a producer, with our safe settings; it is called
-    on the event loop that the producer lives on.
+    on the event loop that the producer lives on. `alone` is for a publisher that one thread uses: the loop runs on that
+    thread while it waits, which saves two hand-overs between threads a batch; others would wait for each other.
     """
 
-    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+    def __init__(self, make: Callable[[], AIOKafkaProducer], *, alone: bool = False) -> None:
         self._make = make
+        self._kind: type[_Session] = _OfCaller if alone else _OfItsOwn
         self._session: _Session | None = None
         self._lock = threading.Lock()
 
@@ -70,7 +77,7 @@ class KafkaPublisher:
     def _current(self) -> _Session:
         with self._lock:
             if self._session is None:
-                self._session = _Session(self._make)
+                self._session = self._kind(self._make)
             return self._session
 
     def _discard(self, session: _Session) -> None:
@@ -81,49 +88,32 @@ class KafkaPublisher:
         session.end()
 
 
-class _Session:
-    """One producer, on a thread and an event loop of its own, from its first batch to its end."""
+class _Session(ABC):
+    """One producer, on an event loop of its own, from its first batch to its end."""
 
     def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
         self._make = make
         self._producer: Any = None
         self._starting = asyncio.Lock()
-        self._ended = asyncio.Event()
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-        self._thread.start()
 
     # -- from any thread -----------------------------------------------------------------------------------
 
+    @abstractmethod
     def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
         """See Publisher; raises what the client raises, TimeoutError, or CancelledError where the session ended."""
-        sending = self._send(records)
-        try:
-            sent = asyncio.run_coroutine_threadsafe(sending, self._loop)
-        except RuntimeError:  # the loop is closed: someone else met an error
-            sending.close()
-            raise
-        sent.result(timeout)
 
+    @abstractmethod
     def end(self) -> None:
         """Stop at once whatever is under way. A second call changes nothing."""
-        with suppress(RuntimeError):  # it has ended
-            self._loop.call_soon_threadsafe(self._ended.set)
 
+    @abstractmethod
     def join(self, timeout: float) -> None:
         """Wait for its end."""
-        self._thread.join(timeout)
 
-    # -- on its own thread ---------------------------------------------------------------------------------
+    # -- on its loop ---------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            self._loop.run_until_complete(self._until_ended())
-        finally:
-            self._loop.close()
-
-    async def _until_ended(self) -> None:
-        await self._ended.wait()
+    async def _let_go(self) -> None:
         # The tasks first: a sender that still ran would connect again and send what a newer producer sends.
         await cancel_others(END_SECONDS)
         if self._producer is not None:
@@ -156,6 +146,8 @@ class _Session:
         await asyncio.gather(*sent)
 
     async def _started(self) -> Any:
+        if self._producer is not None:
+            return self._producer
         async with self._starting:
             if self._producer is None:
                 producer = self._make()
@@ -166,3 +158,87 @@ class _Session:
                     raise
                 self._producer = producer
         return self._producer
+
+
+class _OfItsOwn(_Session):
+    """On a thread of its own."""
+
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        super().__init__(make)
+        self._ended = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._thread.start()
+
+    def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
+        """See _Session."""
+        sending = self._send(records)
+        try:
+            sent = asyncio.run_coroutine_threadsafe(sending, self._loop)
+        except RuntimeError:  # the loop is closed: someone else met an error
+            sending.close()
+            raise
+        sent.result(timeout)
+
+    def end(self) -> None:
+        """See _Session."""
+        with suppress(RuntimeError):  # it has ended
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+    def join(self, timeout: float) -> None:
+        """See _Session."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._until_ended())
+        finally:
+            self._loop.close()
+
+    async def _until_ended(self) -> None:
+        await self._ended.wait()
+        await self._let_go()
+
+
+class _OfCaller(_Session):
+    """On the thread that publishes, while it does; between two batches nothing moves."""
+
+    def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
+        super().__init__(make)
+        self._turn = threading.Lock()
+        self._ending: threading.Thread | None = None
+        self._moved_at = time.monotonic()
+
+    def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
+        """See _Session."""
+        with self._turn:
+            if self._ending is not None:
+                raise CancelledError
+            try:
+                self._loop.run_until_complete(self._send_within(records, timeout))
+            except asyncio.CancelledError as error:  # no fault of who publishes, and not for their thread to die of
+                raise CancelledError from error
+            self._moved_at = time.monotonic()
+
+    def end(self) -> None:
+        """See _Session."""
+        if self._ending is None:
+            self._ending = threading.Thread(target=self._end, name="publisher-ends", daemon=True)
+            self._ending.start()
+
+    def join(self, timeout: float) -> None:
+        """See _Session."""
+        if self._ending is not None:
+            self._ending.join(timeout)
+
+    def _end(self) -> None:
+        with self._turn:
+            try:
+                self._loop.run_until_complete(self._let_go())
+            finally:
+                self._loop.close()
+
+    async def _send_within(self, records: Sequence[OutRecord], timeout: float) -> None:
+        if time.monotonic() - self._moved_at > LONG_STILL:
+            await asyncio.sleep(CATCH_UP)
+        async with asyncio.timeout(timeout):
+            await self._send(records)

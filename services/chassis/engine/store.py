@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,10 +12,12 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import AutoReconnect, BulkWriteError, ExecutionTimeout, PyMongoError, WTimeoutError
 
+from services.chassis.drawn import drawn
 from services.chassis.engine.away import Away
 from services.chassis.engine.document import Document
 
 DUPLICATE_KEY = 11000
+WAITING_FIELDS = {"view.clocks": 1, "pending": 1}
 TRIES = 4
 """A write whose answer was lost is looked up and repeated this often before the store counts as away."""
 
@@ -62,7 +63,7 @@ class Store(Protocol):
     def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
         """Documents with unpublished facts or a clock that runs out before `until`.
 
-        Only `_id`, `view.clocks` and `pending` of each.
+        Only `_id`, `view.clocks` and, where there are such facts, `pending` of each.
         """
         ...
 
@@ -87,7 +88,7 @@ def _as_raise(published: Published) -> UpdateOne:
     """One for each document: the local store finds by the keys of its one index only where each is a single value."""
     return UpdateOne(
         {"_id": published.id, "revision": published.revision},
-        {"$max": {"published": published.published}, "$set": {"pending": False, "copies": []}},
+        {"$max": {"published": published.published}, "$set": {"copies": []}, "$unset": {"pending": ""}},
     )
 
 
@@ -101,11 +102,11 @@ class MongoStore:
         self._queried = queried
 
     def prepare(self) -> None:
-        """Make the indexes that saves, scans and queries need; the local store keeps the first alone, and scans."""
+        """Make the indexes that saves, scans and queries need: sparse, since most documents wait for nothing."""
         try:
             self._collection.create_index([("_id", ASCENDING), ("revision", ASCENDING)], unique=True)
             for field in ("pending", "view.next_clock", *(f"view.{name}" for name in self._queried)):
-                self._collection.create_index([(field, ASCENDING)])
+                self._collection.create_index([(field, ASCENDING)], sparse=True)
         except PyMongoError as error:
             raise self._away(error) from error
 
@@ -123,7 +124,7 @@ class MongoStore:
         published: Iterable[Published],
     ) -> set[str]:
         """See Store."""
-        token = secrets.token_hex(8)
+        token = drawn(8).hex()
         inserts = [self._as_new(d, views[d.id], token) for d in changed if d.revision is None]
         updates = {d.id: self._as_update(d, views[d.id], token) for d in changed if d.revision is not None}
         lost = self._insert(inserts, token) | self._update(updates, list(map(_as_raise, published)), token)
@@ -134,15 +135,14 @@ class MongoStore:
 
     def waiting(self, until: datetime) -> list[Mapping[str, Any]]:
         """See Store."""
+        asked: tuple[dict[str, Any], ...] = ({"pending": True}, {"view.next_clock": {"$lt": until}})
+        found: dict[str, Mapping[str, Any]] = {}
         try:
-            return list(
-                self._collection.find(
-                    {"$or": [{"pending": True}, {"view.next_clock": {"$lt": until}}]},
-                    {"view.clocks": 1, "pending": 1},
-                )
-            )
+            for each in asked:  # one by one: the local store answers a query by an index only where it is all of it
+                found.update({document["_id"]: document for document in self._collection.find(each, WAITING_FIELDS)})
         except PyMongoError as error:
             raise self._away(error) from error
+        return list(found.values())
 
     def _as_new(self, document: Document[Any], view: Mapping[str, Any], token: str) -> dict[str, Any]:
         new: dict[str, Any] = {
@@ -150,7 +150,7 @@ class MongoStore:
             "revision": token,
             "facts": document.added,
             "published": 0,
-            "pending": self._writer in document.added,
+            **({"pending": True} if self._writer in document.added else {}),
             "copies": [asdict(copy) for copy in document.copies],
             "view": view,
         }
@@ -163,16 +163,17 @@ class MongoStore:
         return new
 
     def _as_update(self, document: Document[Any], view: Mapping[str, Any], token: str) -> UpdateOne:
-        dropped = {"$unset": dict.fromkeys(document.drops, "")} if document.drops else {}
+        pending = document.length(self._writer) > document.published
+        drops = [*document.drops, *(() if pending else ("pending",))]
         return UpdateOne(
             {"_id": document.id, "revision": document.revision},
             {
-                **dropped,
+                **({"$unset": dict.fromkeys(drops, "")} if drops else {}),
                 "$push": {f"facts.{writer}": {"$each": raws} for writer, raws in document.added.items()},
                 "$set": {
                     "revision": token,
                     "published": document.published,
-                    "pending": document.length(self._writer) > document.published,
+                    **({"pending": True} if pending else {}),
                     "copies": [asdict(copy) for copy in document.copies],
                     "view": view,
                     **{path: value for path, value in document.keeps.items() if path not in document.drops},

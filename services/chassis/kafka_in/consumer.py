@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from functools import partial
@@ -26,6 +27,7 @@ EXIT_BROKEN = 70
 COMMIT_EVERY_SECONDS = 1.0
 BROKER_RETRY_SECONDS = 1.0
 ANSWER_SECONDS = 5.0
+LULL_SECONDS = 0.25
 
 T = TypeVar("T")
 
@@ -40,8 +42,9 @@ class KafkaIn:
     """Reads `topics` as member of `group` and gives every fetch to `handle` as one chunk.
 
     Delivery is at least once, in order within a partition. At most two chunks are in flight, given in order.
-    A chunk has at most `max_records` records, and some 8 MB. A small one is handed on only after `lull` seconds, and
-    what comes meanwhile goes together: for a reader that nobody waits for, whose haste would take from those who are.
+    A chunk has at most `max_records` records, and some 8 MB. After records of a topic in `unhurried`, if they are few,
+    no more of these topics is asked for during `lull` seconds, and what comes meanwhile goes together: nobody waits for
+    what they lead to, and each alone would cost a fetch, a turn and a save.
     An offset is committed (each second, on a rebalance and on `stop`) only when its record and all before it
     are done. Which partitions are read is the group's to say; every rebalance first lets the engine finish
     for up to 8 s, and what it finishes later is repeated elsewhere.
@@ -60,7 +63,8 @@ class KafkaIn:
         handle: Handle,
         *,
         max_records: int = FETCH_MAX_RECORDS,
-        lull: float = 0.0,
+        unhurried: Collection[str] = (),
+        lull: float = LULL_SECONDS,
         on_assigned: Callable[[frozenset[TopicPartition]], None] = lambda _: None,
         on_fatal: Callable[[BaseException], None] = end_process,
     ) -> None:
@@ -68,12 +72,13 @@ class KafkaIn:
         self._topics = sorted(topics)
         self._group = group
         self._handle = handle
-        self._lull = lull
+        self._unhurried, self._lull = frozenset(unhurried), lull
         self._on_assigned = on_assigned
         self._on_fatal = on_fatal
         self._loop: asyncio.AbstractEventLoop | None = None
         self._app: _App | None = None
         self._consumer: Consumer | None = None
+        self._answers: deque[tuple[Chunk, Future[Held]]] = deque()
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._last_commit: float | None = None
         self._paused = False
@@ -153,6 +158,7 @@ class KafkaIn:
 
     def _ask(self, question: Callable[[Consumer], T], without: T) -> T:
         async def ask() -> T:
+            self._take_answers()
             return question(self._consumer) if self._consumer else without
 
         loop = self._loop
@@ -181,7 +187,8 @@ class KafkaIn:
         app.transport = Transport(
             app,
             settings=self._settings,
-            callbacks=Callbacks(self._took_over, self._committed, self._fatal),
+            callbacks=Callbacks(self._took_over, self._committed, self._take_answers, self._fatal),
+            unhurried=self._unhurried,
             lull=self._lull,
         )
         app.agent(app.topic(*self._topics, value_type=bytes, value_serializer="raw", key_serializer="raw"))(self._take)
@@ -226,8 +233,16 @@ class KafkaIn:
             answer.add_done_callback(partial(self._answered, chunk))
 
     def _answered(self, chunk: Chunk, answer: Future[Held]) -> None:
-        """Called on the engine's thread. Posted in order, so a later `release` cannot overtake its chunk."""
-        self._post(partial(self._finish, chunk, answer))
+        """Called on the engine's thread. Our loop is woken only where it waits for this: else it takes it with a commit
+        or with the next fetch."""
+        self._answers.append((chunk, answer))
+        consumer = self._consumer
+        if consumer is None or consumer.waits_for_answers or answer.cancelled() or answer.exception() is not None:
+            self._post(self._take_answers)
+
+    def _take_answers(self) -> None:
+        while self._answers:
+            self._finish(*self._answers.popleft())
 
     def _finish(self, chunk: Chunk, answer: Future[Held]) -> None:
         error = asyncio.CancelledError() if answer.cancelled() else answer.exception()
@@ -256,7 +271,12 @@ class KafkaIn:
         self._on_consumer(lambda consumer: consumer.pause(paused=paused))
 
     def _on_consumer(self, act: Callable[[Consumer], None]) -> None:
-        self._post(lambda: act(self._consumer) if self._consumer else None)
+        def on_loop() -> None:
+            self._take_answers()  # a `release` must not overtake the answer by which its record is held
+            if self._consumer is not None:
+                act(self._consumer)
+
+        self._post(on_loop)
 
     def _post(self, act: Callable[[], object]) -> None:
         loop = self._loop

@@ -3,20 +3,17 @@
 Stock Faust hands on record by record, acknowledges what an agent failed at, and can commit past a record in
 flight. Here an acknowledgement by Faust means nothing: only `finished` and `release` move a commit.
 
-Two threads: Faust's own consumer thread runs aiokafka and its rebalances; everything else here runs on the
-loop of the app. What was fetched carries the assignment it was fetched under, because a fetch that began
-before a rebalance may return afterwards.
+One thread: aiokafka (loop_consumer.py), its rebalances and everything else run on the loop of the app. What was fetched
+carries the assignment it was fetched under, because a fetch that began before a rebalance may return afterwards.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import aiokafka
-from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import ConsumerStoppedError, KafkaError
-from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust import App
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -24,15 +21,14 @@ from mode import get_logger
 from yarl import URL
 
 from services.chassis.kafka_in.chunk import Chunk, Held, Position, record_of
+from services.chassis.kafka_in.loop_consumer import Fetched, LoopConsumer
 from services.chassis.kafka_in.offsets import Offsets
 
 log = get_logger(__name__)
 
 IN_FLIGHT: Final = 2  # one chunk in the engine, one waiting at its door
-FETCH_SECONDS: Final = 1.0
-COMMIT_SECONDS: Final = 5.0
 REVOKE_SECONDS: Final = 8.0  # the engine answers within seconds; a rebalance must not wait for one that does not
-BEHIND: Final = 100  # records of one fetch: who gets as many has more to read, and waits for no lull
+BEHIND: Final = 100  # records of one fetch: who gets as many has more to read, and rests for no lull
 RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0, 2.0)  # the last repeats for as long as the broker is away
 
 
@@ -42,13 +38,8 @@ class Callbacks:
 
     assigned: Callable[[frozenset[tuple[str, int]]], None]
     committed: Callable[[], None]
+    take_answers: Callable[[], None]
     fatal: Callable[[BaseException], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Fetched:
-    assignment: object
-    records: dict[TP, list[Any]]
 
 
 class ChunkMessage(ConsumerMessage):
@@ -66,48 +57,10 @@ class ChunkMessage(ConsumerMessage):
         self.chunk = chunk
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread of aiokafka: our settings, and fetches that know their assignment."""
-
-    def _create_worker_consumer(self, transport: driver.Transport) -> aiokafka.AIOKafkaConsumer:
-        settings = cast(Transport, transport).settings
-        return aiokafka.AIOKafkaConsumer(partition_assignment_strategy=[RoundRobinPartitionAssignor], **settings)
-
-    def assignment_token(self) -> object:
-        """Return what changes with every assignment and with nothing else; None while there is none."""
-        subscription = self._ensure_consumer()._subscription.subscription
-        return subscription.assignment if subscription is not None else None
-
-    async def fetch(self) -> _Fetched:
-        """Wait up to a second for records of any assigned partition. Raises KafkaError."""
-        fetched: _Fetched = await self.call_thread(self._fetch)
-        return fetched
-
-    async def _fetch(self) -> _Fetched:
-        consumer = self._ensure_consumer()
-        if consumer._closed or consumer._fetcher._closed:
-            raise ConsumerStoppedError
-        with consumer._subscription.fetch_context():
-            records = await consumer._fetcher.fetched_records(
-                (), timeout=FETCH_SECONDS, max_records=consumer._max_poll_records
-            )
-        # Nothing is awaited between the records' return and this line: they belong to this assignment.
-        return _Fetched(self.assignment_token(), records)
-
-    async def commit_offsets(self, offsets: dict[tuple[str, int], int]) -> None:
-        """Commit, in the generation that this member is in. Raises KafkaError or TimeoutError."""
-        await self.call_thread(self._commit_offsets, offsets)
-
-    async def _commit_offsets(self, offsets: dict[tuple[str, int], int]) -> None:
-        wanted = {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}
-        # aiokafka repeats for ever while the broker is away, perhaps into another generation: bounded here.
-        await asyncio.wait_for(self._ensure_consumer().commit(wanted), COMMIT_SECONDS)
-
-
 class Consumer(driver.Consumer):
     """Faust's consumer with our fetch loop, our commits and our rebalances."""
 
-    _thread: ConsumerThread
+    _thread: LoopConsumer
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.offsets = Offsets()
@@ -117,16 +70,33 @@ class Consumer(driver.Consumer):
         self._may_fetch = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
+        self._waiting = 0
         super().__init__(*args, **kwargs)
-        self._lull = cast(Transport, self.transport).lull
+        transport = cast(Transport, self.transport)
+        self._unhurried, self._lull = transport.unhurried, transport.lull
 
     @property
     def callbacks(self) -> Callbacks:
         """Return whom to tell."""
         return cast(Transport, self.transport).callbacks
 
-    def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> LoopConsumer:
+        return LoopConsumer(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def waits_for_answers(self) -> bool:
+        """Return whether something goes on only with an answer of the engine's. From any thread."""
+        return self._waiting > 0
+
+    @contextmanager
+    def _awaiting_answers(self) -> Generator[None]:
+        """Be woken by answers; those that came just before are taken now."""
+        self._waiting += 1
+        try:
+            self.callbacks.take_answers()
+            yield
+        finally:
+            self._waiting -= 1
 
     # -- what the engine says ------------------------------------------------------------------------------
 
@@ -155,7 +125,8 @@ class Consumer(driver.Consumer):
     async def settle(self, seconds: float) -> bool:
         """Wait until no chunk is in flight, then commit. Return False if the time ran out first."""
         try:
-            await asyncio.wait_for(self._drained.wait(), seconds)
+            with self._awaiting_answers():
+                await asyncio.wait_for(self._drained.wait(), seconds)
         except TimeoutError:
             return False
         finally:
@@ -194,10 +165,13 @@ class Consumer(driver.Consumer):
     async def _drain_messages(self, fetcher: Any) -> None:
         """Fetch for as long as Faust's fetcher runs; a broker that is away is waited for."""
         failures = 0
-        parked: _Fetched | None = None  # records of an assignment that this loop has not yet heard of
+        parked: Fetched | None = None  # records of an assignment that this loop has not yet heard of
         while not (self.should_stop or fetcher.should_stop):
-            if await fetcher.wait_for_stopped(self._may_fetch):
-                return
+            self.callbacks.take_answers()
+            if not self._may_fetch.is_set():
+                with self._awaiting_answers():
+                    if await fetcher.wait_for_stopped(self._may_fetch):
+                        return
             try:
                 fetched = parked or await self._thread.fetch()
             except ConsumerStoppedError:
@@ -209,11 +183,16 @@ class Consumer(driver.Consumer):
                 await fetcher.sleep(delay)
                 continue
             failures = 0
-            if self._lull and 0 < sum(map(len, fetched.records.values())) < BEHIND:
-                await fetcher.sleep(self._lull)
+            # At once, before aiokafka asks for more: nothing is awaited between the records' return and this.
+            if self._unhurried and self._may_rest(fetched):
+                self._thread.rest(self._unhurried, self._lull)
             parked = await self._hand_on(fetched)
 
-    async def _hand_on(self, fetched: _Fetched) -> _Fetched | None:
+    def _may_rest(self, fetched: Fetched) -> bool:
+        few = sum(map(len, fetched.records.values())) < BEHIND
+        return few and any(partition.topic in self._unhurried for partition in fetched.records)
+
+    async def _hand_on(self, fetched: Fetched) -> Fetched | None:
         if fetched.assignment is not self._current or not self.flow_active:
             # Of an older assignment: whoever has the partition now reads from the commit. Of a newer one:
             # its position has moved past these records, so they must be kept until we hear of it.
@@ -244,6 +223,7 @@ class Consumer(driver.Consumer):
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is done and in order. False when nothing was: it is tried again."""
+        self.callbacks.take_answers()
         offsets = self.offsets.committable()
         if not offsets:
             return False
@@ -262,6 +242,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finish what is in flight, commit, and forget everything: every rebalance revokes all."""
         try:
+            self.callbacks.take_answers()
             self.stop_flow()
             self.app.flow_control.suspend()
             self.app.flow_control.clear()
@@ -293,21 +274,24 @@ class Consumer(driver.Consumer):
         except Exception as error:  # noqa: BLE001 - aiokafka would swallow it and go on half-started
             self.callbacks.fatal(error)
 
-    def verify_event_path(self, now: float, tp: TP) -> None:
+    async def verify_all_partitions_active(self) -> None:
         """Do nothing: Faust's stall detector measures what we do not do; chassis/watchdog.py has ours."""
 
 
 class Transport(driver.Transport):
     """The transport itself. Set as `app.transport`, so it needs no entry point and no URL scheme.
 
-    `settings` are those of aiokafka's consumer (KafkaAccess.aiokafka_consumer), `lull` is KafkaIn's.
+    `settings` are those of aiokafka's consumer (KafkaAccess.aiokafka_consumer), `unhurried` and `lull` are KafkaIn's.
     """
 
     Consumer = Consumer
 
-    def __init__(self, app: Any, *, settings: dict[str, Any], callbacks: Callbacks, lull: float = 0.0) -> None:
+    def __init__(
+        self, app: Any, *, settings: dict[str, Any], callbacks: Callbacks, unhurried: Collection[str], lull: float
+    ) -> None:
         servers = [URL(f"kafka://{server}") for server in settings["bootstrap_servers"]]
         super().__init__(servers, app, app.loop)
         self.settings = settings
         self.callbacks = callbacks
+        self.unhurried = unhurried
         self.lull = lull

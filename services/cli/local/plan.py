@@ -46,7 +46,8 @@ def _kafka(home: Home, ports: dict[str, int]) -> list[str]:
 
 
 def _mongo(home: Home, ports: dict[str, int]) -> list[str]:
-    memory = ("-Xms512m", "-Xmn160m", "-Xmx768m")
+    # Without memory it ends before the commit: half of a write that failed so must not come onto the disk.
+    memory = ("-Xms512m", "-Xmn160m", "-Xmx2g", "-XX:+ExitOnOutOfMemoryError")
     file = str(home.data / "mongo" / "store.mv")
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     java = ["java", *memory, *broker.QUICK_START, quiet, "-cp", jars.classpath("mongo")]

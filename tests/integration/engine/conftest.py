@@ -142,7 +142,7 @@ class Works:
         self.costs = TurnCosts(self.commands)
         self.faults = Faults()
         self.publisher = FaultyPublisher(
-            KafkaPublisher(lambda: AIOKafkaProducer(**access.batch_producer("engine-test"))), self.faults
+            KafkaPublisher(lambda: AIOKafkaProducer(**access.batch_producer("engine-test")), alone=True), self.faults
         )
         self.decider = LinkingDecider()
         self.parked = ParkedRecords(self.parked_topic, "triage", [self.upstream])

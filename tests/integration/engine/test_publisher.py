@@ -25,11 +25,18 @@ PARTITIONS = 6
 
 
 @pytest.fixture
-def publisher(kafka: KafkaAccess) -> Iterator[KafkaPublisher]:
-    """The services' own."""
-    made = KafkaPublisher(lambda: AIOKafkaProducer(**kafka.batch_producer("publisher-test")))
+def publisher(request: pytest.FixtureRequest, kafka: KafkaAccess) -> Iterator[KafkaPublisher]:
+    """The engine's, or, where a test says so, that of many threads."""
+
+    def make() -> AIOKafkaProducer:
+        return AIOKafkaProducer(**kafka.batch_producer("publisher-test"))
+
+    made = KafkaPublisher(make, alone=getattr(request, "param", True))
     yield made
     made.close()
+
+
+OF_MANY_THREADS = pytest.mark.parametrize("publisher", [False], indirect=True, ids=["of many threads"])
 
 
 def record(topic: str, key: str, value: bytes) -> OutRecord:
@@ -94,6 +101,7 @@ def test_a_record_that_fits_no_batch_goes_alone_and_one_that_the_broker_refuses_
     assert [len(value) for _, _, value, _ in lying_on(kafka, topic)] == [6, 900_000, 5]
 
 
+@OF_MANY_THREADS
 def test_calls_from_many_threads_are_each_acknowledged(
     publisher: KafkaPublisher, kafka: KafkaAccess, make_topic: MakeTopic
 ) -> None:
@@ -115,7 +123,12 @@ def test_calls_from_many_threads_are_each_acknowledged(
         assert [one for one in found if one.startswith(f"{name}-")] == [f"{name}-{number:02d}" for number in range(20)]
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["connected", "not yet connected"])
+@pytest.mark.parametrize(
+    ("publisher", "known"),
+    [(True, True), (True, False), (False, True)],
+    indirect=["publisher"],
+    ids=["connected", "not yet connected", "of many threads"],
+)
 def test_a_broker_that_is_away_is_told_in_time_and_nothing_late_comes_after_what_is_sent_again(
     publisher: KafkaPublisher, kafka: KafkaAccess, make_topic: MakeTopic, broker: Stack, known: bool
 ) -> None:
@@ -137,6 +150,7 @@ def test_a_broker_that_is_away_is_told_in_time_and_nothing_late_comes_after_what
     assert [value for _, _, value, _ in lying_on(kafka, topic)] == [*(one.value for one in sent), b"last"]
 
 
+@OF_MANY_THREADS
 def test_the_threads_of_producers_that_met_an_error_end(
     publisher: KafkaPublisher, make_topic: MakeTopic, broker: Stack
 ) -> None:

@@ -118,7 +118,7 @@ def main() -> None:
         Wiring(
             decider=decider,
             store=EmptyStore(),
-            publisher=KafkaPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench"))),
+            publisher=KafkaPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench")), alone=True),
             outbox=HopOutbox("triage", told()["sinks"][0], "TriageFact"),
             parked=ParkedRecords("bench.parked", "triage", [source]),
             actor=Actor(role=ROLE_SERVICE, id="triage"),

@@ -29,17 +29,25 @@ class OtherRpcs(intake_pb2_grpc.IntakeServicer):
     GetReferral = _unused
 
 
-def serve(servicer: intake_pb2_grpc.IntakeServicer) -> None:
-    """Serve until ended."""
+def credentials() -> grpc.ServerCredentials:
+    """Intake's certificate, and the authority whose certificates callers need."""
     tls = {name: Path(told()["environment"][f"INTAKE_TLS_{name}"]).read_bytes() for name in ("KEY", "CERTIFICATE")}
     authority = Path(told()["environment"]["INTAKE_TLS_AUTHORITY"]).read_bytes()
+    return grpc.ssl_server_credentials(
+        [(tls["KEY"], tls["CERTIFICATE"])], root_certificates=authority, require_client_auth=True
+    )
+
+
+def address() -> str:
+    """Where intake would serve."""
+    found: str = told()["environment"]["INTAKE_GRPC_ADDRESS"]
+    return found
+
+
+def serve(servicer: intake_pb2_grpc.IntakeServicer) -> None:
+    """Serve until ended."""
     server = grpc.server(ThreadPoolExecutor(THREADS), options=[("grpc.so_reuseport", 0)])
     intake_pb2_grpc.add_IntakeServicer_to_server(servicer, server)
-    server.add_secure_port(
-        told()["environment"]["INTAKE_GRPC_ADDRESS"],
-        grpc.ssl_server_credentials(
-            [(tls["KEY"], tls["CERTIFICATE"])], root_certificates=authority, require_client_auth=True
-        ),
-    )
+    server.add_secure_port(address(), credentials())
     server.start()
     server.wait_for_termination()

@@ -39,8 +39,8 @@ class Trusting(Judge[Any]):
 def seal_nothing() -> None:
     """Let intake keep parts as they are, without keys."""
 
-    def plain(_: sealed.Sealer, key_id: str, group: Any, version: int, content: Message) -> Sealed:
+    def plain(_: sealed.Sealer, into: Sealed, key_id: str, group: Any, version: int, content: Message) -> None:
         raw = content.SerializeToString(deterministic=True).ljust(SMALLEST, b"\0")
-        return Sealed(key_id=key_id, nonce=bytes(12), ciphertext=raw, group=group, version=version)
+        into.MergeFrom(Sealed(key_id=key_id, nonce=bytes(12), ciphertext=raw, group=group, version=version))
 
-    sealed.Sealer.sealed = plain  # type: ignore[method-assign,assignment]  # which is the point
+    sealed.Sealer._seal = plain  # type: ignore[method-assign,assignment]  # which is the point

@@ -1,10 +1,15 @@
 """When a process that reads nothing is ended, and when it must not be."""
 
+import time
 from dataclasses import replace
 
 import pytest
 
+from services.chassis import watchdog
+from services.chassis.kafka_in.offsets import Progress
+from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.watchdog import Look, Reading, quiet_since
+from tests.waiting import happens
 
 PLACE = ("referrals.intake.v1", 0)
 UNREAD = Reading(end=50, committed=10, handled=10, committable=10)
@@ -71,3 +76,46 @@ def test_other_partitions_after_a_rebalance_begin_the_count_again() -> None:
 
 def test_a_process_without_partitions_is_left_alone() -> None:
     assert quiet_after(Look(0, paused=False, readings={}), Look(60, paused=False, readings={})) is None
+
+
+def test_while_commits_are_confirmed_the_broker_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten turns the first five find a new commit; then there are none, and it looks."""
+    monkeypatch.setattr(watchdog, "LOOK_EVERY_SECONDS", 0.001)
+    looks: list[int] = []
+    committing = Committing(turns=5)
+    dog = watchdog.Watchdog(KafkaAccess("127.0.0.1:1", "nobody", "nothing", "SASL_PLAINTEXT"), "group", committing)
+
+    def look() -> Look:
+        looks.append(committing.asked)
+        return Look(0, paused=True, readings={})
+
+    monkeypatch.setattr(dog, "look", look)
+    dog.start()
+    happens("it looks", lambda: len(looks) > 2)
+    dog.stop()
+
+    assert looks[0] > 5
+
+
+class Committing:
+    """Confirms a commit before each of its first turns."""
+
+    paused = False
+    assigned: frozenset[tuple[str, int]] = frozenset()
+
+    def __init__(self, turns: int) -> None:
+        self._turns = turns
+        self._last: float | None = None
+        self.asked = 0
+
+    @property
+    def last_commit_time(self) -> float | None:
+        """Now, while it commits."""
+        self.asked += 1
+        if self.asked <= self._turns:
+            self._last = time.monotonic()
+        return self._last
+
+    def progress(self) -> dict[tuple[str, int], Progress]:
+        """None."""
+        return {}

@@ -110,6 +110,11 @@ class House:
         facts = self.store.documents.get(referral_id, {}).get("facts", {}).get("triage", [])
         return [TriageFact.FromString(raw).linked.by for raw in facts]
 
+    @property
+    def watched(self) -> int:
+        """How many referrals have a clock that the engine keeps in memory."""
+        return len(self.engine._clocks)
+
     def stop(self) -> None:
         """End the engine."""
         self.engine.stop(5)

@@ -39,3 +39,18 @@ def test_a_clock_of_a_dead_process_is_found_by_the_scan(referral: str, eventuall
 
     eventually(lambda: second.published(referral) == ["start", "clock"])
     second.stop()
+
+
+def test_a_clock_far_ahead_is_left_to_the_store_and_found_there_in_time(
+    house: House, referral: str, eventually: Eventually
+) -> None:
+    house.decider.clock = NOON + timedelta(days=90)
+    house.say(referral, "start").result(60)
+    assert house.watched == 0
+
+    house.now = NOON + timedelta(days=90, minutes=-30)  # as if the ninety days' scans had all been
+    eventually(lambda: house.watched == 1)
+    assert house.published(referral) == ["start"]
+
+    house.now = NOON + timedelta(days=90, seconds=1)
+    eventually(lambda: house.published(referral) == ["start", "clock"])

@@ -160,7 +160,7 @@ def test_what_a_dead_process_left_unpublished_is_found_and_published(
     referral: str, eventually: Callable[[Callable[[], Any]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store knows what Kafka has not acknowledged."""
-    monkeypatch.setattr(outbox, "RAISE_EVERY", 0.0)
+    monkeypatch.setattr(outbox, "RAISE_FEW_EVERY", 0.0)
     first = House()
     first.publisher.refuse = 10**6
     first.engine.start()
