@@ -22,8 +22,14 @@ has less under way than their share, whom another's flood must not keep out."""
 MOST_URGENT: Final = 1_000
 """The same with what cannot wait, which is let in where all else is refused."""
 LEAST: Final = 64
-"""As many are always let in, so that there is work: a machine that has just started has answered none yet."""
-WAIT_SECONDS: Final = 0.15
+"""As many are let in however few were answered: a machine that has just started has answered none yet."""
+FEW: Final = 8
+"""As many are let in, besides danger, while calls wait long before they are read: those that are refused must be more
+than those that come, or the wait stays for ever. With 64 it did, for seconds (docs/performance.md on row 7)."""
+STANDS_SECONDS: Final = 0.2
+"""Where calls wait long for longer than this, even few are too many: of them only who asks for the first time in a
+second is let in, until what piled up is gone. Who floods asks again."""
+WAIT_SECONDS: Final = 0.04
 """How long a call may wait behind those before it: room is what was answered in such a time."""
 MOMENT_SECONDS: Final = 1.0
 """How long many may be under way before they are more than can be done, and not only many at once; and how long nobody
@@ -49,9 +55,13 @@ class Admission:
         self._lock = threading.Lock()
         self._under_way = 0
         self._by_sender: Counter[str] = Counter()
+        self._asked: set[str] = set()
+        """Who asked in this window while the wait stood."""
         self._rate = 0.0
         self._answered = self._refused = 0
         self._window_ends = self._calm_at = monotonic()
+        self._late_at = inf
+        """Since when calls wait long."""
         self._refused_at = -inf
         self._waits = deque([0.0], maxlen=IN_A_ROW)
 
@@ -91,8 +101,15 @@ class Admission:
         own = self._by_sender[sender]
         senders = len(self._by_sender) + (not own)
         if wait > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
-            return MOST if own < LEAST // senders else LEAST
-        return MOST if at_once or own < room / senders else room
+            self._late_at = min(self._late_at, now)
+            if now - self._late_at < STANDS_SECONDS:
+                return MOST if own < FEW // senders else FEW
+            again = sender in self._asked
+            self._asked.add(sender)
+            return 0 if again else FEW
+        self._late_at = inf
+        # Shares are whole calls: of many senders each would have one, however little room there is for all of them.
+        return MOST if at_once or own < room // senders else room
 
     def _return_after(self) -> float:
         """Until as many as are under way have been answered."""
@@ -108,4 +125,5 @@ class Admission:
         if self._refused:
             log.warning("calls_refused_busy", count=self._refused, under_way=self._under_way, answered=self._answered)
         self._answered = self._refused = 0
+        self._asked.clear()
         self._window_ends = now + WINDOW_SECONDS

@@ -8,18 +8,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from services.cli.local.home import CHECKOUT
+from tests.performance.compiled import compiled
 from tests.performance.ground import Ground
 from tests.performance.result import Claim, Contest, Sample
 from tests.performance.work import hop_facts
 
-TESSERA = CHECKOUT / "tests" / "performance" / "tessera"
-BUILT = CHECKOUT / "build" / "bench-tessera"
-BUILD_SECONDS, RUN_SECONDS = 300, 600
+RUN_SECONDS = 600
 TUNED = ("-interval", "100ms")
 """The shortest that Tessera allows between checkpoints."""
 
@@ -106,7 +105,7 @@ def verifying(entries: int) -> Contest:
     def fsck() -> Sample:
         made()
         options = ["-folder", str(folder), "-entries", str(entries), "-fsck", vkey.read_text()]
-        return _sample([_built(), *options], "")
+        return _sample([compiled("tessera"), *options], "")
 
     return Contest(
         "log, verified",
@@ -174,16 +173,9 @@ def measured(arm: str, settings: Mapping[str, Any]) -> Sample:
 def _tessera(entries: int, *options: str) -> Sample:
     folder = Path(tempfile.mkdtemp(dir=CHECKOUT / "build", prefix="bench-tessera-log-"))
     try:
-        return _sample([_built(), "-folder", str(folder), "-entries", str(entries), *options], "")
+        return _sample([compiled("tessera"), "-folder", str(folder), "-entries", str(entries), *options], "")
     finally:
         shutil.rmtree(folder)
-
-
-@cache
-def _built() -> str:
-    command = ["go", "build", "-trimpath", "-o", str(BUILT), "."]
-    subprocess.run(command, cwd=TESSERA, check=True, timeout=BUILD_SECONDS)
-    return str(BUILT)
 
 
 def _run(command: Sequence[str], given: str) -> subprocess.CompletedProcess[str]:

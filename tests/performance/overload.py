@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Sequence
 from functools import partial
-from queue import SimpleQueue
 from statistics import quantiles
-from typing import Any
 
-import grpc
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
-
-from tests.performance.calling import CALL_SECONDS, Desk
+from services.chassis.grpc_client import TlsFiles
+from services.cli.local import authority, directory
+from tests.performance.calling import Desk
+from tests.performance.crowd import DANGER_EVERY, Driver, latencies, why_void
 from tests.performance.ground import Ground
-from tests.performance.process import ArmEnded
+from tests.performance.process import Arm, ArmEnded, Usage
 from tests.performance.result import Claim, Contest, Sample
 
 IN_FLIGHT = 64
+CALLERS = 48
+"""People, each with a connection of their own: no house has one caller who raises a thousand concerns a second."""
 WARM_SECONDS = 3.0
 """Longer than many may come at once (services/chassis/admission.py): what stands thereafter is overload."""
-DANGER_EVERY = 10
-RAISE_CONCERN = "/safeguarding.v1.Intake/RaiseConcern"
-MILLISECONDS = 1_000
+GUESSED = 1_500.0
+"""Calls a second, by which the number of calls is chosen of which capacity is measured."""
 
 
 def at_twice_capacity(ground: Ground, seconds: float) -> Contest:
@@ -32,8 +27,9 @@ def at_twice_capacity(ground: Ground, seconds: float) -> Contest:
     crowd = Crowd(ground, seconds)
     return Contest(
         "overload",
-        f"{seconds:.0f} s of RaiseConcern at intake: {IN_FLIGHT} in flight; then open loop, latency from when a call"
-        f" is due, at 0.7 and at 2 times what that gave; one in {DANGER_EVERY} says that someone is in danger now",
+        f"{seconds:.0f} s of RaiseConcern at intake by {CALLERS} callers, {IN_FLIGHT} in flight; then open loop, from"
+        f" when a call is due, at 0.7 and at 2 times what that gave; one in {DANGER_EVERY} says that someone is"
+        " in danger now",
         {
             "capacity": crowd.capacity,
             "at 70%": partial(crowd.paced, 0.7),
@@ -53,108 +49,76 @@ class Crowd(Desk):
         super().__init__(ground)
         self._seconds = seconds
         self._capacity = 0.0
+        self._callers = [_caller(ground, number) for number in range(CALLERS)]
 
     def capacity(self) -> Sample:
         """So many in flight for so long."""
+        warm, calls = int(GUESSED * WARM_SECONDS), int(GUESSED * self._seconds)
+        requests = self._bytes(warm + calls)
         try:
-            with self._serving("intake_real", self.sink) as (process, stub):
-                self._flight(stub, WARM_SECONDS)
-                before, began = process.usage(), time.monotonic()
-                calls = self._flight(stub, self._seconds)
-                used, seconds = process.usage(), time.monotonic() - began
+            with self._opened("intake_real", self.sink) as (process, _):
+                before = _Before(process)
+                outcomes = self._driver().flight(requests, warm, IN_FLIGHT, before)
+                used = process.usage()
         except ArmEnded as ended:
             return Sample(void=str(ended))
-        self._capacity = calls / seconds
-        return Sample(calls / max(0.01, used.cpu - before.cpu), self._capacity, used.memory)
+        wrong = sorted({outcome.code for outcome in outcomes} - {"OK", "ResourceExhausted"})
+        if wrong:
+            return Sample(void=f"answered {', '.join(wrong)}")
+        answered = len(latencies(outcomes))
+        self._capacity = answered / (outcomes[-1].ended - outcomes[0].due) * 1_000
+        return Sample(answered / max(0.01, used.cpu - before.usage.cpu), self._capacity, used.memory)
 
     def paced(self, share: float) -> Sample:
         """Calls that are due at a share of capacity."""
         if not self._capacity:
             self.capacity()
         rate = share * self._capacity
+        warm = int(rate * WARM_SECONDS)
+        requests = self._bytes(warm + int(rate * self._seconds))
         try:
-            with self._opened("intake_real", self.sink) as (process, opened):
-                # As bytes, made before: the driver must not take the time that it measures from the service beside it.
-                raise_concern: Any = opened.unary_unary(RAISE_CONCERN)
-                Paced(raise_concern, self._due(rate, WARM_SECONDS), rate).play()
-                due = self._due(rate, self._seconds)
-                before, paced = process.usage(), Paced(raise_concern, due, rate)
-                void = paced.play()
+            with self._opened("intake_real", self.sink) as (process, _):
+                before = _Before(process)
+                outcomes = self._driver().paced(requests, warm, rate, before)
                 used = process.usage()
         except ArmEnded as ended:
             return Sample(void=str(ended))
-        answered = len(paced.latencies)
-        if void or answered < 2:
+        void, answered = why_void(outcomes, rate, warm), latencies(outcomes)
+        if void or len(answered) < 2:
             return Sample(void=void or "nothing was answered")
-        cuts = tuple(cut * MILLISECONDS for cut in quantiles(paced.latencies, n=100))
+        cuts = tuple(quantiles(answered, n=100))
         return Sample(
-            answered / max(0.01, used.cpu - before.cpu),
-            answered / paced.seconds,
+            len(answered) / max(0.01, used.cpu - before.usage.cpu),
+            len(answered) * rate / len(outcomes),
             used.memory,
             cuts[49],
             cuts[98],
             cuts,
         )
 
-    def _flight(self, stub: Any, seconds: float) -> int:
-        until, calls = time.monotonic() + seconds, 0
-        while time.monotonic() < until:
-            calls += len(self._call(stub, self._requests(2 * IN_FLIGHT)))
-        return calls
+    def _driver(self) -> Driver:
+        return Driver(self._environment["INTAKE_GRPC_ADDRESS"], self._callers)
 
-    def _due(self, rate: float, seconds: float) -> list[bytes]:
-        requests = self._requests(int(rate * seconds))
+    def _bytes(self, count: int) -> list[bytes]:
+        requests = self._requests(count)
         for number, request in enumerate(requests):
             request.concern.signs.immediate_danger = number % DANGER_EVERY == 0
         return [request.SerializeToString() for request in requests]
 
 
-class Paced:
-    """One open loop: every call is sent when it is due, whatever became of those before it.
+class _Before:
+    """What the service had used when it began to count."""
 
-    What became of each is looked at when all have ended: until then the driver only notes when they did.
-    """
+    def __init__(self, process: Arm) -> None:
+        self._process = process
+        self.usage = Usage(0.0, 0.0)
 
-    def __init__(self, raise_concern: Any, requests: Sequence[bytes], rate: float) -> None:
-        """`raise_concern` takes bytes; of the requests, every DANGER_EVERYth says that someone is in danger."""
-        self._raise, self._requests, self._rate = raise_concern, requests, rate
-        self._ended: SimpleQueue[tuple[int, float, Any]] = SimpleQueue()
-        self.latencies: list[float] = []
-        """Of what was answered well."""
-        self.seconds = 0.0
-
-    def play(self) -> str:
-        """Send all and wait for every answer; why the run does not count, or nothing."""
-        began = sent = time.monotonic()
-        for number, request in enumerate(self._requests):
-            due = began + number / self._rate
-            early = due - time.monotonic()
-            if early > 0:
-                time.sleep(early)
-            self._raise.future(request, timeout=CALL_SECONDS).add_done_callback(partial(self._done, number))
-            sent = time.monotonic()
-        ended = [self._ended.get() for _ in self._requests]
-        self.seconds = len(self._requests) / self._rate
-        codes = Counter(self._became(began, *one) for one in ended)
-        if sent - began > self.seconds / 0.99:
-            return f"sent at {len(self._requests) / (sent - began):.0f} a second, not at {self._rate:.0f}"
-        wrong = {code: count for code, count in codes.items() if code not in ("OK", "refused")}
-        return f"answered {wrong}" if wrong else ""
-
-    def _done(self, number: int, call: Any) -> None:
-        self._ended.put((number, time.monotonic(), call))
-
-    def _became(self, began: float, number: int, ended: float, call: Any) -> str:
-        code = call.code()
-        if code is grpc.StatusCode.OK:
-            self.latencies.append(ended - began - number / self._rate)
-            return "OK"
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _says_when(call):
-            return "refused" if number % DANGER_EVERY else "refused although someone is in danger"
-        return f"{code.name}: {call.details()}"
+    def __call__(self) -> None:
+        self.usage = self._process.usage()
 
 
-def _says_when(call: Any) -> bool:
-    """Whether a refusal says when to return."""
-    status = rpc_status.from_call(call)
-    return status is not None and any(each.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for each in status.details)
+def _caller(ground: Ground, number: int) -> TlsFiles:
+    home, name = ground.stack.home, f"bench-{number}"
+    directory.write(home, "officer", name, {"name": "Bench", "kind": "response_officer"})
+    issued = authority.ensure(home).issue("officer", name)
+    return TlsFiles(issued.certificate, issued.key, issued.authority)

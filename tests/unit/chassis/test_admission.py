@@ -7,6 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from services.chassis.admission import (
+    FEW,
     IN_A_ROW,
     LEAST,
     LONG_WAIT,
@@ -14,12 +15,13 @@ from services.chassis.admission import (
     MOMENT_SECONDS,
     MOST,
     MOST_URGENT,
+    STANDS_SECONDS,
     WAIT_SECONDS,
     Admission,
 )
 from services.chassis.engine.away import Busy
 
-RATE = 1_000
+RATE = 2_500
 """Calls a second, for which there is room for more than the least and less than the most."""
 
 
@@ -57,7 +59,8 @@ def standing(room: Admission, clock: Clock, rate: int, queue: int) -> ExitStack:
     under_way = enter(room, queue)
     for _ in range(3):
         for _ in range(rate):
-            enter(room, 1, urgent=True).close()
+            room.enter("officer/beside", urgent=True)
+            room.leave("officer/beside")
         clock.now += 1.0
     return under_way
 
@@ -67,7 +70,7 @@ def test_many_at_once_are_let_in(room: Admission) -> None:
         enter(room, 1)
 
 
-@pytest.mark.parametrize(("rate", "longest"), [(RATE, int(RATE * WAIT_SECONDS)), (10, LEAST), (2_000, MOST)])
+@pytest.mark.parametrize(("rate", "longest"), [(RATE, int(RATE * WAIT_SECONDS)), (10, LEAST), (6_000, MOST)])
 def test_a_queue_that_stands_is_as_long_as_what_is_answered_soon(
     room: Admission, clock: Clock, rate: int, longest: int
 ) -> None:
@@ -111,6 +114,14 @@ def test_of_two_who_flood_each_has_half(room: Admission, clock: Clock) -> None:
         enter(room, 1, "officer/other")
 
 
+def test_of_more_senders_than_there_is_room_none_has_a_share_beyond_it(room: Admission, clock: Clock) -> None:
+    with standing(room, clock, rate=48, queue=LEAST), ExitStack() as under_way:
+        for number in range(LEAST - 1):
+            under_way.enter_context(enter(room, 1, f"officer/{number}"))
+        with pytest.raises(Busy):
+            enter(room, 1, "officer/another")
+
+
 def unread(room: Admission, *waits: float) -> None:
     """Calls came that waited so long before they were read."""
     for seconds in waits:
@@ -127,10 +138,10 @@ def test_where_calls_wait_long_before_they_are_read_all_are_refused_but_few_and_
         enter(room, 1)
     unread(room, *LATE)
 
-    with enter(room, LEAST):
+    with enter(room, FEW):
         with pytest.raises(Busy):
             enter(room, 1)
-        enter(room, MOST_URGENT - LEAST, urgent=True).close()
+        enter(room, MOST_URGENT - FEW, urgent=True).close()
 
 
 def test_where_calls_wait_long_whoever_floods_is_refused_first(room: Admission, clock: Clock) -> None:
@@ -139,13 +150,30 @@ def test_where_calls_wait_long_whoever_floods_is_refused_first(room: Admission, 
     unread(room, *LATE)
 
     with ExitStack() as under_way:
-        under_way.enter_context(enter(room, LEAST))
-        for number in range(LEAST - 1):
+        under_way.enter_context(enter(room, FEW))
+        for number in range(FEW - 1):
             under_way.enter_context(enter(room, 1, f"officer/{number}"))
         with pytest.raises(Busy):
             enter(room, 1, "officer/0")
         with pytest.raises(Busy):  # more than few senders have each a call: who comes now is one of many
             enter(room, 1, "officer/another")
+
+
+def test_where_the_wait_stands_only_danger_is_let_in_and_who_has_not_just_asked(room: Admission, clock: Clock) -> None:
+    unread(room, *[2 * LONG_WAIT_AT_ONCE] * IN_A_ROW)
+    enter(room, FEW).close()
+    clock.now += STANDS_SECONDS
+
+    with enter(room, 1), pytest.raises(Busy):
+        enter(room, 1)
+    enter(room, 1, "officer/other").close()
+    enter(room, LEAST, urgent=True).close()
+    with pytest.raises(Busy):
+        enter(room, 1)
+    clock.now += 1.0
+    enter(room, 1).close()
+    unread(room, 0.0)
+    enter(room, LEAST).close()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +187,7 @@ def test_a_wait_that_not_all_had_keeps_nobody_out(room: Admission, clock: Clock,
     enter(room, LEAST + 1).close()
 
 
-@pytest.mark.parametrize(("seconds", "most"), [(LONG_WAIT_AT_ONCE, MOST), (2 * LONG_WAIT_AT_ONCE, LEAST)])
+@pytest.mark.parametrize(("seconds", "most"), [(LONG_WAIT_AT_ONCE, MOST), (2 * LONG_WAIT_AT_ONCE, FEW)])
 def test_of_many_at_once_each_may_wait_a_little_longer(room: Admission, seconds: float, most: int) -> None:
     unread(room, *[seconds] * IN_A_ROW)
 
@@ -172,7 +200,7 @@ def test_many_may_come_at_once_only_for_a_moment_where_calls_wait_long(room: Adm
     enter(room, MOST).close()
     clock.now += MOMENT_SECONDS
 
-    with enter(room, LEAST), pytest.raises(Busy):
+    with enter(room, FEW), pytest.raises(Busy):
         enter(room, 1)
 
 
