@@ -26,9 +26,6 @@ LEAST: Final = 64
 FEW: Final = 8
 """As many are let in, besides danger, while calls wait long before they are read: those that are refused must be more
 than those that come, or the wait stays for ever. With 64 it did, for seconds (docs/performance.md on row 7)."""
-STANDS_SECONDS: Final = 0.2
-"""Where calls wait long for longer than this, even few are too many: of them only who asks for the first time in a
-second is let in, until what piled up is gone. Who floods asks again."""
 WAIT_SECONDS: Final = 0.04
 """How long a call may wait behind those before it: room is what was answered in such a time."""
 MOMENT_SECONDS: Final = 1.0
@@ -55,13 +52,9 @@ class Admission:
         self._lock = threading.Lock()
         self._under_way = 0
         self._by_sender: Counter[str] = Counter()
-        self._asked: set[str] = set()
-        """Who asked in this window while the wait stood."""
         self._rate = 0.0
         self._answered = self._refused = 0
         self._window_ends = self._calm_at = monotonic()
-        self._late_at = inf
-        """Since when calls wait long."""
         self._refused_at = -inf
         self._waits = deque([0.0], maxlen=IN_A_ROW)
 
@@ -101,13 +94,7 @@ class Admission:
         own = self._by_sender[sender]
         senders = len(self._by_sender) + (not own)
         if wait > (LONG_WAIT_AT_ONCE if at_once else LONG_WAIT):
-            self._late_at = min(self._late_at, now)
-            if now - self._late_at < STANDS_SECONDS:
-                return MOST if own < FEW // senders else FEW
-            again = sender in self._asked
-            self._asked.add(sender)
-            return 0 if again else FEW
-        self._late_at = inf
+            return MOST if own < FEW // senders else FEW
         # Shares are whole calls: of many senders each would have one, however little room there is for all of them.
         return MOST if at_once or own < room // senders else room
 
@@ -125,5 +112,4 @@ class Admission:
         if self._refused:
             log.warning("calls_refused_busy", count=self._refused, under_way=self._under_way, answered=self._answered)
         self._answered = self._refused = 0
-        self._asked.clear()
         self._window_ends = now + WINDOW_SECONDS

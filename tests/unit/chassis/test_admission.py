@@ -15,7 +15,6 @@ from services.chassis.admission import (
     MOMENT_SECONDS,
     MOST,
     MOST_URGENT,
-    STANDS_SECONDS,
     WAIT_SECONDS,
     Admission,
 )
@@ -157,23 +156,6 @@ def test_where_calls_wait_long_whoever_floods_is_refused_first(room: Admission, 
             enter(room, 1, "officer/0")
         with pytest.raises(Busy):  # more than few senders have each a call: who comes now is one of many
             enter(room, 1, "officer/another")
-
-
-def test_where_the_wait_stands_only_danger_is_let_in_and_who_has_not_just_asked(room: Admission, clock: Clock) -> None:
-    unread(room, *[2 * LONG_WAIT_AT_ONCE] * IN_A_ROW)
-    enter(room, FEW).close()
-    clock.now += STANDS_SECONDS
-
-    with enter(room, 1), pytest.raises(Busy):
-        enter(room, 1)
-    enter(room, 1, "officer/other").close()
-    enter(room, LEAST, urgent=True).close()
-    with pytest.raises(Busy):
-        enter(room, 1)
-    clock.now += 1.0
-    enter(room, 1).close()
-    unread(room, 0.0)
-    enter(room, LEAST).close()
 
 
 @pytest.mark.parametrize(
