@@ -2,7 +2,7 @@
 
 gRPC's own way asks for one call of an RPC at a time and lets all others wait where nobody sees them, takes four turns
 of its thread for each, and asks an interceptor anew every time. Here a call takes three: it came, it was read, it is
-over. Between the first two it went once through the queue of all that gRPC's thread has to do, and the time that this
+over. Between the first two it went once through the queue of all that gRPC's threads have to do, and the time that this
 took is told to whoever lets calls in (admission.py). See docs/decisions/0012.
 
 This reaches into grpcio's synchronous server (`grpc._server`), which has no door for it: its version is pinned, and
@@ -11,6 +11,7 @@ tests/unit/chassis/test_reception.py holds what is used of it.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -23,13 +24,18 @@ _grpc: Any = import_module("grpc._server")
 _CLOSED: Final = "closed"
 """That a call is over, among what its state is due to hear."""
 
+THREADS: Final = 2
+"""That take what comes. Whichever of them waits for the next reads from all connections, which is half of what a call
+costs gRPC and needs no GIL: with one thread nothing was read while Python ran."""
+LOOK_SECONDS: Final = 1.0
+"""How often a thread without anything to do looks whether the server is still there."""
 AT_ONCE: Final = 256
 """Calls of one RPC that are asked for: to take so many takes longer than a call may wait before some are refused."""
 
 log = logs.get(__name__)
 
 Take = Callable[["Served", Guarded, bytes], None]
-"""Hears of a call that was read, on gRPC's thread."""
+"""Hears of a call that was read, on one of gRPC's threads."""
 
 
 class Server(_grpc._Server):  # type: ignore[misc]  # gRPC's own has no types
@@ -50,14 +56,32 @@ class Server(_grpc._Server):  # type: ignore[misc]  # gRPC's own has no types
             if isinstance(wrapped.unary_unary, Guarded):
                 del state.registered_method_handlers[name]
                 doors.append(_Door(state, name, wrapped, self._take))
-        super().start()
         with state.lock:
+            state.server.start()
+            state.stage = _grpc._ServerStage.STARTED
+            for name in state.registered_method_handlers:
+                _grpc._request_registered_call(state, name)
+            _grpc._request_call(state)
             for door in doors:
                 door.open()
+        for number in range(THREADS):
+            threading.Thread(target=_serve, args=(state,), name=f"grpc-{number}", daemon=True).start()
+
+
+def _serve(state: Any) -> None:
+    """Take what comes, as gRPC's own thread would, until the server has stopped."""
+    while state.stage is not _grpc._ServerStage.STOPPED:
+        event = state.completion_queue.poll(time.time() + LOOK_SECONDS)
+        if state.server_deallocated:
+            _grpc._begin_shutdown_once(state)
+        came = event.completion_type != _grpc.cygrpc.CompletionType.queue_timeout
+        if came and not _grpc._process_event_and_continue(state, event):
+            return
+        event = None  # one of a call that is over would make the next poll spin
 
 
 class _Door:
-    """One RPC. All of it happens on gRPC's thread, under its lock."""
+    """One RPC. All of it happens on gRPC's threads, under its lock."""
 
     def __init__(self, state: Any, name: str, handler: Any, take: Take) -> None:
         self._state = state
@@ -120,7 +144,7 @@ class Served:
                     self._end(None, _grpc.cygrpc.StatusCode.unimplemented, b"send one request")
                 else:
                     take(self, guarded, raw)
-            except Exception as error:  # gRPC's thread serves everybody else as well
+            except Exception as error:  # the thread serves everybody else as well
                 log.error("call_lost", method=guarded.method.short, error=type(error).__name__, exc_info=error)
             return None, ()
 

@@ -44,7 +44,7 @@ def nothing_is_urgent(request: Any) -> bool:
 
 
 def promptly(behaviour: B) -> B:
-    """Mark a handler that waits for nothing: it is called on gRPC's own thread, and gives what it asked for Later."""
+    """Mark a handler that waits for nothing: it is called on gRPC's own threads, and gives what it asked for Later."""
     behaviour.promptly = True  # type: ignore[attr-defined]  # functions may carry marks
     return behaviour
 

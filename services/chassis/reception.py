@@ -1,4 +1,4 @@
-"""Where calls are received: each is looked at as soon as it was read, on the one thread that gRPC itself serves on.
+"""Where calls are received: each is looked at as soon as it was read, on the threads that gRPC itself serves on.
 
 gRPC's own way takes a thread for each call before anything of it is known, and ends calls without a word where there
 is none. Here whoever is refused hears at once why and when to return, at no thread's cost; handlers that wait for
@@ -40,7 +40,7 @@ class Reception:
         self._answering = Answering()
 
     def submit(self, run: Any, work: Any, *arguments: Any) -> None:
-        """Take a bulk or an unguarded call, on gRPC's thread. Gives no future: gRPC counts nothing for us."""
+        """Take a bulk or an unguarded call, on one of gRPC's threads. Gives no future: gRPC counts nothing for us."""
         event, state, behaviour, *_ = arguments
         bounded = self._streams if isinstance(behaviour, Guarded) else self._others
         if not bounded.taken(partial(run, work, *arguments)):
@@ -50,7 +50,7 @@ class Reception:
                 _grpc._abort(state, event.call, _grpc._application_code(status.code), status.details.encode())
 
     def take(self, served: Served, guarded: Guarded, raw: bytes) -> None:
-        """Take a unary call that was read, on gRPC's thread."""
+        """Take a unary call that was read, on one of gRPC's threads."""
         call = Call(guarded, served.context)
         try:
             call.enter(raw)

@@ -34,6 +34,10 @@ LONGEST_IDLE = 1.0
 SCAN_EVERY = 30.0
 CLOCKS_AHEAD = timedelta(hours=1)
 """How far ahead clocks lie in memory. The others wait in the store: each referral has some that run for months."""
+GATHER_SECONDS = 0.03
+GATHERS_FROM = 4
+"""Commands in a turn, from which on the next one begins so long after it began. A turn of few costs a save and a
+publication as one of many does, and in a flood takes what the threads need that refuse (docs/decisions/0012)."""
 CONFLICTS_BEFORE_GIVING_UP = 100
 
 
@@ -53,6 +57,7 @@ class Engine(Generic[S]):
         self._settling = Settling(wiring, self._gaps, self.counts, self._queue.put)
         self._finished = threading.Event()
         self._scan_due = 0.0
+        self._gathers_until = 0.0
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -127,7 +132,7 @@ class Engine(Generic[S]):
         try:
             while not (self._standing.stopping and not len(self._queue)):
                 self._tick()
-                self._until_done(self._together(self._queue.take(MOST_INPUTS, MOST_BYTES, self._idle_for())))
+                self._until_done(self._together(self._taken()))
             self._turns.flush()
         except (Stopped, Away):
             log.info("engine_stopped_waiting", waiting=len(self._queue))
@@ -137,6 +142,16 @@ class Engine(Generic[S]):
             raise
         finally:
             self._finished.set()
+
+    def _taken(self) -> list[Item]:
+        """What waits, or comes meanwhile. Where commands come quickly, they first gather for a moment."""
+        gathering = self._gathers_until - time.monotonic()
+        if gathering > 0 and not self._standing.stopping:
+            time.sleep(gathering)
+        items = self._queue.take(MOST_INPUTS, MOST_BYTES, self._idle_for())
+        if sum(item.answer is not None for item in items) >= GATHERS_FROM:
+            self._gathers_until = time.monotonic() + GATHER_SECONDS
+        return items
 
     def _together(self, items: list[Item]) -> list[Item]:
         """What is handled now; the rest waits a moment for what follows it."""

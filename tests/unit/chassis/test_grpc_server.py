@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from safeguarding.v1 import intake_pb2 as intake
 from safeguarding.v1.intake_pb2_grpc import add_IntakeServicer_to_server
+from services.chassis.arrivals import THREADS
 from services.chassis.deciding import Refused, Why
 from services.chassis.errors import MOST_VIOLATIONS, Unavailable
 from services.chassis.grpc_client import LARGEST_MESSAGE, channel
@@ -120,15 +121,16 @@ def test_a_call_whose_caller_has_gone_before_its_turn_reaches_no_handler(rig: Ri
 
     rig.handler.answers = answer
     stub = rig.officer()
-    before = stub.RaiseConcern.future(concern(1, danger=False), timeout=60)
-    happens("the server is busy", lambda: reached)
+    before = [stub.RaiseConcern.future(concern(number, danger=False), timeout=60) for number in range(THREADS)]
+    happens("the server's threads are busy", lambda: len(reached) == THREADS)
     gone = failure(lambda request, timeout: stub.GetReferral(request, timeout=0.1), ASK)
     release.set()
-    before.result()
-    stub.RaiseConcern(concern(2, danger=False), timeout=60)
+    for each in before:
+        each.result()
+    stub.RaiseConcern(concern(THREADS, danger=False), timeout=60)
 
     assert gone.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert reached == ["RaiseConcernRequest", "RaiseConcernRequest"]
+    assert reached == ["RaiseConcernRequest"] * (THREADS + 1)
 
 
 def test_outside_local_there_is_no_reflection(tmp_path: Path) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from services.chassis.deciding import Refused, Why
-from services.chassis.engine import Away, outbox
-from tests.unit.engine.conftest import House
+from safeguarding.v1.triage_pb2 import Linked
+from services.chassis.deciding import Command, Refused, Why
+from services.chassis.engine import Away, engine, outbox
+from tests.unit.engine.conftest import DESK, House
 
 
 def test_a_command_is_answered_after_its_fact_is_stored_and_published(house: House, referral: str) -> None:
@@ -193,3 +195,20 @@ def test_two_processes_on_one_referral_both_take_effect_once(referral: str) -> N
     assert len(set(ids)) == 200
     one.stop()
     two.stop()
+
+
+def test_commands_that_come_quickly_are_decided_together(
+    house: House, referral: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "GATHER_SECONDS", 0.5)
+    many = [Command(str(uuid.uuid4()), str(uuid.uuid4()), DESK, Linked(by="one"), b"one") for _ in range(4)]
+    for answer in house.engine.submit(many):
+        answer.result(60)
+    turns = house.engine.counts["turns"]
+
+    answers = [house.say(referral, by) for by in ("first", "second", "third")]
+    for answer in answers:
+        answer.result(60)
+
+    assert house.engine.counts["turns"] == turns + 1
+    assert house.stored(referral) == ["first", "second", "third"]
