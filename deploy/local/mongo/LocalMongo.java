@@ -207,12 +207,11 @@ public final class LocalMongo extends H2Backend {
             }
         }
 
+        /** What is counted, changed, removed or aggregated goes through here too, without a batch size, and as a whole. */
         @Override
         protected QueryResult createQueryResult(List<Document> found, int asked) {
-            if (bytesRead <= Batches.MOST_BYTES && asked == 0) {
-                return new QueryResult(found);
-            }
-            int first = Batches.fitting(found, asked);
+            boolean whole = asked == 0 || found.size() <= asked && bytesRead <= Batches.MOST_BYTES;
+            int first = whole ? found.size() : Batches.fitting(found, asked);
             if (first == found.size()) {
                 return new QueryResult(found);
             }
@@ -260,7 +259,11 @@ public final class LocalMongo extends H2Backend {
 
     @Override
     public Document handleMessage(MongoMessage message) {
-        if (!WRITES.contains(message.getDocument().keySet().iterator().next())) {
+        String command = message.getDocument().keySet().iterator().next();
+        if (command.equals("find")) {
+            message.getDocument().putIfAbsent("batchSize", Integer.MAX_VALUE); // as many as fit into one message
+        }
+        if (!WRITES.contains(command)) {
             return super.handleMessage(message);
         }
         long mine;

@@ -184,6 +184,18 @@ def test_a_large_answer_comes_in_messages_that_a_driver_takes(tmp_path: Path) ->
         assert [found["_id"] for found in things.find({}, {"_id": 1}, batch_size=7)] == list(range(30))
 
 
+def test_what_is_more_than_a_message_is_counted_changed_and_removed_as_a_whole(tmp_path: Path) -> None:
+    with served(tmp_path / "store.mv") as things:
+        for number in range(30):
+            things.insert_one({"_id": number, "old": True, "text": "x" * 2_000_000})
+
+        assert things.count_documents({"old": True}) == 30
+        assert len(things.distinct("_id")) == 30
+        assert things.update_many({"old": True}, {"$set": {"new": True}}).modified_count == 30
+        assert things.delete_many({"new": True}).deleted_count == 30
+        assert things.count_documents({}) == 0
+
+
 def test_of_many_keys_each_is_found_where_it_is_and_none_that_went(tmp_path: Path) -> None:
     """Enough of them that the index grows, and that keys which met in it move up when one goes."""
     went = {f"{number}" for number in range(0, 4_000, 3)}
