@@ -28,10 +28,15 @@ from services.partner_routing.domain import RoutingDecider
 from services.triage.domain import TriageDecider
 from services.triage.index import COLLECTION
 
-DECIDERS: Mapping[str, Decider[Any]] = {
-    decider.writer: decider for decider in (IntakeDecider(), TriageDecider(), RoutingDecider())
+_FACTS = {topic.writer: topic for topic in (topics.INTAKE, topics.TRIAGE, topics.ROUTING)}
+_DECIDERS: tuple[Decider[Any], ...] = (IntakeDecider(), TriageDecider(), RoutingDecider())
+SOURCES: Mapping[str, Sources[Any]] = {
+    decider.writer: Sources(
+        decider, _FACTS[decider.writer], {writer: _FACTS[writer] for writer in decider.upstream_types}
+    )
+    for decider in _DECIDERS
 }
-FACTS = {topic.writer: topic for topic in (topics.INTAKE, topics.TRIAGE, topics.ROUTING)}
+"""What each service's store is made of, by the service's id."""
 ANSWER_MS = 10_000
 
 
@@ -95,14 +100,12 @@ def rebuild_(
 
 def _rebuilt(stack: Stack, place: _Place, service: Deciding) -> tuple[Rebuilt, int]:
     """Rebuild; where that fails the service stays stopped, since it could not go on by itself."""
-    decider = DECIDERS[service]
-    sources = Sources(decider, FACTS[service], {writer: FACTS[writer] for writer in decider.upstream_types})
     again = f"referrals rebuild {service}; referrals up starts the service as it is"
     client = MongoClient[dict[str, Any]](place.mongo_url, tz_aware=True, serverSelectionTimeoutMS=ANSWER_MS)
     try:
         collection = client[place.database]["referrals"]
         with showing.progress() as tell:
-            done = rebuild(sources, place.kafka, collection, folder=stack.home.root, progress=tell)
+            done = rebuild(SOURCES[service], place.kafka, collection, folder=stack.home.root, progress=tell)
         if service is Deciding.TRIAGE:
             client[place.database][COLLECTION].drop()  # triage makes its index again when it starts
         if service is not Deciding.INTAKE:

@@ -13,10 +13,10 @@ from pymongo import MongoClient
 
 from services.chassis import kafka_headers
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
-from services.chassis.rebuild import CannotRebuild, Sources, rebuild
+from services.chassis.rebuild import CannotRebuild, rebuild
 from services.cli.local.home import CHECKOUT
 from services.cli.local.stack import Stack
-from services.cli.rebuild import DECIDERS, FACTS
+from services.cli.rebuild import SOURCES
 
 REBUILT = ("intake", "triage", "partner-routing")
 """Of intake's documents the keys are kept, which no topic has."""
@@ -52,10 +52,8 @@ def _rebuild(stack: Stack, service: str) -> None:
     access = KafkaAccess(
         login["bootstrap_servers"], login["sasl_plain_username"], login["sasl_plain_password"], SASL_PLAINTEXT
     )
-    decider = DECIDERS[service]
-    sources = Sources(decider, FACTS[service], {writer: FACTS[writer] for writer in decider.upstream_types})
     with MongoClient[dict[str, Any]](stack.mongo_url, tz_aware=True) as client:
-        rebuild(sources, access, client[_database(service)]["referrals"], folder=stack.home.root)
+        rebuild(SOURCES[service], access, client[_database(service)]["referrals"], folder=stack.home.root)
 
 
 def log_trouble(stack: Stack) -> str:

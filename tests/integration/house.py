@@ -139,15 +139,6 @@ class House:
             places = [TopicPartition(name, number) for name in chosen for number in range(6)]
             return {(place.topic, place.partition): end for place, end in consumer.end_offsets(places).items()}
 
-    def committed(self, service: str) -> dict[tuple[str, int], int]:
-        """How far a service has handled what it reads, as it last told the broker: each second."""
-        admin = KafkaAdminClient(**self.stack.kafka_login())
-        try:
-            found = admin.list_group_offsets(service)[service]
-        finally:
-            admin.close()
-        return {(place.topic, place.partition): told.offset for place, told in found.items()}
-
     def records(self, names: Iterable[str] | None = None, since: dict[tuple[str, int], int] | None = None) -> list[Any]:
         """Every record that now lies on the topics, from offsets as `ends` gave them, or from the beginning."""
         ends = self.ends(names)

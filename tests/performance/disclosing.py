@@ -25,7 +25,7 @@ from services.partner_routing.domain import ROUTING
 from tests.performance.ground import Ground, Loaded
 from tests.performance.hop import LATE, PATIENCE, POLL
 from tests.performance.process import Arm, ArmEnded, Usage, running
-from tests.performance.result import Claim, Contest, Sample
+from tests.performance.result import Contest, Sample, flat
 from tests.performance.triaging import decided, environment
 from tests.performance.work import key_ids, key_of, openable_facts
 
@@ -36,30 +36,12 @@ TOGETHER = 500
 def grown(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
     """Row 9, partner-routing's part; the others' are in triaging.py and growing.py."""
     arms = {f"{size:,} stored": size for size in sizes}
-    few, *more = arms
     desk = Partners(ground, sizes[-1] + events)
     return Contest(
         "as partner-routing's store grows",
         f"{events:,} new referrals of the scenario, raised and triaged, measured after so many others",
         {name: partial(desk.after, size, events) for name, size in arms.items()},
-        [
-            claim
-            for name in more
-            for claim in (
-                Claim(
-                    f"9.routing.{arms[name]}.cpu", f"routing: referrals a CPU-second at {name} to {few}", name, few, 0.9
-                ),
-                Claim(
-                    f"9.routing.{arms[name]}.memory",
-                    f"routing: memory at {name} to {few}",
-                    name,
-                    few,
-                    1.1,
-                    "memory",
-                    "at most",
-                ),
-            )
-        ],
+        flat("9.routing", "routing", "referrals", arms),
         arms,
     )
 

@@ -7,35 +7,17 @@ from functools import partial
 
 from tests.performance.calling import Desk
 from tests.performance.ground import Ground
-from tests.performance.result import Claim, Contest, Sample
+from tests.performance.result import Contest, Sample, flat
 
 
 def intake(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
     """Row 9, intake's part; triage's is triaging.py's, and the log's is row 11.memory."""
     arms = {f"{size:,} stored": size for size in sizes}
-    few, *more = arms
     return Contest(
         "as intake's store grows",
         f"{events:,} new concerns, measured after so many others",
         {name: partial(_after, ground, size, events) for name, size in arms.items()},
-        [
-            claim
-            for name in more
-            for claim in (
-                Claim(
-                    f"9.intake.{arms[name]}.cpu", f"intake: concerns a CPU-second at {name} to {few}", name, few, 0.9
-                ),
-                Claim(
-                    f"9.intake.{arms[name]}.memory",
-                    f"intake: memory at {name} to {few}",
-                    name,
-                    few,
-                    1.1,
-                    "memory",
-                    "at most",
-                ),
-            )
-        ],
+        flat("9.intake", "intake", "concerns", arms),
         arms,
     )
 

@@ -52,6 +52,22 @@ class Claim:
         return self.reached or self.goal
 
 
+def flat(row: str, service: str, what: str, arms: Mapping[str, int]) -> list[Claim]:
+    """Row 9's claims: each arm, by how much is stored, does as many of `what` a CPU-second as the first, in as much
+    memory."""
+    few, *more = arms
+    return [
+        claim
+        for arm in more
+        for claim in (
+            Claim(f"{row}.{arms[arm]}.cpu", f"{service}: {what} a CPU-second at {arm} to {few}", arm, few, 0.9),
+            Claim(
+                f"{row}.{arms[arm]}.memory", f"{service}: memory at {arm} to {few}", arm, few, 1.1, "memory", "at most"
+            ),
+        )
+    ]
+
+
 @dataclass(frozen=True)
 class Contest:
     """Arms that do the same work; each is called once a round and measures itself."""

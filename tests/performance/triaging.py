@@ -20,7 +20,7 @@ from services.triage.area import Area
 from services.triage.domain import INTAKE, TRIAGE, TriageDecider
 from tests.performance.ground import Ground, Loaded
 from tests.performance.hop import WARM, Hop, What
-from tests.performance.result import Claim, Contest
+from tests.performance.result import Claim, Contest, flat
 from tests.performance.work import raised_facts
 
 DATABASE = "triage_bench"
@@ -43,22 +43,16 @@ def beside_usual(ground: Ground, events: int) -> Contest:
 
 def grown(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
     """Row 9: what a referral costs when so many are stored already."""
-    hops = {f"{size:,} stored": _hop(ground, size + events, f"grown.{size}", warm=size) for size in sizes}
-    few, *more = hops
-    names = [(f"9.{size}", f"{size:,} stored to {few}") for size in sizes[1:]]
+    arms = {f"{size:,} stored": size for size in sizes}
     return Contest(
         "as triage's store grows",
         f"{events:,} new referrals, measured after so many others",
-        {name: partial(hop.run, "triage_real") for name, hop in hops.items()},
-        [
-            claim
-            for arm, (row, name) in zip(more, names, strict=True)
-            for claim in (
-                Claim(f"{row}.cpu", f"triage: referrals a CPU-second at {name}", arm, few, 0.9),
-                Claim(f"{row}.memory", f"triage: memory at {name}", arm, few, 1.1, "memory", "at most"),
-            )
-        ],
-        dict(zip(hops, sizes, strict=True)),
+        {
+            name: partial(_hop(ground, size + events, f"grown.{size}", warm=size).run, "triage_real")
+            for name, size in arms.items()
+        },
+        flat("9", "triage", "referrals", arms),
+        arms,
     )
 
 

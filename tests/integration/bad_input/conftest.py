@@ -6,18 +6,11 @@ from typing import Any
 import pytest
 
 from safeguarding.v1 import routing_pb2
-from services import topics
 from services.topics import SERVICES
 from tests.integration.bad_input.support import abuse, ask
 from tests.integration.house import House, Who
+from tests.integration.unread import facts_wait
 from tests.waiting import happens
-
-READ = {
-    "intake": {topics.TRIAGE.name},
-    "triage": {topics.INTAKE.name, topics.ROUTING.name},
-    "partner-routing": {topics.INTAKE.name, topics.TRIAGE.name},
-}
-"""The topics of facts that each service reads."""
 
 
 @pytest.fixture(scope="session")
@@ -67,20 +60,10 @@ def settled(house: House) -> dict[str, Any]:
 
     def still() -> dict[str, Any] | None:
         now = traces_left(house)
-        same, last[0] = now == last[0] and all_is_handled(house), now
+        same, last[0] = now == last[0] and not facts_wait(house.stack), now
         return now if same else None
 
     return happens("the house comes to rest", still)
-
-
-def all_is_handled(house: House) -> bool:
-    """True where no service has facts before it: some are left lying for a moment, and the house only seems to rest."""
-    ends = house.ends({topic for read in READ.values() for topic in read})
-    for service, read in READ.items():
-        committed = house.committed(service)
-        if any(committed.get(place, 0) < end for place, end in ends.items() if place[0] in read):
-            return False
-    return True
 
 
 @pytest.fixture(scope="module")

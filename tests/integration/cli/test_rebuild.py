@@ -7,21 +7,20 @@ from itertools import cycle, islice
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
-from kafka.admin import KafkaAdminClient
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from safeguarding.v1.intake_pb2 import RaiseConcernRequest
 from safeguarding.v1.intake_pb2_grpc import IntakeStub
 from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
-from services.chassis.rebuild import CannotRebuild, Sources, rebuild
+from services.chassis.rebuild import CannotRebuild, rebuild
 from services.cli.calling import Calls, new_key
 from services.cli.local.home import CHECKOUT
 from services.cli.local.stack import Stack
-from services.cli.rebuild import DECIDERS, FACTS
+from services.cli.rebuild import SOURCES
 from services.cli.scenario import load_scenario
 from tests.integration.cli.conftest import OFFICER, Referrals
+from tests.integration.unread import facts_wait
 from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
@@ -64,38 +63,11 @@ def documents(store: MongoClient[dict[str, Any]], service: str) -> dict[str, Any
 
 def settle(stack: Stack, store: MongoClient[dict[str, Any]]) -> None:
     """Wait until everything that was written has been read, and every store knows what is published."""
-    happens("everything is read and published", lambda: not _lag(stack) and not _pending(store))
-
-
-def _lag(stack: Stack) -> bool:
-    admin = KafkaAdminClient(**stack.kafka_login())
-    try:
-        for service in SERVICES:
-            committed = admin.list_group_offsets(service)
-            read = {place: found.offset for place, found in (committed.get(service) or committed).items()}
-            for topic in Sources(DECIDERS[service], FACTS[service], upstreams(service)).upstreams.values():
-                ends = _ends(stack, topic.name)
-                if any(end and read.get(place, 0) < end for place, end in ends.items()):
-                    return True
-    finally:
-        admin.close()
-    return False
-
-
-def _ends(stack: Stack, topic: str) -> dict[Any, int]:
-    consumer = KafkaConsumer(**stack.kafka_login(), enable_auto_commit=False)
-    try:
-        return dict(consumer.end_offsets([TopicPartition(topic, number) for number in range(6)]))
-    finally:
-        consumer.close(autocommit=False)
+    happens("everything is read and published", lambda: not facts_wait(stack) and not _pending(store))
 
 
 def _pending(store: MongoClient[dict[str, Any]]) -> bool:
     return any(collection(store, service).count_documents({"pending": True}) for service in SERVICES)
-
-
-def upstreams(service: str) -> dict[str, Any]:
-    return {writer: FACTS[writer] for writer in DECIDERS[service].upstream_types}
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -158,11 +130,10 @@ def test_a_service_that_runs_is_not_rebuilt_under_its_feet(
     kafka = KafkaAccess(
         login["bootstrap_servers"], login["sasl_plain_username"], login["sasl_plain_password"], SASL_PLAINTEXT
     )
-    sources = Sources(DECIDERS["triage"], FACTS["triage"], upstreams("triage"))
     monkeypatch.setattr("services.chassis.rebuild.PATIENCE_SECONDS", 1.0)
     before = documents(store, "triage")
 
     with pytest.raises(CannotRebuild, match="triage runs"):
-        rebuild(sources, kafka, collection(store, "triage"))
+        rebuild(SOURCES["triage"], kafka, collection(store, "triage"))
 
     assert documents(store, "triage") == before
