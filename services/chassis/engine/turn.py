@@ -186,18 +186,19 @@ class Turns(Generic[S]):
 
     def _judged(self, items: Sequence[Item], documents: Mapping[str, Document[S]], context: Context) -> list[Verdict]:
         """Judge one after the other. What comes behind a fork is not judged, also where both come in one turn, or where
-        the fork was parked after this one was read: nobody knows which branch it is of."""
+        the fork was parked after this one was read: nobody knows which branch it is of. What an operator replays by
+        itself is judged."""
         verdicts = []
         forked: set[tuple[str, bytes | None]] = set()
         parked = self._w.parked
         for item in items:
-            fresh = item.record if item.replay is None else None
-            if fresh and (forked or parked) and (fresh.lane in forked or parked.forked(fresh)):
+            record = item.record
+            if record and (record.lane in forked or (parked and item.replay is None and parked.forked(record))):
                 verdicts.append(BEHIND)
                 continue
             verdict = self._judge.judge(item, documents[item.referral_id], context)
-            if fresh and verdict.parked == ParkedClass.PARKED_CLASS_FORK:
-                forked.add(fresh.lane)
+            if record and verdict.parked == ParkedClass.PARKED_CLASS_FORK:
+                forked.add(record.lane)
             verdicts.append(verdict)
         return verdicts
 

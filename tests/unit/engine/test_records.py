@@ -113,12 +113,25 @@ def test_what_comes_in_one_fetch_with_a_fork_and_after_it_is_not_handled_either(
         house.record(referral, 3, event="other"),
     ).result(60)
 
+    assert [future.result(60) for future in house.engine.replay()] == [False, False]
     assert house.published(referral) == ["upstream 1", "upstream 2"]
     assert house.published(other) == ["upstream 1"]
     assert [entry.kind for entry in house.parked.entries()] == [
         ParkedClass.PARKED_CLASS_FORK,
         ParkedClass.PARKED_CLASS_BEHIND,
     ]
+
+
+def test_what_lies_behind_a_fork_goes_on_where_an_operator_replays_it_by_itself(house: House, referral: str) -> None:
+    """Whoever knows the branch says so by naming the record."""
+    house.hear(house.record(referral, 1), house.record(referral, 1, event="other"), house.record(referral, 2)).result(
+        60
+    )
+    [_, behind] = house.parked.entries()
+
+    assert [future.result(60) for future in house.engine.replay([behind.record.position])] == [True]
+
+    assert house.published(referral) == ["upstream 1", "upstream 2"]
 
 
 def test_a_decider_that_raises_parks_the_record_and_a_replay_after_the_mend_goes_on_in_order(
