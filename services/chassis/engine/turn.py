@@ -191,9 +191,13 @@ class Turns(Generic[S]):
         verdicts = []
         forked: set[tuple[str, bytes | None]] = set()
         parked = self._w.parked
+        some = len(parked) > 0
         for item in items:
             record = item.record
-            if record and (record.lane in forked or (parked and item.replay is None and parked.forked(record))):
+            if forked and record and record.lane in forked:
+                verdicts.append(BEHIND)
+                continue
+            if some and record and item.replay is None and parked.forked(record):
                 verdicts.append(BEHIND)
                 continue
             verdict = self._judge.judge(item, documents[item.referral_id], context)
