@@ -26,10 +26,27 @@ TIMEOUT = 5.0
 MOST_AHEAD = 2
 """Calls under way for what is only expected: of a busy service's referrals, those that come meanwhile go together."""
 
+AWAY: Final = frozenset(
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.CANCELLED,
+        # Of who asks and not of what is asked for: no other referral would fare better.
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    )
+)
+"""What waiting may mend."""
+
 ReferralKeys = Mapping[str, bytes]
 """Data keys of one referral by key id."""
 NEVER: Final[tuple[ReferralKeys, float]] = ({}, 0.0)
 """What is remembered of a referral that was not asked for: nothing, until no time."""
+
+
+class NotOpened(Exception):
+    """Intake answered with an error that is of what was asked for; asked again it would be no other."""
 
 
 class Keys:
@@ -66,7 +83,7 @@ class Keys:
         """The keys of the referrals; one that has none, or was erased, gives an empty mapping.
 
         `needed` names key ids that must be there: a referral whose remembered keys lack one (a subject was added)
-        is asked for again. Raises Away where intake does not answer.
+        is asked for again. Raises Away where intake does not answer, NotOpened where it answers with another error.
         """
         opened: dict[str, ReferralKeys] = {}
         missing: list[str] = []
@@ -150,15 +167,27 @@ class Keys:
                     self._remember(referral_id, found[referral_id])
 
     def _ask(self, referral_ids: list[str]) -> dict[str, ReferralKeys]:
+        request = OpenRequest(referral_ids=referral_ids, purpose=self._purpose)
         try:
-            response = self._stub.Open(OpenRequest(referral_ids=referral_ids, purpose=self._purpose), timeout=TIMEOUT)
-        except grpc.RpcError as error:
-            raise Away("keys", error.code().name) from error
+            response = self._answered(request)
+        except NotOpened:
+            # Also what becomes of a call where its connection breaks in the middle: that is gone, or away, by now.
+            response = self._answered(request)
         asked = _by_referral(referral_ids, response)
         with self._lock:
             for referral_id, keys in asked.items():
                 self._remember(referral_id, keys)
         return asked
+
+    def _answered(self, request: OpenRequest) -> OpenResponse:
+        try:
+            response: OpenResponse = self._stub.Open(request, timeout=TIMEOUT)
+        except grpc.RpcError as error:
+            code = error.code()
+            if code in AWAY:
+                raise Away("keys", code.name) from error
+            raise NotOpened(code.name) from error
+        return response
 
     def _remember(self, referral_id: str, keys: ReferralKeys) -> None:
         if not keys:

@@ -13,6 +13,7 @@ from services.chassis.deciding import Command, Context, Upstream
 from services.chassis.engine.away import Away
 from services.chassis.engine.clockwatch import ClockWatch
 from services.chassis.engine.document import Document, fold, new, view_of
+from services.chassis.engine.gathering import gathered
 from services.chassis.engine.items import Item
 from services.chassis.engine.judge import Judge, Kind, Verdict
 from services.chassis.engine.reading import Unreadable
@@ -70,9 +71,9 @@ class Turns(Generic[S]):
         done: Done[S] = Done()
         readable = [item for item in items if self._read(item, done.parked)]
         documents = self._load(readable)
-        gathered = self._gather(readable, documents)
-        context = Context(self._w.clock(), self._w.rules(), gathered, self._w.actor)
-        verdicts = self._judged(readable, documents, context)
+        found, failed = self._gather(readable, documents)
+        context = Context(self._w.clock(), self._w.rules(), found, self._w.actor)
+        verdicts = self._judged(readable, documents, context, failed)
         self._park_behind(readable, verdicts, done.parked)
         lost = self._save(documents)
         for item, verdict in zip(readable, verdicts, strict=True):
@@ -152,11 +153,18 @@ class Turns(Generic[S]):
         item.referral_id = given.referral_id
         return True
 
-    def _gather(self, items: Sequence[Item], documents: Mapping[str, Document[S]]) -> Mapping[str, Any]:
+    def _gather(
+        self, items: Sequence[Item], documents: Mapping[str, Document[S]]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Exception]]:
+        """See gathered."""
         if self._w.gather is None:
-            return {}
-        work = [(documents[item.referral_id].state, item.given) for item in items if item.given is not None]
-        return self._w.gather(work) if work else {}
+            return {}, {}
+        work = [
+            (item.referral_id, (documents[item.referral_id].state, item.given))
+            for item in items
+            if item.given is not None
+        ]
+        return gathered(self._w.gather, work)
 
     def _load(self, items: Sequence[Item]) -> dict[str, Document[S]]:
         documents: dict[str, Document[S]] = {}
@@ -184,7 +192,13 @@ class Turns(Generic[S]):
                 documents[document.id] = document
         return documents
 
-    def _judged(self, items: Sequence[Item], documents: Mapping[str, Document[S]], context: Context) -> list[Verdict]:
+    def _judged(
+        self,
+        items: Sequence[Item],
+        documents: Mapping[str, Document[S]],
+        context: Context,
+        failed: Mapping[str, Exception],
+    ) -> list[Verdict]:
         """Judge one after the other. What comes behind a fork is not judged, also where both come in one turn, or where
         the fork was parked after this one was read: nobody knows which branch it is of. What an operator replays by
         itself is judged."""
@@ -199,6 +213,10 @@ class Turns(Generic[S]):
                 continue
             if some and record and item.replay is None and parked.forked(record):
                 verdicts.append(BEHIND)
+                continue
+            if failed and item.given is not None and item.referral_id in failed:
+                bug = failed[item.referral_id]
+                verdicts.append(Verdict(Kind.FAILED, error=bug, parked=ParkedClass.PARKED_CLASS_BUG))
                 continue
             verdict = self._judge.judge(item, documents[item.referral_id], context)
             if record and verdict.parked == ParkedClass.PARKED_CLASS_FORK:
