@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from safeguarding.v1.parked_pb2 import ParkedClass
+from services.chassis import logs
 from services.chassis.deciding import Command, Context, Upstream
 from services.chassis.engine.away import Away
 from services.chassis.engine.clockwatch import ClockWatch
@@ -22,6 +23,7 @@ from services.chassis.engine.standing import Standing
 from services.chassis.engine.wiring import Wiring
 
 S = TypeVar("S")
+log = logs.get(__name__)
 
 _AS_EVER = frozenset((Kind.APPLIED, Kind.REPEATED, Kind.REFUSED))
 _PARKS = frozenset((Kind.PARKED, Kind.FAILED))
@@ -149,6 +151,10 @@ class Turns(Generic[S]):
             given = item.given = self._w.readers[record.topic](record)
         except Unreadable as unreadable:
             parked.append(Parking(item, unreadable.parked, unreadable.error))
+            return False
+        except Exception as error:  # noqa: BLE001 - a bug in a reader parks its own record and keeps no other waiting
+            log.error("reader_failed", topic=record.topic, error=type(error).__name__)
+            parked.append(Parking(item, ParkedClass.PARKED_CLASS_BUG, type(error).__name__))
             return False
         item.referral_id = given.referral_id
         return True

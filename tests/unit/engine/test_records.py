@@ -6,9 +6,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from safeguarding.v1.parked_pb2 import ParkedClass, ParkedRecord
+from services.chassis.deciding import Input
 from services.chassis.engine import gaps
-from tests.unit.engine.conftest import House
+from services.chassis.kafka_in.chunk import Record
+from tests.unit.engine.conftest import UPSTREAM, House
 
 Eventually = Callable[[Callable[[], Any]], None]
 
@@ -78,6 +82,30 @@ def test_what_cannot_be_read_is_parked_whole_and_blocks_only_its_own_referral(ho
     assert getattr(ParkedRecord.FromString(behind.value).parked, "class") == ParkedClass.PARKED_CLASS_BEHIND
     assert house.published(referral) == []
     assert house.published(other) == ["upstream 1"]
+
+
+def test_a_reader_that_fails_parks_its_record_and_no_other(
+    house: House, referral: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of its own ends nobody."""
+    other = str(uuid.uuid4())
+    bad = house.record(referral, 1)
+    readers: Any = house.engine._w.readers
+    read = readers[UPSTREAM]
+
+    def fails(record: Record) -> Input:
+        if record is bad:
+            raise LookupError
+        found: Input = read(record)
+        return found
+
+    monkeypatch.setitem(readers, UPSTREAM, fails)
+    house.hear(bad, house.record(other, 1)).result(60)
+
+    [entry] = house.parked.entries()
+    assert (entry.kind, entry.error) == (ParkedClass.PARKED_CLASS_BUG, "LookupError")
+    assert house.published(other) == ["upstream 1"]
+    assert not house.died.is_set()
 
 
 def test_junk_on_a_topic_holds_back_no_fact_that_follows_its_predecessor(house: House, referral: str) -> None:
