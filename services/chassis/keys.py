@@ -17,6 +17,7 @@ import grpc
 from safeguarding.v1.intake_pb2 import OpenRequest, OpenResponse
 from safeguarding.v1.intake_pb2_grpc import KeysStub
 from services.chassis.engine.away import Away
+from services.chassis.sealing import forget_ciphers
 
 MOST_A_CALL = 1000
 MOST_REMEMBERED = 20_000
@@ -58,6 +59,8 @@ class Keys:
         self._purpose = purpose
         self._remembered: OrderedDict[str, tuple[ReferralKeys, float]] = OrderedDict()
         """Each with the time (monotonic) until which it is used."""
+        self._ciphers_until = clock() + REMEMBERED_SECONDS
+        """When what was made of keys goes, whoever heard of an erasure."""
         # gRPC's own futures start a thread for each call that is alone under way.
         self._asking = ThreadPoolExecutor(MOST_AHEAD, thread_name_prefix="keys-ahead")
         self._coming: dict[str, Future[OpenResponse]] = {}
@@ -103,7 +106,8 @@ class Keys:
         return opened
 
     def forget(self, referral_id: str) -> None:
-        """Drop what is remembered, as an erasure asks."""
+        """Drop what is remembered, as an erasure asks, and what was made of any keys."""
+        forget_ciphers()
         with self._lock:
             self._remembered.pop(referral_id, None)
             self._coming.pop(referral_id, None)  # what comes may be of before
@@ -192,7 +196,11 @@ class Keys:
     def _remember(self, referral_id: str, keys: ReferralKeys) -> None:
         if not keys:
             return
-        self._remembered[referral_id] = keys, self._clock() + REMEMBERED_SECONDS
+        now = self._clock()
+        if now >= self._ciphers_until:
+            forget_ciphers()
+            self._ciphers_until = now + REMEMBERED_SECONDS
+        self._remembered[referral_id] = keys, now + REMEMBERED_SECONDS
         self._remembered.move_to_end(referral_id)
         while len(self._remembered) > MOST_REMEMBERED:
             self._remembered.popitem(last=False)

@@ -21,6 +21,7 @@ from services.chassis.engine.reading import Unreadable
 from services.chassis.engine.recent import LARGEST_TURN, Recent
 from services.chassis.engine.standing import Standing
 from services.chassis.engine.wiring import Wiring
+from services.chassis.sealing import forget_ciphers
 
 S = TypeVar("S")
 log = logs.get(__name__)
@@ -263,6 +264,8 @@ class Turns(Generic[S]):
             self._w.outbox.raised(lost, time.monotonic())
         for document in changed:
             if document.id not in lost:
+                if document.drops:  # wrapped keys that are destroyed: nothing of them stays in memory either
+                    forget_ciphers()
                 self._clocks.watch(document.id, views[document.id].get("clocks", ()))
         return lost
 

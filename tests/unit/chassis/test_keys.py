@@ -10,8 +10,12 @@ import grpc
 import pytest
 
 from safeguarding.v1 import intake_pb2, intake_pb2_grpc
+from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE
+from safeguarding.v1.concern_pb2 import Narrative
+from services.chassis import sealing
 from services.chassis.engine.away import Away
 from services.chassis.keys import MOST_AHEAD, REMEMBERED_SECONDS, Keys, NotOpened
+from services.chassis.sealing import seal, unseal
 from tests.waiting import happens
 
 REFERRAL = "5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a01"
@@ -86,6 +90,29 @@ def test_who_hears_of_an_erasure_forgets_at_once(intake: Intake, channel: grpc.C
     keys.forget(REFERRAL)
 
     assert set(keys.open([REFERRAL])[REFERRAL]) == {"narrative"}
+
+
+def test_what_was_made_of_keys_is_forgotten_with_an_erasure_and_after_a_time_in_any_case(
+    intake: Intake, channel: grpc.Channel
+) -> None:
+    """A cipher holds its key."""
+    now = [100.0]
+    keys = Keys(channel, "copies", clock=lambda: now[0])
+    narrative = keys.open([REFERRAL])[REFERRAL]["narrative"]
+    sealed = seal(narrative, REFERRAL, "narrative", FIELD_GROUP_NARRATIVE, 1, Narrative(text="words"))
+
+    def opened() -> int:
+        assert unseal(narrative, REFERRAL, sealed, Narrative).text == "words"
+        return sealing._cipher.cache_info().currsize
+
+    assert opened()
+    keys.forget(REFERRAL)
+    assert sealing._cipher.cache_info().currsize == 0
+
+    assert opened()
+    now[0] += REMEMBERED_SECONDS
+    keys.open(["5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a02"])
+    assert sealing._cipher.cache_info().currsize == 0
 
 
 def test_keys_that_are_expected_are_asked_for_once_and_waited_for_only_by_who_needs_them(
