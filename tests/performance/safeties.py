@@ -10,7 +10,7 @@ from tests.performance.result import Claim, Contest
 
 def on_the_hop(ground: Ground, events: int) -> Contest:
     """Finding repeats, and being observed."""
-    hop = hops.prepared(ground, events, "safe")
+    hop = hops.prepared(ground, events, "safe").deciding
     return Contest(
         "the engine's safeties",
         f"{events:,} facts through the engine as it is, and with one safety left out",
