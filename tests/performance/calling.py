@@ -214,7 +214,9 @@ def _expected(ids: Sequence[str], requests: Sequence[intake_pb2.RaiseConcernRequ
 
 def _sample(events: int, before: Usage, began: float, process: Arm) -> Sample:
     used = process.usage()
-    return Sample(events / max(0.01, used.cpu - before.cpu), events / max(0.001, time.monotonic() - began), used.memory)
+    return Sample(
+        events / max(0.001, used.cpu - before.cpu), events / max(0.001, time.monotonic() - began), used.memory
+    )
 
 
 def _streamed(stub: Any, requests: Sequence[intake_pb2.RaiseConcernRequest]) -> tuple[list[Any], list[Any]]:

@@ -44,7 +44,7 @@ def grown(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
         "as partner-routing's store grows",
         f"{events:,} new referrals of the scenario, raised and triaged, measured after so many others",
         {name: partial(desk.after, size, events) for name, size in arms.items()},
-        flat("9.routing", "routing", "referrals", arms),
+        flat("9.partner-routing", "partner-routing", "referrals", arms),
         arms,
     )
 

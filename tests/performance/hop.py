@@ -89,7 +89,7 @@ class Hop:
         done = (count - began[1]) * self.events / total
         if not done:
             return Sample(void="was done before it could be measured: give it more records")
-        return Sample(done / max(0.01, used.cpu - began[2].cpu), done / max(0.001, now - began[0]), used.memory)
+        return Sample(done / max(0.001, used.cpu - began[2].cpu), done / max(0.001, now - began[0]), used.memory)
 
     def _count(self, since: Places) -> int:
         return sum(self.ground.ends(self.sinks).values()) - sum(since.values())

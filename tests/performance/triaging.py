@@ -25,6 +25,7 @@ from tests.performance.result import Claim, Contest, flat
 from tests.performance.work import raised_facts
 
 DATABASE = "triage_bench"
+FLOOR = "floor: bare loop"
 ACTOR = Actor(role=ROLE_SERVICE, id=TRIAGE)
 
 
@@ -37,8 +38,12 @@ def beside_usual(ground: Ground, events: int) -> Contest:
         {
             "triage": lambda: hop.run("triage_real"),
             "usual way": lambda: hop.run("triage_usual"),
+            FLOOR: lambda: hop.run("triage_floor"),
         },
-        [Claim("3", "real triage to the same rules written the usual way", "triage", "usual way", 8)],
+        [
+            Claim("3", "real triage to the same rules written the usual way", "triage", "usual way", 8),
+            Claim("3.floor", "real triage to the same rules in a bare loop", "triage", FLOOR, 0),
+        ],
     )
 
 
