@@ -88,17 +88,11 @@ class Desk:
         self._tls = TlsFiles(officer.certificate, officer.key, officer.authority)
         self._concerns = [stated.concern for stated in load_scenario(CHECKOUT / "deploy" / "local" / "scenario")]
 
-    def empty(self, server: str, calls: int) -> Sample:
-        """One round of calls that are answered with their key and nothing else, by a kind of server."""
-        return self.unary("intake_empty", calls, server=server)
-
-    def unary(
-        self, arm: str, calls: int, sink: str = "", what: Callable[[Any], What] = clear_fact, server: str = ""
-    ) -> Sample:
-        """One round of calls; `what` reads a record that the arm writes to `sink`."""
+    def unary(self, arm: str, calls: int, sink: str = "", what: Callable[[Any], What] = clear_fact) -> Sample:
+        """One round of calls; `what` reads a record that the arm writes to `sink`, if it writes any."""
         since = self._ground.ends([sink]) if sink else {}
         try:
-            with self._serving(arm, sink, server=server) as (process, stub):
+            with self._serving(arm, sink) as (process, stub):
                 requests = self._requests(calls)
                 warm = int(calls * WARM)
                 acknowledged = self._call(stub, requests[:warm])
@@ -120,7 +114,7 @@ class Desk:
         sink = sink or self.sink
         since = self._ground.ends([sink])
         try:
-            with self._serving(arm, sink, without=without) as (process, stub), ThreadPoolExecutor(1) as aside:
+            with self._serving(arm, sink, without) as (process, stub), ThreadPoolExecutor(1) as aside:
                 requests = self._requests(concerns)
                 answer = aside.submit(_streamed, stub, requests)
                 while (count := self._count(since)) < (warm or concerns * WARM) and not answer.done():
@@ -143,12 +137,12 @@ class Desk:
         self._ground.admin.delete_topics(self._topics)
 
     @contextmanager
-    def _serving(self, arm: str, sink: str, **told: str) -> Iterator[tuple[Arm, Any]]:
-        with self._opened(arm, sink, **told) as (process, opened):
+    def _serving(self, arm: str, sink: str, without: str = "") -> Iterator[tuple[Arm, Any]]:
+        with self._opened(arm, sink, without) as (process, opened):
             yield process, IntakeStub(opened)
 
     @contextmanager
-    def _opened(self, arm: str, sink: str, **how: str) -> Iterator[tuple[Arm, grpc.Channel]]:
+    def _opened(self, arm: str, sink: str, without: str = "") -> Iterator[tuple[Arm, grpc.Channel]]:
         # Picked anew: nothing holds a port between rounds, and others run stacks beside this one.
         picked = ports.pick(["GRPC", "HTTP"])
         self._environment |= {f"INTAKE_{name}_ADDRESS": f"127.0.0.1:{port}" for name, port in picked.items()}
@@ -157,8 +151,7 @@ class Desk:
             "environment": self._environment,
             "source": self._source,
             "sink": sink,
-            "without": "",
-            **how,
+            "without": without,
         }
         address = self._environment["INTAKE_GRPC_ADDRESS"]
         with (

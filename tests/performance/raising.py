@@ -38,9 +38,9 @@ def unary(ground: Ground, calls: int) -> Contest:
         f" against {EMPTY}, the fastest of the three kinds of server",
         {
             "intake": lambda: desk.unary("intake_real", calls, desk.sink),
-            EMPTY: lambda: desk.empty("services", calls),
-            EMPTY_STOCK: lambda: desk.empty("grpc", calls),
-            EMPTY_ASYNCIO: lambda: desk.empty("grpc.aio", calls),
+            EMPTY: lambda: desk.unary("intake_empty_ours", calls),
+            EMPTY_STOCK: lambda: desk.unary("intake_empty", calls),
+            EMPTY_ASYNCIO: lambda: desk.unary("intake_empty_aio", calls),
             "usual way": lambda: desk.unary("intake_usual", calls, desk.usual_sink, clear_concern),
             LIMIT: lambda: desk.unary("intake_limit", calls, desk.limit_sink),
         },

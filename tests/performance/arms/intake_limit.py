@@ -34,7 +34,8 @@ from services.intake.api import referral_id_of
 from services.intake.bulk import reference
 from services.intake.linking import Linker
 from services.intake.sealed import Sealer
-from tests.performance.arms.serving import OtherRpcs, serve_as_services
+from tests.performance.arms.as_services import serve_as_services
+from tests.performance.arms.serving import OtherRpcs
 from tests.performance.arms.told import access, told
 
 OFFICER = Identity(ROLE_OFFICER, "bench", "response_officer")
