@@ -24,7 +24,7 @@ from services.cli.local.home import CHECKOUT
 from services.cli.scenario import load_scenario
 from services.intake.bulk import MOST_OF_A_STREAM
 from tests.performance.delivered import What, differs
-from tests.performance.ground import PARTITIONS, Ground
+from tests.performance.ground import PARTITIONS, Ground, Loaded
 from tests.performance.hop import LATE, POLL, WARM
 from tests.performance.process import Arm, ArmEnded, Usage, running
 from tests.performance.result import Sample
@@ -35,32 +35,29 @@ CALL_SECONDS = 60.0
 STARTS_SECONDS = 60.0
 
 
-def in_clear(key: bytes, content: Any) -> What:
-    """What must be the same of a concern and of the fact it becomes. All else is sealed by each arm under keys that it
-    makes itself, so that no two write the same bytes."""
-    return (
-        partition_of(key, PARTITIONS),
-        key,
-        tuple(content.kinds),
-        content.area,
-        content.anonymous,
-        len(content.subjects),
-    )
+def in_clear(place: What, content: Any) -> What:
+    """What must be the same of a concern and of the fact it becomes, beside its place. All else is sealed by each arm
+    under keys that it makes itself, so that no two write the same bytes."""
+    return *place, tuple(content.kinds), content.area, content.anonymous, len(content.subjects)
 
 
-def of_fact(value: bytes) -> Any:
-    """What was raised."""
-    return IntakeFact.FromString(value).raised
+def stated(record: Loaded) -> What:
+    """What must lie on a topic of a fact that intake raised."""
+    return in_clear(_place(record.key), IntakeFact.FromString(record.value).raised)
 
 
 def clear_fact(record: Any) -> What:
-    """Of a delivered record."""
-    return record.partition, *in_clear(record.key, of_fact(record.value))[1:]
+    """Of a delivered record, as `stated` expects it."""
+    return in_clear((record.partition, record.key), IntakeFact.FromString(record.value).raised)
 
 
 def clear_concern(record: Any) -> What:
-    """The usual way writes the concern itself."""
-    return record.partition, *in_clear(record.key, Concern.FromString(record.value))[1:]
+    """The same, of the usual way's record, which is the concern itself."""
+    return in_clear((record.partition, record.key), Concern.FromString(record.value))
+
+
+def _place(key: bytes) -> What:
+    return partition_of(key, PARTITIONS), key
 
 
 class Desk:
@@ -105,7 +102,7 @@ class Desk:
         if not sink:
             answered = acknowledged == [request.idempotency_key for request in requests]
             return sample if answered else Sample(void="answered otherwise than asked")
-        return self._compared(sample, _expected(acknowledged, requests), since, what)
+        return self._all_compared(sample, _expected(acknowledged, requests), since, what)
 
     def stream(
         self, concerns: int, without: str = "", warm: int = 0, arm: str = "intake_real", sink: str = ""
@@ -129,7 +126,7 @@ class Desk:
             return Sample(void=f"{len(refused)} refused: {refused[0].message}")
         if len(raised) != concerns:
             return Sample(void=f"answered {len(raised)} of {concerns}")
-        return self._compared(sample, _expected([each.referral_id for each in raised], requests), since, clear_fact)
+        return self._all_compared(sample, _expected([each.referral_id for each in raised], requests), since, clear_fact)
 
     def forget(self) -> None:
         """Take away what was stored and written, which no later round looks at."""
@@ -192,7 +189,12 @@ class Desk:
     def _count(self, since: Mapping[tuple[str, int], int]) -> int:
         return sum(self._ground.ends(sorted({topic for topic, _ in since})).values()) - sum(since.values())
 
-    def _compared(
+    def _compared(self, sample: Sample, acknowledged: Counter[str], since: Mapping[tuple[str, int], int]) -> Sample:
+        """By key and partition alone, for who does not know which request became which referral."""
+        keys = Counter({_place(id.encode()): count for id, count in acknowledged.items()})
+        return self._all_compared(sample, keys, since, lambda record: (record.partition, record.key))
+
+    def _all_compared(
         self, sample: Sample, expected: Counter[What], since: Mapping[tuple[str, int], int], what: Callable[[Any], What]
     ) -> Sample:
         wrong = differs(expected, Counter(map(what, self._ground.records(dict(since)))))
@@ -202,7 +204,7 @@ class Desk:
 def _expected(ids: Sequence[str], requests: Sequence[intake_pb2.RaiseConcernRequest]) -> Counter[What]:
     """What must lie on the topic: of each request, in their order, the answer's id and what stays in clear."""
     pairs = zip(ids, requests, strict=True)
-    return Counter(in_clear(id.encode(), request.concern) for id, request in pairs)
+    return Counter(in_clear(_place(id.encode()), request.concern) for id, request in pairs)
 
 
 def _sample(events: int, before: Usage, began: float, process: Arm) -> Sample:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.performance.calling import IN_FLIGHT, TOGETHER, Desk, clear_concern, clear_fact, in_clear, of_fact
+from tests.performance.calling import IN_FLIGHT, TOGETHER, Desk, clear_concern, clear_fact, stated
 from tests.performance.ground import Ground
 from tests.performance.hop import Hop
 from tests.performance.result import Claim, Contest
@@ -60,7 +60,7 @@ def stream(ground: Ground, concerns: int) -> Contest:
     """Row 5."""
     desk = Desk(ground)
     [sink] = ground.topics(["bench.produced"])
-    expected = Counter(in_clear(record.key, of_fact(record.value)) for record in raised_facts(concerns))
+    expected = Counter(map(stated, raised_facts(concerns)))
     hop = Hop(ground, "", [sink], concerns, expected, clear_fact, extra={"events": concerns})
     return Contest(
         "RaiseConcerns",
