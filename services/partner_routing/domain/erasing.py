@@ -21,7 +21,7 @@ def told_to_delete(state: State, erased: Erased) -> list[RoutingFact]:
         minutes = any(
             leg.id in each.passed and each.passed[leg.id].given for each in state.procedures.conferences.values()
         )
-        narrative = minutes or FIELD_GROUP_NARRATIVE in given.get(0, ())
+        narrative = minutes or leg.told_account or FIELD_GROUP_NARRATIVE in given.get(0, ())
         if narrative or given.get(erased.subject):
             told = ErasureTold(leg_id=leg.id, partner_id=leg.partner_id, subject=erased.subject, narrative=narrative)
             facts.append(RoutingFact(erasure_told=told))

@@ -52,6 +52,8 @@ class Leg:
     """How many questions its partner has for the raiser."""
     answered: int = 0
     """How many of them were answered."""
+    told_account: bool = False
+    """True where an answer gave its partner what the raiser wrote, whatever the offer had given."""
 
     @property
     def clock(self) -> Running | None:

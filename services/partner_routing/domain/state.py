@@ -247,7 +247,7 @@ def with_routing(state: State, fact: Any) -> State:
             return _with_leg(state, replace(leg, asked=leg.asked + 1))
         case "information_passed":
             leg = state.legs[body.leg_id]
-            return _with_leg(state, replace(leg, answered=leg.asked))
+            return _with_leg(state, replace(leg, answered=leg.asked, told_account=leg.told_account or body.given))
         case "erasure_told":
             leg = state.legs[body.leg_id]
             return _with_leg(state, replace(leg, to_delete=leg.to_delete | {body.subject}))
