@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE
 from safeguarding.v1.intake_pb2 import Erased
+from safeguarding.v1.partner_pb2 import ErasureConfirmedReply
 from safeguarding.v1.routing_pb2 import ErasureConfirmed, ErasureTold, RoutingFact
 from services.chassis.deciding import Refused, Why
 from services.partner_routing.domain.leg import Leg
@@ -28,8 +29,12 @@ def told_to_delete(state: State, erased: Erased) -> list[RoutingFact]:
     return facts
 
 
-def confirmed(leg: Leg) -> list[RoutingFact]:
-    """The partner says that it deleted what it was told to. It may say so wherever its leg stands."""
-    if not leg.to_delete:
+def confirmed(leg: Leg, said: ErasureConfirmedReply) -> list[RoutingFact]:
+    """The partner says that it deleted what it was told to. It may say so wherever its leg stands.
+
+    Whom it names it was told of. Where it names nobody it means all that it knows of, and we know no better than all.
+    """
+    subjects = leg.to_delete.intersection(said.subjects) if said.subjects else leg.to_delete
+    if not subjects:
         raise Refused(Why.ILLEGAL, "nothing of this leg was erased", "confirm only what you were told to delete")
-    return [RoutingFact(erasure_confirmed=ErasureConfirmed(leg_id=leg.id))]
+    return [RoutingFact(erasure_confirmed=ErasureConfirmed(leg_id=leg.id, subjects=sorted(subjects)))]

@@ -34,7 +34,7 @@ def taken(
     """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
     step: str = reply.WhichOneof("step") or "none"
     if step == CONFIRMED:
-        return confirmed(leg)
+        return confirmed(leg, reply.erasure_confirmed)
     name = "hold" if step == "progress" and reply.progress.on_hold else step
     barred = {}
     if step == "told" and not _may_tell(state, leg, reply.told.audience):
@@ -127,7 +127,8 @@ def of_request(request: Any) -> partner_pb2.Reply:
         case routing_pb2.AskRaiserRequest():
             return partner_pb2.Reply(asked=partner_pb2.AskedReply())
         case routing_pb2.ConfirmErasureRequest():
-            return partner_pb2.Reply(erasure_confirmed=partner_pb2.ErasureConfirmedReply())
+            said = partner_pb2.ErasureConfirmedReply(subjects=request.subjects)
+            return partner_pb2.Reply(erasure_confirmed=said)
         case routing_pb2.AcknowledgeRecallRequest():
             return partner_pb2.Reply(recall_acknowledged=partner_pb2.RecallAcknowledgedReply())
         case _:

@@ -252,7 +252,8 @@ def with_routing(state: State, fact: Any) -> State:
             leg = state.legs[body.leg_id]
             return _with_leg(state, replace(leg, to_delete=leg.to_delete | {body.subject}))
         case "erasure_confirmed":
-            return _with_leg(state, replace(state.legs[body.leg_id], to_delete=frozenset()))
+            leg = state.legs[body.leg_id]
+            return _with_leg(state, replace(leg, to_delete=leg.to_delete.difference(body.subjects or leg.to_delete)))
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -121,6 +122,43 @@ def test_by_the_inbox_it_is_confirmed_as_by_kafka() -> None:
     facts = life.say(routing_pb2.ConfirmErasureRequest(command=command()), Actor(role=ROLE_PARTNER, id="council-a"))
 
     assert kinds_of(facts) == ["erasure_confirmed"]
+
+
+def of(*subjects: int) -> dict[str, Any]:
+    return {"erasure_confirmed": partner_pb2.ErasureConfirmedReply(subjects=subjects)}
+
+
+@pytest.mark.parametrize("by_kafka", [True, False])
+def test_what_was_erased_while_a_partner_confirmed_is_still_to_be_confirmed(by_kafka: bool) -> None:
+    life = life_of(request(), roles=(SUBJECT_ROLE_CHILD, SUBJECT_ROLE_CHILD))
+    erase(life)
+    erase(life, 2)
+
+    if by_kafka:
+        [fact] = reply(life, of(1))
+    else:
+        body = routing_pb2.ConfirmErasureRequest(command=command(), subjects=[1])
+        [fact] = life.say(body, Actor(role=ROLE_PARTNER, id="council-a"))
+
+    assert list(fact.erasure_confirmed.subjects) == [1]
+    assert life.state.legs[LEG].to_delete == {2}
+    assert kinds_of(reply(life, of(1))) == ["reply_refused"], "nothing of them waits"
+    assert kinds_of(reply(life, of(1, 2))) == ["erasure_confirmed"]
+    assert not life.state.legs[LEG].to_delete
+
+
+def test_a_partner_that_names_nobody_confirms_all_whom_it_was_told_of_as_facts_of_before_do() -> None:
+    life = life_of(request(), roles=(SUBJECT_ROLE_CHILD, SUBJECT_ROLE_CHILD))
+    erase(life)
+    erase(life, 2)
+
+    [fact] = reply(life, CONFIRMED)
+
+    assert list(fact.erasure_confirmed.subjects) == [1, 2]
+    fact.erasure_confirmed.ClearField("subjects")
+    told = replace(life.state.legs[LEG], to_delete=frozenset({1, 2}))
+    before = replace(life.state, legs={LEG: told})
+    assert not life.decider.evolve(before, "partner-routing", fact).legs[LEG].to_delete
 
 
 def command() -> routing_pb2.InboxCommand:
