@@ -205,11 +205,14 @@ def _consent_ended(state: State, context: Context) -> list[RoutingFact]:
 
 
 def _emptied(before: State, after: State) -> list[RoutingFact]:
-    """A referral of which the desk took everything back is the desk's again."""
-    [ended] = [leg for leg in after.current if leg.state != before.legs[leg.id].state]
+    """A referral of which the desk took everything back is the desk's again.
+
+    What it takes back of an earlier round, which was open when everybody was to be told anew, is not what it waits for.
+    """
+    ended = [leg for leg in after.current if leg.state != before.legs[leg.id].state]
     if after.with_desk or any(leg.is_open or taken_up(leg) for leg in after.current):
         return []
-    return [came_back(ended.id, after.request(ended), CAME_BACK_REASON_RECALLED)]
+    return [came_back(leg.id, after.request(leg), CAME_BACK_REASON_RECALLED) for leg in ended]
 
 
 def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[RoutingFact]:
