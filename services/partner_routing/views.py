@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from heapq import nsmallest
 from typing import Any
 
 from pymongo.collection import Collection
@@ -42,11 +44,11 @@ class Referrals:
             stored = self._collection.find_one({"_id": referral_id})
         return fold(self._decider, stored) if stored else None
 
-    def of_partner(self, partner_id: str) -> list[Document[State]]:
-        """The referrals in which the partner has an open leg."""
+    def of_partner(self, partner_id: str) -> Iterator[Document[State]]:
+        """The referrals in which something is wanted of the partner, one after the other: there may be very many."""
         with answering():
-            stored = list(self._collection.find({"view.partners": partner_id}))
-        return [fold(self._decider, document) for document in stored]
+            for stored in self._collection.find({"view.partners": partner_id}):
+                yield fold(self._decider, stored)
 
     def counted(self, quarter: str) -> list[dict[str, Any]]:
         """What figures count of the referrals that were raised in a quarter."""
@@ -55,12 +57,12 @@ class Referrals:
         return [document["view"]["counted"] for document in found]
 
 
-def inbox(documents: list[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
+def inbox(documents: Iterable[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
     """The partner's legs that want something of it, the most urgent first: what it must stop, what waits for its
-    answer, the rest."""
-    found = [(document, leg) for document in documents for leg in document.state.wanted if leg.partner_id == partner_id]
-    found.sort(key=lambda pair: _urgency(pair[1]))
-    return [_item(document.id, leg, document.state) for document, leg in found[:limit]]
+    answer, the rest. Only as many as are listed are held at a time."""
+    found = ((document, leg) for document in documents for leg in document.state.wanted if leg.partner_id == partner_id)
+    most_urgent = nsmallest(limit, found, key=lambda pair: _urgency(pair[1]))
+    return [_item(document.id, leg, document.state) for document, leg in most_urgent]
 
 
 def _urgency(leg: Leg) -> tuple[bool, bool, int]:
