@@ -176,6 +176,7 @@ def _step(step: str, said: Said) -> tuple[str, Making]:
 
 
 def row(item: routing.InboxItem) -> tuple[str, ...]:
+    """A leg of the inbox as the table shows it; its last column is what else the partner is to do or to know."""
     times = showing.deadline(item.respond_by), showing.moment(item.offered_at)
     also = [f"delete subject {number}" for number in item.to_delete]
     if item.recall_reason:
