@@ -92,9 +92,10 @@ class RoutingDecider:
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes, clocks and figures need."""
-        partners = sorted({leg.partner_id for leg in state.wanted})
+        wanted = state.wanted
         return {
-            "partners": partners,
+            "partners": sorted({leg.partner_id for leg in wanted}),
+            "inbox": [{"partner": leg.partner_id, "urgency": leg.urgency} for leg in wanted],
             "clocks": watched(state.clocks),
             "closed": state.closed,
             "counted": counted(state),

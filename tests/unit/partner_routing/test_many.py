@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,12 +16,12 @@ from services.chassis.commanding import Commands
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer
 from services.chassis.engine.away import Busy
-from services.chassis.engine.document import Document
 from services.chassis.identity import Identity
 from services.partner_routing import api
 from services.partner_routing.api import RoutingApi
-from services.partner_routing.views import inbox
-from tests.unit.partner_routing.life import LEG, life_of, request
+from services.partner_routing.views import Referrals, inbox
+from tests.unit.domains import DESK, Life
+from tests.unit.partner_routing.life import ACCEPTED, LEG, life_of, reply, request, routed
 
 ROOM = 500
 """For which the engine has room; the real one has for ten thousand."""
@@ -62,30 +63,62 @@ def test_a_partner_with_more_referrals_than_may_wait_is_released_bit_by_bit(monk
     assert len({command.cause_id for command in engine.taken}) == 1, "each referral tells its causes apart"
 
 
-class Counted(Document[Any]):
-    """A document of which somebody counts how many are held."""
+class Collection:
+    """Routing's documents, as far as an inbox asks for them; notes which were read whole."""
 
-    held = 0
+    def __init__(self, lives: Sequence[Life]) -> None:
+        self.stored: list[dict[str, Any]] = [
+            {
+                "_id": str(number),
+                "revision": "r",
+                "published": 0,
+                "facts": life.document.facts,
+                "view": life.decider.view(life.state),
+            }
+            for number, life in enumerate(lives)
+        ]
+        self.whole: list[str] = []
 
-    def __init__(self, id: str, state: Any) -> None:
-        super().__init__(id, state)
-        Counted.held += 1
+    def find(self, query: Mapping[str, Any], fields: Mapping[str, int] | None = None) -> list[dict[str, Any]]:
+        """By a partner, the view alone; or by ids."""
+        if fields is not None:
+            of_partner = [each for each in self.stored if query["view.partners"] in each["view"]["partners"]]
+            return [{"_id": each["_id"], "view": each["view"]} for each in of_partner]
+        self.whole = query["_id"]["$in"]
+        return [each for each in self.stored if each["_id"] in self.whole]
 
-    def __del__(self) -> None:
-        Counted.held -= 1
+
+def lives() -> list[Life]:
+    """Ten referrals of one partner, a later one with an earlier deadline; one was taken on, one taken back."""
+    made = []
+    for number in range(10):
+        life = life_of()
+        life.now -= timedelta(minutes=number)
+        life.hear("triage", routed(request()), DESK)
+        made.append(life)
+    reply(made[9], ACCEPTED)
+    made[4].say(routing_pb2.RecallRequest(leg_id=LEG, reason="unsafe_to_contact"), DESK)
+    return made
 
 
-def test_an_inbox_holds_no_more_referrals_than_it_lists() -> None:
-    state = life_of(request()).state
-    most = 0
+def test_an_inbox_reads_the_referrals_that_it_lists_and_no_others() -> None:
+    collection = Collection(lives())
+    referrals = Referrals(collection)  # type: ignore[arg-type]  # as far as it is asked
 
-    def found() -> Iterator[Document[Any]]:
-        nonlocal most
-        for number in range(50):
-            yield Counted(str(number), state)
-            most = max(most, Counted.held)
+    items = inbox(referrals.most_urgent("council-a", 3), "council-a", 3)
 
-    items = inbox(found(), "council-a", 3)
+    assert [item.referral_id for item in items] == ["4", "8", "7"], "to be stopped, then the first to be answered"
+    assert collection.whole == ["4", "8", "7"]
+    everything = inbox(referrals.most_urgent("council-a", 10), "council-a", 10)
+    assert [item.referral_id for item in everything] == ["4", "8", "7", "6", "5", "3", "2", "1", "0", "9"]
+    assert inbox(referrals.most_urgent("homes", 3), "homes", 3) == []
 
-    assert [item.referral_id for item in items] == ["0", "1", "2"]
-    assert most <= 5
+
+def test_an_inbox_looks_at_what_was_saved_before_its_view_said_how_urgent_it_is() -> None:
+    collection = Collection(lives())
+    del collection.stored[2]["view"]["inbox"]
+    referrals = Referrals(collection)  # type: ignore[arg-type]  # as far as it is asked
+
+    referrals.most_urgent("council-a", 3)
+
+    assert collection.whole == ["2", "4", "8"]
