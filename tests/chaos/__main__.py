@@ -10,14 +10,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos import clocks, load, rebuilding, schedule, topics
-from tests.chaos.faults import Recovery, percentile, strike
+from tests.chaos import clocks, load, schedule
+from tests.chaos.concluding import Done, conclude
+from tests.chaos.faults import strike
 from tests.chaos.load import Gate
+from tests.chaos.recovering import Recovery
 from tests.chaos.schedule import Kind
 from tests.chaos.world import World
 
 SETTLE_SECONDS = 180.0
-TIMELINE_SECONDS = 90.0
+MOST_NEVER = 3
+"""Faults in a row after which the stack did not work again: then no further one is done."""
 
 
 def say(line: str) -> None:
@@ -37,6 +40,7 @@ def main() -> int:
         wired=wanted.wired,
         brokers=wanted.brokers,
         clocks=wanted.clocks,
+        disks=not wanted.without_disks,
     )
     say(f"chaos: seed {wanted.seed}, {wanted.referrals} referrals, {wanted.faults} faults")
     for fault in faults:
@@ -62,73 +66,28 @@ def _run(world: World, wanted: argparse.Namespace, faults: list[schedule.Fault])
     gate = Gate(work, wanted.referrals if not faults else 0)
     raisers = world.raise_all(gate)
     began = time.monotonic()
+
+    def told(line: str) -> None:
+        say(f"  {time.monotonic() - began:6.1f} s: {line}")
+
     recoveries: list[Recovery] = []
     for number, fault in enumerate(faults):
         if fault.kind is Kind.FULL and not world.wiring.has_disks:
-            say(f"  left out, since this user may mount no small disk: {fault}")
+            told(f"{fault}: left out, since this user may mount no small disk")
             continue
         gate.allow(int(wanted.referrals * (number + 1) / len(faults)))
-        recovery = strike(world, fault, number, str(wanted.seed))
-        recoveries.append(recovery)
-        say(f"  {time.monotonic() - began:6.1f} s: {fault}, back after {recovery.seconds:.1f} s")
+        recoveries.append(strike(world, fault, number, str(wanted.seed)))
+        told(str(recoveries[-1]))
+        if all(recovery.never for recovery in recoveries[-MOST_NEVER:]) and len(recoveries) >= MOST_NEVER:
+            told(f"{MOST_NEVER} faults one after the other were not recovered from: no more is done")
+            gate.close()
+            break
     gate.allow(wanted.referrals)
     for thread in raisers:
         thread.join()
-    say(f"  {time.monotonic() - began:6.1f} s: {world.ledger.count} acknowledged; waiting for partners and raisers")
-    world.settle(SETTLE_SECONDS)
-    say(f"  {time.monotonic() - began:6.1f} s: settled")
-    return _conclude(world, wanted, recoveries)
-
-
-def _conclude(world: World, wanted: argparse.Namespace, recoveries: list[Recovery]) -> int:
-    verdict = world.ledger.verdict()
-    facts = topics.facts(world.stack, world.poison.places)
-    late = [recovery for recovery in recoveries if not recovery.in_time]
-    wrong = [*verdict.said, *facts.duplicated[:20], *facts.out_of_order[:20]]
-    wrong += [f"{recovery.fault}: back after {recovery.seconds:.1f} s" for recovery in late]
-    wrong += _poison_trouble(world)
-    wrong += [f"audit lacks {hole}" for hole in topics.timeline_holes(world.stack, TIMELINE_SECONDS)[:5]]
-    unclaimed = facts.referrals - world.ledger.ids
-    wrong += [f"intake raised {len(unclaimed)} referrals of which no client was told"] if unclaimed else []
-    codes = dict(sorted(world.clients.codes.items()))
-    world.end()
-    say("  verifying the log")
-    incomplete = rebuilding.log_trouble(world.stack)
-    wrong += [f"the log: {incomplete}"] if incomplete else []
-    again = ""
-    if wanted.wired:
-        wrong += rebuilding.differences(world.stack)
-        again = rebuilding.log_trouble(world.stack)
-        wrong += [f"the log after the rebuilds: {again}"] if again else []
-    for line in wrong:
-        say(f"  WRONG: {line}")
-    seconds = [recovery.seconds for recovery in recoveries]
-    say(f"  recovery: median {percentile(seconds, 0.5):.1f} s, 99th percentile {percentile(seconds, 0.99):.1f} s")
-    if wanted.wired:
-        injected = world.wiring.injected
-        poison = world.poison.kinds.total()
-        say(f"  {injected.total()} failures injected at {len(injected)} points, {poison} poison records")
-    say(f"  clients met {codes}; {facts.count} facts; {len(wrong)} things are wrong")
-    say(
-        f"chaos: seed {wanted.seed}, {len(recoveries)} faults, {verdict.acknowledged} acknowledged, "
-        f"{verdict.lost} lost, {verdict.duplicated + len(facts.duplicated) + len(unclaimed)} duplicated, "
-        f"{verdict.repeated + facts.repeated} repeated, {verdict.out_of_order + len(facts.out_of_order)} out of order, "
-        f"log {'incomplete' if incomplete or again else 'complete'}"
-    )
-    return 1 if wrong else 0
-
-
-def _poison_trouble(world: World) -> list[str]:
-    """Where not exactly the poison is parked, or not exactly its replies were refused, each once."""
-    parked = topics.parked(world.stack)
-    wrong = []
-    for service, expected in world.poison.parked.items():
-        missing, more = expected - parked[service], parked[service] - expected
-        wrong += [f"{service} has not parked {place}" for place in sorted(missing)[:5]]
-        wrong += [f"{service} parked {place}, which is no poison" for place in sorted(more)[:5]]
-    if world.poison.refusals != world.ledger.refused:
-        wrong.append(f"refused replies: {dict(world.ledger.refused)}, not {dict(world.poison.refusals)}")
-    return wrong
+    told(f"{world.ledger.count} acknowledged; waiting for partners and raisers")
+    told("settled" if world.settle(SETTLE_SECONDS) else "not settled")
+    return conclude(world, Done(wanted.seed, len(faults), recoveries, wired=wanted.wired), say)
 
 
 def _arguments() -> argparse.Namespace:
@@ -141,6 +100,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--wired", action="store_true", help="also broken links, full disks, injected failures, poison")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: every topic on all, two for a write")
     parser.add_argument("--clocks", action="store_true", help="services' clocks a day ahead and behind (libfaketime)")
+    parser.add_argument("--without-disks", action="store_true", help="fill none, where this user may mount none")
     parser.add_argument("--plan", action="store_true", help="print the schedule and end")
     return parser.parse_args()
 

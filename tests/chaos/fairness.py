@@ -31,9 +31,9 @@ from services.cli.local import authority, directory
 from services.cli.local.stack import Stack
 from tests.chaos.__main__ import say
 from tests.chaos.clients import Channels, Who, request_of
-from tests.chaos.faults import percentile
 from tests.chaos.ledger import Submission
 from tests.chaos.load import concerns
+from tests.chaos.recovering import percentile
 from tests.chaos.wiring import Wiring
 
 GOAL = 1.5

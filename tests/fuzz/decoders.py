@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from safeguarding.v1 import access_pb2, concern_pb2, parked_pb2, partner_pb2
 from services import topics
@@ -36,6 +34,7 @@ from services.chassis.sealing import CannotOpen, open_with, seal, unseal
 from services.grounds import load_grounds
 from services.partner_routing.agreements import load_agreement
 from services.triage.rules import load_rules
+from tests.fuzz.batches import a_batch, read_batch
 from tests.fuzz.mutating import Dice, bent, wrong_bytes
 from tests.fuzz.stage import AREA, PRIVATE, Defect
 from tests.unit.audit.log.support import NAME, TOPIC_ID, VERIFIER, Records, a_writer
@@ -119,7 +118,7 @@ def _of_records(written: Sequence[Record]) -> list[Decoder]:
     return [
         Decoder("audit entry and leaf", lambda dice: _bent_record(dice.choice(more), dice), _entry_and_leaf),
         Decoder("parked records at start", _parked_value, _restore),
-        Decoder("kafka headers", _batch, _read_batch),
+        Decoder("kafka headers", a_batch, read_batch),
     ]
 
 
@@ -175,29 +174,6 @@ def _restore(record: Record) -> None:
     parked.restore_one(record)
     for entry in parked.entries():
         parked.parking(entry.record, entry.kind, entry.error, entry.parked_at)
-
-
-def _batch(dice: Dice) -> tuple[bytes, int]:
-    count = dice.randrange(1, 4)
-    batch = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 1 << 20)
-    for number in range(count):
-        name = "header" + "x" * dice.randrange(30)
-        batch.append(number, 1, b"k", b"v" * dice.randrange(40), [(name, dice.randbytes(3)), ("traceparent", b"\xff")])
-    raw = bytearray(batch.build())
-    for found in re.finditer(rb"headerx*", bytes(raw)):
-        raw[found.start() : found.end()] = dice.randbytes(found.end() - found.start())
-    return bytes(raw), count
-
-
-def _read_batch(given: tuple[bytes, int]) -> None:
-    raw, count = given
-    found = list(DefaultRecordBatch(bytearray(raw)))
-    if len(found) != count:
-        raise Defect(f"{count} records, {len(found)} read")
-    for record in found:
-        records.as_mapping(record.headers)
-        if any(name.encode("utf-8", "surrogateescape") is None for name, _ in record.headers):
-            raise Defect("a header without a name")
 
 
 # -- the log -------------------------------------------------------------------------------------------------------

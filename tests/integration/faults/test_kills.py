@@ -6,8 +6,9 @@ import pytest
 
 from services.topics import SERVICES
 from tests.chaos import load, topics
-from tests.chaos.faults import Recovery, strike
+from tests.chaos.faults import strike
 from tests.chaos.load import Gate
+from tests.chaos.recovering import Recovery
 from tests.chaos.schedule import BROKER, STORE, Fault, Kind
 from tests.chaos.world import World
 

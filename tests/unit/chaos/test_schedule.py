@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from services.topics import SERVICES
 from tests.chaos import load, schedule
-from tests.chaos.schedule import BROKER, STORE, Fault, Kind
+from tests.chaos.schedule import BROKER, STORE, Fault, Kind, Struck
 
 
 def test_the_same_seed_gives_the_same_faults_and_the_same_load() -> None:
@@ -58,7 +60,23 @@ def test_a_run_of_clocks_sets_that_of_each_service_ahead_and_behind() -> None:
     assert Counter((fault.kind, fault.target) for fault in faults) == Counter(
         (kind, service) for kind in schedule.CLOCKS for service in SERVICES
     )
-    assert {fault.recovery for fault in faults} == {60.0}
+    assert {fault.struck.limit for fault in faults} == {60.0}
+
+
+def test_a_run_of_three_brokers_destroys_some_and_freezes_and_restarts_as_any_other() -> None:
+    kinds = Counter(fault.kind for fault in schedule.planned(5, 2_000, 20, brokers=3))
+
+    assert kinds == {
+        **{Kind.DESTROY: 5, Kind.FREEZE: 2, Kind.ROLL: 2, Kind.KILL: 6},
+        **{Kind.CUT: 2, Kind.RESET: 1, Kind.DELAY: 1, Kind.SLOW: 1},
+    }
+
+
+def test_without_disks_none_is_filled_and_there_are_as_many_faults() -> None:
+    faults = schedule.planned(5, 2_000, 30, wired=True, disks=False)
+
+    assert len(faults) == 30
+    assert Kind.FULL not in {fault.kind for fault in faults}
 
 
 def test_no_link_is_broken_twice_before_each_was_broken_once() -> None:
@@ -67,11 +85,26 @@ def test_no_link_is_broken_twice_before_each_was_broken_once() -> None:
     assert set(links[: len(schedule.LINKS)]) == set(schedule.LINKS)
 
 
-def test_a_service_has_half_a_minute_to_recover_and_the_broker_a_minute() -> None:
-    assert Fault(1, Kind.KILL, "triage").recovery == 30.0
-    assert Fault(1, Kind.ROLL, "services").recovery == 30.0
-    assert Fault(1, Kind.KILL, BROKER).recovery == 60.0
-    assert Fault(1, Kind.FREEZE, STORE).recovery == 60.0
+@pytest.mark.parametrize(
+    ("kind", "target", "struck", "seconds"),
+    [
+        (Kind.KILL, "triage", Struck.SERVICE, 30.0),
+        (Kind.ROLL, "services", Struck.SERVICE, 30.0),
+        (Kind.POISON, "topics", Struck.SERVICE, 30.0),
+        (Kind.CUT, "audit-intake", Struck.SERVICE, 30.0),
+        (Kind.FREEZE, STORE, Struck.STORE, 30.0),
+        (Kind.SLOW, "intake-mongo", Struck.STORE, 30.0),
+        (Kind.KILL, BROKER, Struck.BROKER, 60.0),
+        (Kind.DESTROY, "kafka-2", Struck.BROKER, 60.0),
+        (Kind.RESET, "everybody-kafka", Struck.BROKER, 60.0),
+        (Kind.CUT, "everybody-partners", Struck.BROKER, 60.0),
+        (Kind.FULL, STORE, Struck.DISK, 60.0),
+        (Kind.AHEAD, "triage", Struck.CLOCK, 60.0),
+    ],
+)
+def test_what_is_struck_has_its_time_to_recover(kind: Kind, target: str, struck: Struck, seconds: float) -> None:
+    assert Fault(1, kind, target).struck is struck
+    assert struck.limit == seconds
 
 
 def test_the_load_raises_exactly_what_was_asked_for_each_under_a_key_of_its_own() -> None:

@@ -1,0 +1,74 @@
+"""Recovery is judged for what was struck, apart; what never recovered is wrong, and so is a fault that was none."""
+
+from __future__ import annotations
+
+from math import inf
+
+from tests.chaos import recovering
+from tests.chaos.concluding import Done, Looks, last_line
+from tests.chaos.ledger import Verdict
+from tests.chaos.recovering import Recovery
+from tests.chaos.schedule import BROKER, STORE, Fault, Kind
+from tests.chaos.topics import Facts
+
+
+def a_kill(target: str, seconds: float, trouble: str = "") -> Recovery:
+    return Recovery(Fault(1, Kind.KILL, target), seconds, trouble)
+
+
+def test_service_store_and_broker_are_told_apart() -> None:
+    said = recovering.said([a_kill("intake", 2.0), a_kill(BROKER, 40.0), a_kill("triage", 4.0), a_kill(STORE, 9.0)])
+
+    assert said == [
+        "recovery, service: 2 faults, median 2.0 s, 99th percentile 4.0 s, at most 30 s",
+        "recovery, store: 1 faults, median 9.0 s, 99th percentile 9.0 s, at most 30 s",
+        "recovery, broker: 1 faults, median 40.0 s, 99th percentile 40.0 s, at most 60 s",
+    ]
+
+
+def test_what_a_broker_may_take_is_too_long_for_a_service_and_for_the_store() -> None:
+    assert not recovering.wrong([a_kill(BROKER, 40.0)])
+    for target in ("intake", STORE):
+        (wrong,) = recovering.wrong([a_kill(target, 40.0), a_kill(BROKER, 1.0)])
+        assert f"kill {target} after 1, back after 40.0 s" in wrong
+
+
+def test_one_late_recovery_of_a_hundred_is_told_and_two_are_wrong() -> None:
+    quick = [a_kill("intake", 1.0)] * 98
+
+    assert not recovering.wrong([*quick, a_kill("triage", 1.0), a_kill("audit", 31.0)])
+    assert recovering.wrong([*quick, a_kill("triage", 32.0), a_kill("audit", 31.0)])
+
+
+def test_one_that_never_recovered_is_wrong_among_however_many() -> None:
+    wrong = recovering.wrong([*[a_kill("intake", 1.0)] * 500, a_kill("audit", inf, "NotReady: audit does not answer")])
+
+    assert wrong == ["kill audit after 1, not back: NotReady: audit does not answer"]
+
+
+def test_a_fault_that_was_none_is_wrong_though_all_went_well() -> None:
+    assert recovering.wrong([a_kill("intake", 1.0, "its clock stayed right")]) == [
+        "kill intake after 1, back after 1.0 s: its clock stayed right"
+    ]
+
+
+def test_the_last_line_says_how_many_of_the_planned_faults_were_done() -> None:
+    verdict = Verdict(acknowledged=7, lost=0, duplicated=0, repeated=1, out_of_order=0, said=())
+
+    def line(planned: int) -> str:
+        return last_line(Done(5, planned, [a_kill("intake", 1.0)], wired=False), verdict, Facts(), 0, complete=True)
+
+    rest = "7 acknowledged, 0 lost, 0 duplicated, 1 repeated, 0 out of order, log complete"
+    assert line(1) == f"chaos: seed 5, 1 faults, {rest}"
+    assert line(2) == f"chaos: seed 5, 1 of 2 faults, {rest}"
+
+
+def test_what_cannot_be_looked_at_is_wrong_and_the_next_is_looked_at_all_the_same() -> None:
+    def gone() -> list[str]:
+        raise ConnectionError("the broker is gone")
+
+    looks, nothing = Looks(), list[str]()
+
+    assert looks.at("the topics", gone, nothing) == []
+    assert looks.at("the log", lambda: "complete", "") == "complete"
+    assert looks.wrong == ["the topics could not be looked at: ConnectionError: the broker is gone"]
