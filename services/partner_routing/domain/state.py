@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import (
     GRADE_UNSPECIFIED,
     SUBJECT_ROLE_BUSINESS,
@@ -59,6 +60,8 @@ class State:
     shielded: tuple[Shielded, ...] = ()
     """What the desk hid or showed again, in order."""
     procedures: Procedures = NONE
+    spoken: Mapping[str, int] = field(default_factory=dict)
+    """By partner how many facts are of its own doing."""
     sequence: int = 0
 
     @property
@@ -196,7 +199,9 @@ class State:
 
 def with_routing(state: State, fact: Any) -> State:
     """The state after one more of routing's own facts."""
-    state = replace(state, sequence=fact.header.sequence)
+    by = fact.header.actor
+    spoken = {**state.spoken, by.id: state.spoken.get(by.id, 0) + 1} if by.role == ROLE_PARTNER else state.spoken
+    state = replace(state, sequence=fact.header.sequence, spoken=spoken)
     kind = fact.WhichOneof("fact")
     body = getattr(fact, kind)
     at = moment(fact.header.occurred_at)

@@ -1,27 +1,43 @@
-"""A partner may have very many legs: it is released and lists its inbox all the same."""
+"""A partner may have very many legs, and say very much: neither is more than the service can take."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from safeguarding.v1 import routing_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR
+from safeguarding.v1 import procedure_pb2, routing_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR, ROLE_PARTNER
+from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.procedure_pb2 import STAGE_STRATEGY_DISCUSSION
 from services.chassis.commanding import Commands
-from services.chassis.deciding import Command
+from services.chassis.deciding import Command, Refused
 from services.chassis.engine import Answer
 from services.chassis.engine.away import Busy
 from services.chassis.identity import Identity
 from services.partner_routing import api
 from services.partner_routing.api import RoutingApi
+from services.partner_routing.domain.replies import MOST_REFUSED, MOST_SPOKEN
 from services.partner_routing.views import Referrals, inbox
-from tests.unit.domains import DESK, Life
-from tests.unit.partner_routing.life import ACCEPTED, LEG, life_of, reply, request, routed
+from tests.unit.domains import DESK, Life, kinds_of
+from tests.unit.partner_routing.life import (
+    ACCEPTED,
+    LEG,
+    ON_HOLD,
+    PROGRESS,
+    RECEIVED,
+    SUPPORTED,
+    life_of,
+    reply,
+    request,
+    routed,
+)
+from tests.unit.partner_routing.test_asking import QUESTION
 
 ROOM = 500
 """For which the engine has room; the real one has for ten thousand."""
@@ -61,6 +77,45 @@ def test_a_partner_with_more_referrals_than_may_wait_is_released_bit_by_bit(monk
     assert released.legs == MANY
     assert [command.referral_id for command in engine.taken] == [each["_id"] for each in stored]
     assert len({command.cause_id for command in engine.taken}) == 1, "each referral tells its causes apart"
+
+
+def after(spoken: int) -> Life:
+    """A referral on whose leg its partner, which works on it, has said so much."""
+    life = life_of(request())
+    reply(life, ACCEPTED)
+    life.document.state = replace(life.state, spoken={"council-a": spoken})
+    return life
+
+
+def test_what_a_partner_does_is_counted_and_what_others_do_is_not() -> None:
+    life = life_of(request())
+    reply(life, ACCEPTED)
+    reply(life, ON_HOLD)
+    reply(life, ON_HOLD)
+    life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="unsafe_to_contact"), DESK)
+
+    assert life.state.spoken == {"council-a": 3}, "a refused reply is a record too"
+
+
+@pytest.mark.parametrize("step", [ON_HOLD, PROGRESS, {"asked": {}}], ids=["on_hold", "progress", "asked"])
+def test_nobody_fills_a_referral_with_what_can_be_said_for_ever(step: dict[str, Any]) -> None:
+    life = after(MOST_SPOKEN)
+    life.gathered = {"keys": {}, "notes": {"reply-0001": QUESTION}}
+
+    assert kinds_of(reply(life, step, key="reply-0001")) == ["reply_refused"]
+    stage = procedure_pb2.RecordStageRequest(leg_id=LEG, stage=STAGE_STRATEGY_DISCUSSION)
+    with pytest.raises(Refused, match="too many records of yours"):
+        life.say(stage, Actor(role=ROLE_PARTNER, id="council-a"))
+    assert kinds_of(life.say(stage, DESK)) == ["stage_reached"]
+    assert kinds_of(reply(life, SUPPORTED)) == ["completed", "outcome_known"], "what brings it to its end is taken"
+
+
+def test_refusals_end_too_and_what_is_legal_is_still_taken() -> None:
+    life = after(MOST_REFUSED - 1)
+
+    assert kinds_of(reply(life, RECEIVED)) == ["reply_refused"]
+    assert reply(life, RECEIVED) == []
+    assert kinds_of(reply(life, SUPPORTED)) == ["completed", "outcome_known"]
 
 
 class Collection:
