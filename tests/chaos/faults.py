@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 import zlib
@@ -36,12 +37,13 @@ STRIKE_SECONDS = 240.0
 """How long a fault waits for its moment in the load."""
 GIVE_UP_AFTER = 120.0
 POISON_AT_ONCE = 200
+MEET_PAUSE = 0.1
 
 
-def canary(number: int, run: str) -> Submission:
-    """A concern with several partners, each of whom reads Kafka or an inbox."""
+def canary(number: int, run: str, more: int = 0) -> Submission:
+    """A concern with several partners, each of whom reads Kafka or an inbox; `more` are raised during one fault."""
     among = [stated for stated in concerns() if len(stated.partners) > 1 and stated.ending.victim is None]
-    return Submission(f"canary-{run}-{number:05d}-of-the-load", among[number % len(among)])
+    return Submission(f"canary-{run}-{number:05d}-{more:04d}-of-the-load", among[(number + more) % len(among)])
 
 
 def strike(world: World, fault: Fault, number: int, run: str) -> Recovery:
@@ -80,7 +82,7 @@ def _do(world: World, fault: Fault, number: int, run: str) -> None:
     match fault.kind:
         case Kind.INJECT:
             world.wiring.inject(fault.target, zlib.crc32(f"{run}/{number}".encode()), INJECTED_SECONDS)
-            time.sleep(INJECTED_SECONDS)  # the fault itself is this long
+            _meet(world, fault, number, run)
         case Kind.POISON:
             world.poison.write(POISON_AT_ONCE, random.Random(f"poison {run} {number}"))
             world.poison.replay()
@@ -115,6 +117,17 @@ def _do(world: World, fault: Fault, number: int, run: str) -> None:
         case Kind.ROLL:
             for service in SERVICES:
                 world.stack.restart(service)
+
+
+def _meet(world: World, fault: Fault, number: int, run: str) -> None:
+    """Concerns and looks, one after the other, for as long as points fail: so that each of them is met."""
+    over = time.monotonic() + INJECTED_SECONDS
+    for more in itertools.count(1):
+        if time.monotonic() >= over:
+            return
+        world.clients.raise_one(canary(number, run, more))
+        world.looker.look(fault.target)
+        time.sleep(MEET_PAUSE)
 
 
 def _break(world: World, fault: Fault) -> None:

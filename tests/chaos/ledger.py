@@ -168,6 +168,13 @@ class Ledger:
         with self._changed:
             return frozenset(self._referrals)
 
+    @property
+    def newest(self) -> tuple[str, Submission] | None:
+        """The referral that a client was told of last; None before the first."""
+        with self._changed:
+            newest = next(reversed(self._referrals), None)
+            return None if newest is None else (newest, self._referrals[newest].submission)
+
     def is_closed(self, referral_id: str) -> bool:
         """True once its raiser was told so."""
         return referral_id in self._closed

@@ -13,7 +13,7 @@ LINKS = (
     *("everybody-kafka", "everybody-partners"),
     *(f"{service}-mongo" for service in SERVICES),
     *("triage-intake", "partner-routing-intake", "audit-intake"),
-    *("clients-intake", "clients-triage", "clients-partner-routing"),
+    *(f"clients-{service}" for service in SERVICES),
 )
 """Every two that talk to each other, each a link of its own; but all services share the one to the broker, and all
 partners theirs, since a broker tells everyone of a listener the same address."""

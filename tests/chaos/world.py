@@ -21,6 +21,7 @@ from tests.chaos.brokers import ThreeBrokers
 from tests.chaos.clients import Channels, Clients, GivenUp
 from tests.chaos.ledger import Ledger, Submission
 from tests.chaos.load import Gate, Work
+from tests.chaos.looking import Looker
 from tests.chaos.players import InboxPartner, KafkaPartner, Table
 from tests.chaos.poison import Poison
 from tests.chaos.wiring import Wiring
@@ -107,6 +108,7 @@ class World(AbstractContextManager["World"]):
         self.clients = Clients(self.channels, self.ledger, self._stopping)
         with_kafka = [partner.id for partner in self._partners if partner.kafka]
         self.poison = Poison(self.stack, self.channels, self.clients, with_kafka)
+        self.looker = Looker(self.channels, self.ledger)
         table = Table(self.stack, self.ledger, self.channels, self._stopping)
         for partner in self._partners:
             player = KafkaPartner(table, partner.id) if partner.kafka else InboxPartner(table, partner.id)
