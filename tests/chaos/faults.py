@@ -15,9 +15,9 @@ from kafka.errors import KafkaError
 from services.cli.local.errors import StackError
 from services.topics import SERVICES
 from tests.chaos.clients import GivenUp
-from tests.chaos.clocks import DAY, NOTICED_SECONDS
+from tests.chaos.clocks import DAY, is_near, wrong_by
 from tests.chaos.ledger import Submission
-from tests.chaos.load import concerns
+from tests.chaos.load import Work, concerns
 from tests.chaos.recovering import Recovery
 from tests.chaos.schedule import (
     BROKEN_SECONDS,
@@ -38,6 +38,9 @@ STRIKE_SECONDS = 240.0
 GIVE_UP_AFTER = 120.0
 POISON_AT_ONCE = 200
 MEET_PAUSE = 0.1
+LOOK_EVERY = 0.5
+RIGHT_AGAIN_SECONDS = 10.0
+FULL_SAID = b"No space left"
 
 
 def canary(number: int, run: str, more: int = 0) -> Submission:
@@ -59,7 +62,7 @@ def strike(world: World, fault: Fault, number: int, run: str) -> Recovery:
 def _stricken(world: World, fault: Fault, number: int, run: str) -> Recovery:
     if not world.ledger.wait_for(fault.after, STRIKE_SECONDS):
         raise TimeoutError(f"only {world.ledger.count} were acknowledged in {STRIKE_SECONDS:.0f} s")
-    _do(world, fault, number, run)
+    trouble = _do(world, fault, number, run)
     began = time.monotonic()
     submission = canary(number, run)
     world.clients.raise_one(submission)
@@ -70,7 +73,7 @@ def _stricken(world: World, fault: Fault, number: int, run: str) -> Recovery:
     healthy = time.monotonic()
     if world.brokers is not None:
         world.brokers.wait_in_sync()  # the next may be another one, and two at once are more than is promised
-    return Recovery(fault, max(reached, healthy) - began)
+    return Recovery(fault, max(reached, healthy) - began, trouble)
 
 
 def _struck(fault: Fault) -> Sequence[str]:
@@ -78,7 +81,8 @@ def _struck(fault: Fault) -> Sequence[str]:
     return [fault.target] if fault.target in (*SERVICES, BROKER, *FURTHER_BROKERS, STORE) else SERVICES
 
 
-def _do(world: World, fault: Fault, number: int, run: str) -> None:
+def _do(world: World, fault: Fault, number: int, run: str) -> str:
+    """Do it, until it is over. Why it was none, where it can be seen that it was not."""
     match fault.kind:
         case Kind.INJECT:
             world.wiring.inject(fault.target, zlib.crc32(f"{run}/{number}".encode()), INJECTED_SECONDS)
@@ -91,18 +95,9 @@ def _do(world: World, fault: Fault, number: int, run: str) -> None:
                 raise ValueError("there is one broker only, and nothing would be left")
             world.brokers.destroy(fault.target)
         case Kind.FULL:
-            world.wiring.disks.fill(fault.target)
-            try:
-                time.sleep(FULL_SECONDS)  # the fault itself is this long
-            finally:
-                world.wiring.disks.empty(fault.target)
+            return _fill(world, fault, number, run)
         case Kind.AHEAD | Kind.BEHIND:
-            world.wiring.clocks.set(fault.target, DAY if fault.kind is Kind.AHEAD else -DAY)
-            try:
-                time.sleep(WRONG_CLOCK_SECONDS)  # the fault itself is this long
-            finally:
-                world.wiring.clocks.set(fault.target, 0)
-            time.sleep(NOTICED_SECONDS)  # until then its clock is still wrong
+            return _set_clock(world, fault)
         case Kind.CUT | Kind.RESET | Kind.DELAY | Kind.SLOW:
             _break(world, fault)
         case Kind.KILL:
@@ -117,6 +112,49 @@ def _do(world: World, fault: Fault, number: int, run: str) -> None:
         case Kind.ROLL:
             for service in SERVICES:
                 world.stack.restart(service)
+    return ""
+
+
+def _fill(world: World, fault: Fault, number: int, run: str) -> str:
+    """Keep a disk full while a concern is raised, which must be acknowledged by no more than memory."""
+    disks, log = world.wiring.disks, world.stack.home.log(fault.target)
+    said = log.stat().st_size
+    refused = True
+    disks.fill(fault.target)
+    try:
+        world.raise_all([Work((canary(number, run, 1),))])
+        over = time.monotonic() + FULL_SECONDS
+        while time.monotonic() < over:
+            disks.fill(fault.target)  # its owner may have given some back
+            refused &= disks.refuses(fault.target)
+            time.sleep(LOOK_EVERY)
+    finally:
+        disks.empty(fault.target)
+    if not refused:
+        return "its disk took a write although it was full"
+    with log.open("rb") as file:
+        file.seek(said)
+        return "" if FULL_SAID in file.read() else "it met no full disk: its log says nothing of one"
+
+
+def _set_clock(world: World, fault: Fault) -> str:
+    clocks, address = world.wiring.clocks, world.stack.address(f"{fault.target}.http")
+    wanted = DAY if fault.kind is Kind.AHEAD else -DAY
+    clocks.set(fault.target, wanted)
+    was_wrong = False
+    try:
+        over = time.monotonic() + WRONG_CLOCK_SECONDS
+        while time.monotonic() < over:
+            was_wrong |= is_near(wrong_by(address), wanted)
+            time.sleep(LOOK_EVERY)
+    finally:
+        clocks.set(fault.target, 0)
+    over = time.monotonic() + RIGHT_AGAIN_SECONDS  # until it is right the fault is not over
+    while not is_near(wrong_by(address), 0):
+        if time.monotonic() > over:
+            return "its clock stayed wrong"
+        time.sleep(LOOK_EVERY / 10)
+    return "" if was_wrong else "its clock stayed right"
 
 
 def _meet(world: World, fault: Fault, number: int, run: str) -> None:
