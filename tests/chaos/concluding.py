@@ -86,6 +86,7 @@ def conclude(world: World, done: Done, say: Callable[[str], None]) -> int:
         say(f"  {injected.total()} failures injected, {poison} poison records of {len(world.poison.kinds)} kinds")
         say(f"  points that never failed: {', '.join(points.never_failed(injected)) or 'none'}")
     met = dict(sorted(world.clients.codes.items()))
+    say(f"  {ledger.answers} questions of partners were asked and answered: so many had two copies on one referral")
     say(f"  clients met {met}; {facts.count} facts; {len(looks.wrong)} things are wrong")
     say(last_line(done, verdict, facts, len(unclaimed), complete=complete))
     return 1 if looks.wrong else 0
