@@ -84,6 +84,7 @@ def conclude(world: World, done: Done, say: Callable[[str], None]) -> int:
     if done.wired:
         poison = world.poison.kinds.total()
         say(f"  {injected.total()} failures injected, {poison} poison records of {len(world.poison.kinds)} kinds")
+        say(f"  {world.poison.replayed} parked records took effect when they were replayed")
         say(f"  points that never failed: {', '.join(points.never_failed(injected)) or 'none'}")
     met = dict(sorted(world.clients.codes.items()))
     say(f"  {ledger.answers} questions of partners were asked and answered: so many had two copies on one referral")

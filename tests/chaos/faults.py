@@ -18,6 +18,7 @@ from tests.chaos.clients import GivenUp
 from tests.chaos.clocks import DAY, is_near, wrong_by
 from tests.chaos.ledger import Submission
 from tests.chaos.load import Work, concerns
+from tests.chaos.poison import DECIDING
 from tests.chaos.recovering import Recovery
 from tests.chaos.schedule import (
     BROKEN_SECONDS,
@@ -38,6 +39,7 @@ STRIKE_SECONDS = 240.0
 GIVE_UP_AFTER = 120.0
 POISON_AT_ONCE = 200
 MEET_PAUSE = 0.1
+BUG_SECONDS = 3.0
 LOOK_EVERY = 0.5
 RIGHT_AGAIN_SECONDS = 10.0
 FULL_SAID = b"No space left"
@@ -86,10 +88,10 @@ def _do(world: World, fault: Fault, number: int, run: str) -> str:
     match fault.kind:
         case Kind.INJECT:
             world.wiring.inject(fault.target, zlib.crc32(f"{run}/{number}".encode()), INJECTED_SECONDS)
-            _meet(world, fault, number, run)
+            _meet(world, fault.target, number, run, INJECTED_SECONDS)
         case Kind.POISON:
             world.poison.write(POISON_AT_ONCE, random.Random(f"poison {run} {number}"))
-            world.poison.replay()
+            return _heal_a_bug(world, number, run)
         case Kind.DESTROY:
             if world.brokers is None:
                 raise ValueError("there is one broker only, and nothing would be left")
@@ -157,15 +159,24 @@ def _set_clock(world: World, fault: Fault) -> str:
     return "" if was_wrong else "its clock stayed right"
 
 
-def _meet(world: World, fault: Fault, number: int, run: str) -> None:
+def _meet(world: World, service: str, number: int, run: str, seconds: float) -> None:
     """Concerns and looks, one after the other, for as long as points fail: so that each of them is met."""
-    over = time.monotonic() + INJECTED_SECONDS
+    over = time.monotonic() + seconds
     for more in itertools.count(1):
         if time.monotonic() >= over:
             return
         world.clients.raise_one(canary(number, run, more))
-        world.looker.look(fault.target)
+        world.looker.look(service)
         time.sleep(MEET_PAUSE)
+
+
+def _heal_a_bug(world: World, number: int, run: str) -> str:
+    """A bug has facts parked beside the poison; once it is gone an operator replays all, and those take effect."""
+    service, before = DECIDING[number % len(DECIDING)], world.poison.replayed
+    world.wiring.bug(service, zlib.crc32(f"bug {run}/{number}".encode()), BUG_SECONDS)
+    _meet(world, service, number, run, BUG_SECONDS)
+    world.poison.replay()
+    return "" if world.poison.replayed > before else f"no replay took effect, though decisions of {service} had failed"
 
 
 def _break(world: World, fault: Fault) -> None:

@@ -24,10 +24,11 @@ from aiokafka.errors import KafkaTimeoutError
 from services.chassis import calls, keys, replies_in, service, starting
 from services.chassis.engine import store
 from services.chassis.engine.away import Away
+from services.chassis.engine.judge import Judge
 from services.chassis.errors import Unavailable
 from services.chassis.kafka_in.loop_consumer import LoopConsumer
 from tests.chaos.clocks import CLOCK
-from tests.chaos.points import BEFORE, FIRST_SHARE, point_of
+from tests.chaos.points import BEFORE, BUG, DECISION, FIRST_SHARE, point_of
 
 FOLDER = "CHAOS_INJECT"
 LOOK_EVERY = 0.1
@@ -49,6 +50,10 @@ class Faults:
         self._failed = (
             {point_of(line) for line in self._done.read_text().splitlines()} if self._done.exists() else set()
         )
+
+    def beside(self, name: str) -> Faults:
+        """Others of the same service, with orders of their own."""
+        return Faults(self._orders.parent, f"{self._orders.name}.{name}")
 
     def strike(self, point: str) -> bool:
         """Whether this one fails: as often as the file says, and more often where it never has."""
@@ -74,14 +79,14 @@ class Faults:
             self._dice = random.Random(orders["seed"])
 
 
-def failing(faults: Faults, point: str, error: Failure, real: Any) -> Any:
-    """The function, failing before or after."""
+def failing(faults: Faults, point: str, error: Failure, real: Any, *, after: bool = True) -> Any:
+    """The function, failing before, or `after` too."""
 
     def injected(*arguments: Any, **named: Any) -> Any:
         if faults.strike(f"{BEFORE}{point}"):
             raise error()
         answer = real(*arguments, **named)
-        if faults.strike(f"after {point}"):
+        if after and faults.strike(f"after {point}"):
             raise error()
         return answer
 
@@ -117,7 +122,7 @@ def serving(faults: Faults) -> None:
 
 
 def deciding(faults: Faults) -> None:
-    """Every use of the store and of the keys, and the commits of what was read."""
+    """Every use of the store and of the keys, the commits of what was read, and the decisions on facts."""
     serving(faults)
     for name in ("load", "save", "waiting"):
         real = getattr(store.MongoStore, name)
@@ -125,6 +130,11 @@ def deciding(faults: Faults) -> None:
     keys.Keys.open = failing(faults, "keys", _away("keys"), keys.Keys.open)  # type: ignore[method-assign]
     commit = failing_later(faults, "commit of facts", _late, LoopConsumer.commit_offsets)
     LoopConsumer.commit_offsets = commit  # type: ignore[method-assign]
+
+    judge: Any = Judge  # of no state in particular
+    # As a bug does: the fact is parked, and handled again once the bug is gone. What is decided is taken in at once.
+    bugs = faults.beside(BUG)
+    judge._upstream = failing(bugs, DECISION, lambda: RuntimeError("injected"), Judge._upstream, after=False)
 
     class Replies(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
         commit = failing_later(faults, "commit of replies", _late, AIOKafkaConsumer.commit)

@@ -25,6 +25,7 @@ from services.cli.local import home as files
 from services.cli.local import partners
 from services.cli.local.stack import Stack
 from tests.chaos.clients import CALL_SECONDS, REPEAT, Channels, Who
+from tests.chaos.headers import NoText
 from tests.chaos.ledger import Ledger
 from tests.chaos.pulse import Pulse
 
@@ -150,7 +151,10 @@ class KafkaPartner:
                     )
                 sent = [
                     self._producer.send(
-                        self._file["replies_topic"], key=reply.referral_id.encode(), value=reply.SerializeToString()
+                        self._file["replies_topic"],
+                        key=reply.referral_id.encode(),
+                        value=reply.SerializeToString(),
+                        headers=[(NoText("harm"), b"\xff")],  # of no use, and no harm to a reply that is right
                     )
                     for reply in replies
                 ]

@@ -11,6 +11,9 @@ FIRST_SHARE = 0.5
 ENOUGH = 50
 """Injections of a run, from which on every point must have failed: fewer may miss one."""
 
+BUG, DECISION = "bug", "decision on a fact"
+"""Fails on orders of its own, as a bug does: what it fails for is parked, until it is replayed."""
+
 _DECIDING = ("handler", "store load", "store save", "store waiting", "commit of facts")
 POINTS: Mapping[str, tuple[str, ...]] = {
     "intake": ("send by intake", "send by intake-access", *_DECIDING),

@@ -25,6 +25,7 @@ from services.topics import SERVICES
 from tests.chaos.clocks import Clocks
 from tests.chaos.disks import Disks
 from tests.chaos.injected import FOLDER
+from tests.chaos.points import BUG
 from tests.chaos.proxy import Proxies
 from tests.chaos.schedule import LINKS
 
@@ -99,10 +100,17 @@ class Wiring(AbstractContextManager["Wiring"]):
 
     def inject(self, service: str, seed: int, seconds: float) -> None:
         """Let every point of the service fail now and then, for so long."""
+        self._order(service, seed, seconds)
+
+    def bug(self, service: str, seed: int, seconds: float) -> None:
+        """Let the service's decisions on facts fail now and then, for so long, as by a bug."""
+        self._order(f"{service}.{BUG}", seed, seconds)
+
+    def _order(self, name: str, seed: int, seconds: float) -> None:
         orders = {"share": SHARE, "until": time.time() + seconds, "seed": seed}
-        temporary = self._folder / f"{service}.new"
+        temporary = self._folder / f"{name}.new"
         temporary.write_text(json.dumps(orders))
-        temporary.rename(self._folder / service)
+        temporary.rename(self._folder / name)
 
     @property
     def injected(self) -> Counter[str]:

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import grpc
 
+from services.chassis import kafka_headers
 from services.cli.demo.people import partners_of
 from services.cli.local import environments, partners
 from services.cli.local.stack import Stack
@@ -52,6 +53,7 @@ class World(AbstractContextManager["World"]):
     ) -> None:
         """`wired`: its links can be broken, its disks filled, and its services' points can fail; `clocks`: they can
         also be set. Raises NoLibrary."""
+        kafka_headers.tolerate()  # what is written to harm the services must not harm who looks on
         self.stack = Stack(root, ends_with=os.getpid())
         is_wired = wired or clocks or brokers == 3
         self._wiring = Wiring(self.stack, disks=brokers == 1 and not clocks, clocks=clocks) if is_wired else None
