@@ -74,8 +74,9 @@ FAULTS ?= 10
 chaos: ready ## Load and faults on a whole stack; SEED=… repeats a schedule, REFERRALS=… FAULTS=…
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS)
 
-chaos-wired: ready ## Also broken links, full disks, injected failures, poison, and a rebuild at the end
-	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS) --wired
+chaos-wired: ready ## Also broken links, full disks, injected failures, poison, and a rebuild at the end; DISKS=no without disks
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --referrals $(REFERRALS) --faults $(FAULTS) --wired \
+		$(if $(filter no,$(DISKS)),--without-disks)
 
 chaos-night: ready ## All of it at full size, hours: kills, wired, three, clocks, storm, fair, the log, fuzz; PARTS=… only these
 	@$(BIN)/python -m tests.chaos.night $(if $(SEED),--seed $(SEED)) $(if $(PARTS),--only $(PARTS))
@@ -89,8 +90,8 @@ chaos-clocks: ready ## Services' clocks a day ahead and behind, by libfaketime; 
 chaos-storm: ready ## Ten repeats of each of 10,000 submissions and other bodies, while intake, store and broker die; SEED=…
 	@$(BIN)/python -m tests.chaos.storm $(if $(SEED),--seed $(SEED))
 
-chaos-fair: ready ## One sender at seven times everyone's load: what the others feel of it
-	@$(BIN)/python -m tests.chaos.fairness
+chaos-fair: ready ## One sender at seven times everyone's load: what the others feel of it; LASTS=… seconds a round, ROUNDS=…
+	@$(BIN)/python -m tests.chaos.fairness $(if $(LASTS),--seconds $(LASTS)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: fuzz fuzz-night fuzz-guided
 CASES ?= 100000
