@@ -121,14 +121,14 @@ def _fill(world: World, fault: Fault, number: int, run: str) -> str:
     """Keep a disk full while a concern is raised, which must be acknowledged by no more than memory."""
     disks, log = world.wiring.disks, world.stack.home.log(fault.target)
     said = log.stat().st_size
-    refused = True
     disks.fill(fault.target)
     try:
+        refused = disks.refuses(fault.target)
         world.raise_all([Work((canary(number, run, 1),))])
         over = time.monotonic() + FULL_SECONDS
-        while time.monotonic() < over:
+        while refused and time.monotonic() < over:
             disks.fill(fault.target)  # its owner may have given some back
-            refused &= disks.refuses(fault.target)
+            refused = disks.refuses(fault.target)
             time.sleep(LOOK_EVERY)
     finally:
         disks.empty(fault.target)
@@ -143,9 +143,9 @@ def _set_clock(world: World, fault: Fault) -> str:
     clocks, address = world.wiring.clocks, world.stack.address(f"{fault.target}.http")
     wanted = DAY if fault.kind is Kind.AHEAD else -DAY
     clocks.set(fault.target, wanted)
-    was_wrong = False
     try:
         over = time.monotonic() + WRONG_CLOCK_SECONDS
+        was_wrong = is_near(wrong_by(address), wanted)
         while time.monotonic() < over:
             was_wrong |= is_near(wrong_by(address), wanted)
             time.sleep(LOOK_EVERY)
