@@ -112,12 +112,15 @@ fuzz-guided: ready ## The same cases steered by coverage: atheris (from PyPI, fo
 
 ## Measuring it
 
-.PHONY: bench bench-quick
+.PHONY: bench bench-quick bench-night
 bench: benched ## Beside the peers, in full: writes docs/performance.md and build/bench.json
 	@$(BIN)/python -m tests.performance
 
 bench-quick: ready ## Rows 1, 3, 4 and 5 in some two minutes, at 0.8 of each goal
 	@$(BIN)/python -m tests.performance --quick
+
+bench-night: ready ## Row 9 alone, with up to 1,000,000 stored referrals: hours
+	@$(BIN)/python -m tests.performance --night
 
 .PHONY: match-report
 match-report: ready ## Precision and recall of linking, on invented referrals; writes docs/matching.md

@@ -26,7 +26,8 @@ class State:
 
 
 class LinkingDecider:
-    """Each upstream fact and each command leads to one `linked` fact. `broken` makes upstream facts fail."""
+    """Each upstream fact and each command leads to one `linked` fact. `broken` makes upstream facts and clocks
+    fail."""
 
     writer = "triage"
     fact_type: type[Message] = TriageFact
@@ -56,7 +57,9 @@ class LinkingDecider:
                     raise ValueError("a bug that quotes Jane Canary")
                 return [_linked(f"upstream {state.upstream}")]
             case ClockRanOut():
-                return [_linked("clock")] if state.clock else []
+                if self.broken:
+                    raise ValueError("a bug that quotes Jane Canary")
+                return [_linked("clock")] if state.clock and state.clock <= context.now else []
             case Command():
                 return self._command(state, given)
             case _:

@@ -10,6 +10,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import bson
+
 from services.chassis.engine.away import Away
 from services.chassis.engine.document import Document
 from services.chassis.engine.store import Published
@@ -69,7 +71,7 @@ class MemoryStore:
                 "facts": facts,
                 "published": document.published,
                 "copies": [asdict(c) for c in document.copies],
-                "view": dict(views[document.id]),
+                "view": _as_stored(views[document.id]),
             }
             if len(facts.get(self.writer, ())) > document.published:
                 self.documents[document.id]["pending"] = True
@@ -95,3 +97,8 @@ class MemoryStore:
         if self.failing.get(point, 0):
             self.failing[point] -= 1
             raise Away("store", "told to fail")
+
+
+def _as_stored(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What a store gives back of it: times to the millisecond, the rest of each cut off."""
+    return bson.decode(bson.encode(view), bson.CodecOptions(tz_aware=True))

@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from tests.performance import (
     calling,
@@ -21,17 +22,19 @@ from tests.performance import (
     safeties,
     triaging,
 )
+from tests.performance.failures import FAILURES, reason
 from tests.performance.ground import Ground
-from tests.performance.report import show, write
-from tests.performance.result import QUICK_SHARE, Contest, Found
+from tests.performance.report import Run, keep, line_of, show, write
+from tests.performance.result import QUICK_SHARE, Claim, Contest, Found, Ratio, Sample
 
+COMMAND = "python -m tests.performance"
 Make = Callable[[Ground, "Size"], Contest]
 
 
 class Size:
     """How much each contest does."""
 
-    def __init__(self, *, quick: bool) -> None:
+    def __init__(self, *, quick: bool, night: bool = False) -> None:
         self.rounds = 3 if quick else 5
         self.hop = 15_000 if quick else 100_000
         self.peers = 100_000 if quick else 300_000  # the fastest do 200,000 in a CPU-second, and a JVM warms up
@@ -42,7 +45,7 @@ class Size:
         self.latency_beside = 10.0 if quick else 60.0
         self.overload = 8.0 if quick else 30.0
         self.rebuilt = 4_000 if quick else 20_000
-        self.stored = (1_000, 10_000) if quick else (1_000, 10_000, 100_000)
+        self.stored = (1_000, 10_000) if quick else (1_000, 10_000, 100_000, *((1_000_000,) if night else ()))
         self.grown = 2_000 if quick else 5_000
         self.log = 60_000 if quick else 300_000
         self.log_many = 100_000 if quick else 1_000_000
@@ -77,25 +80,33 @@ ROWS: dict[str, Make] = {
 }
 QUICK = ("1", "3", "4", "5")
 """The rows that fit into five minutes."""
+NIGHT = ("9", "9.intake", "9.partner-routing")
+"""The rows that ask how cost grows."""
 
 
 def main() -> int:
     """Run what is asked for; the status is 0 where every claim holds what is asked of it."""
-    parser = argparse.ArgumentParser(prog="python -m tests.performance", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, three rounds, 0.8 of each goal")
-    parser.add_argument("--rows", default="", help="only these rows, such as 1,3")
-    parser.add_argument("--rounds", type=int, default=0)
-    asked = parser.parse_args()
-    size, load = Size(quick=asked.quick), os.getloadavg()[0]
-    rows = [row for row in asked.rows.split(",") if row] or list(QUICK if asked.quick else ROWS)
+    asked = options()
+    size = Size(quick=asked.quick, night=asked.night)
+    run = Run(
+        asked.rows or list(QUICK if asked.quick else NIGHT if asked.night else ROWS),
+        asked.rounds or size.rounds,
+        asked.quick,
+        os.getloadavg()[0],
+        called(asked),
+        whole=not (asked.rows or asked.rounds or asked.night),
+    )
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    found = []
+    found: list[Found] = []
     with Ground() as ground:
-        for row in rows:
-            found.append(measured(ROWS[row](ground, size), asked.rounds or size.rounds, quick=asked.quick))
-    ratios = [ratio for one in found for ratio in one.ratios(QUICK_SHARE if asked.quick else 1.0)]
-    write(found, ratios, quick=asked.quick, load=load)
+        for row in run.rows:
+            found.append(of_row(row, partial(ROWS[row], ground, size), run))
+            for ratio in _ratios(found[-1:], run):
+                show(line_of(ratio))
+            keep(run, found, _ratios(found, run))
+    ratios = _ratios(found, run)
+    write(run, found, ratios)
     missed = [ratio for ratio in ratios if not ratio.holds]
     show(
         "\nmissed: " + ", ".join(ratio.claim.id for ratio in missed)
@@ -105,9 +116,51 @@ def main() -> int:
     return 1 if missed else 0
 
 
+def options(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What the command line asks for."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
+    sizes = parser.add_mutually_exclusive_group()
+    sizes.add_argument("--quick", action="store_true", help="small sizes, three rounds, 0.8 of each goal")
+    sizes.add_argument("--night", action="store_true", help="row 9 alone, with 1,000,000 stored: a night")
+    parser.add_argument("--rows", type=_rows, default=[], help="only these rows, such as 1,3")
+    parser.add_argument("--rounds", type=int, default=0, help="so many, and that many must count")
+    return parser.parse_args(words)
+
+
+def called(asked: argparse.Namespace) -> str:
+    """The command that asks for the same: a target of the Makefile where it does just that."""
+    if not asked.rows and not asked.rounds:
+        return "make bench-quick" if asked.quick else "make bench-night" if asked.night else "make bench"
+    words = [COMMAND] + ["--quick"] * asked.quick + ["--night"] * asked.night
+    words += [f"--rows {','.join(asked.rows)}"] * bool(asked.rows) + [f"--rounds {asked.rounds}"] * bool(asked.rounds)
+    return " ".join(words)
+
+
+def _rows(words: str) -> list[str]:
+    rows = [row for row in words.split(",") if row]
+    if unknown := set(rows) - ROWS.keys():
+        raise argparse.ArgumentTypeError(f"no row {', '.join(sorted(unknown))}: there are {', '.join(ROWS)}")
+    return rows
+
+
+def _ratios(found: Sequence[Found], run: Run) -> list[Ratio]:
+    return [ratio for one in found for ratio in one.ratios(QUICK_SHARE if run.quick else 1.0)]
+
+
+def of_row(row: str, make: Callable[[], Contest], run: Run) -> Found:
+    """What a row gives. One that cannot even be prepared is one claim that is void."""
+    try:
+        contest = make()
+    except FAILURES as error:
+        show(f"row {row} cannot be prepared: {reason(error)}")
+        contest = Contest(f"row {row}", "could not be prepared", {}, [Claim(row, "nothing", "", "", 0)])
+        return Found(contest, {"preparing": [Sample(void=reason(error))]}, run.rounds)
+    return measured(contest, run.rounds, quick=run.quick)
+
+
 def measured(contest: Contest, rounds: int, *, quick: bool) -> Found:
     """What the rounds give. Where a quick run misses a claim, whose rounds are few, as many again decide with them."""
-    found = Found(contest)
+    found = Found(contest, enough=rounds)
     show(f"{contest.name}: {contest.work}")
     _play(found, range(rounds))
     if quick and not all(ratio.holds for ratio in found.ratios(QUICK_SHARE)):
@@ -117,13 +170,17 @@ def measured(contest: Contest, rounds: int, *, quick: bool) -> Found:
 
 
 def _play(found: Found, rounds: range) -> None:
-    """Every arm once a round; which goes first changes with the round."""
+    """Every arm once a round; which goes first changes with the round. An arm that fails is void, and the rest goes
+    on."""
     contest = found.contest
     arms = list(contest.arms)
     for number in rounds:
         for arm in arms[number % len(arms) :] + arms[: number % len(arms)]:
             began = time.monotonic()
-            sample = contest.arms[arm]()
+            try:
+                sample = contest.arms[arm]()
+            except FAILURES as error:
+                sample = Sample(void=reason(error))
             found.samples.setdefault(arm, []).append(sample)
             said = f"VOID {sample.void}" if sample.void else f"{sample.per_cpu:,.0f}/cpu-s {sample.per_second:,.0f}/s"
             said += f" p50 {sample.p50:.0f} p99 {sample.p99:.0f} ms" if sample.p50 else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Outcome(NamedTuple):
     due: float
     sent: float
     ended: float
+    answer: bytes = b""
+    """As it was serialised; empty where there was none."""
 
     @property
     def latency(self) -> float:
@@ -52,7 +55,7 @@ class Driver:
     callers: Sequence[TlsFiles]
 
     def paced(self, requests: Sequence[bytes], warm: int, rate: float, counts: Callable[[], None]) -> list[Outcome]:
-        """Send each when it is due; `counts` is called when the warm-up is over."""
+        """Send each when it is due; `counts` is called when so many were sent to warm up. What became of all."""
         return self._driven(requests, warm, counts, {"rate": rate})
 
     def flight(self, requests: Sequence[bytes], warm: int, most: int, counts: Callable[[], None]) -> list[Outcome]:
@@ -77,23 +80,39 @@ class Driver:
                 **how,
             }
             _run(json.dumps(told), counts)
-            return [_read(line) for line in became.read_text().splitlines()]
+            with became.open() as lines:
+                return [_read(line) for line in lines]
 
 
-def why_void(outcomes: Sequence[Outcome], rate: float, first: int) -> str:
-    """Why a run at a rate does not count, or nothing; `first` is the number of the first outcome's request."""
-    took = outcomes[-1].sent - outcomes[0].due
-    due = outcomes[-1].due - outcomes[0].due
-    if due < LEAST_RATE * took:
-        return f"the driver sent {rate * due / took:.0f} a second, not {rate:.0f}"
-    codes = Counter(_became(outcome, number) for number, outcome in enumerate(outcomes, first))
+def why_failed(outcomes: Iterable[Outcome]) -> str:
+    """What was neither answered well nor refused as it must be, or nothing; of all outcomes, from the first on."""
+    codes = Counter(_became(outcome, number) for number, outcome in enumerate(outcomes))
     wrong = {code: count for code, count in codes.items() if code not in ("OK", "refused")}
     return f"answered {wrong}" if wrong else ""
+
+
+def why_void(rate: float, most_refused: float, outcomes: Sequence[Outcome], warm: int) -> str:
+    """Why a run at a rate does not count, or nothing; after the warm-up at most such a share may be refused."""
+    counted = outcomes[warm:]
+    took = counted[-1].sent - counted[0].due
+    due = counted[-1].due - counted[0].due
+    if due < LEAST_RATE * took:
+        return f"the driver sent {rate * due / took:.0f} a second, not {rate:.0f}"
+    if wrong := why_failed(outcomes):
+        return wrong
+    refused = len(counted) - len(latencies(counted))
+    return f"refused {refused} of {len(counted)}" if refused > most_refused * len(counted) else ""
 
 
 def latencies(outcomes: Iterable[Outcome]) -> list[float]:
     """Milliseconds of what was answered well."""
     return [outcome.latency for outcome in outcomes if outcome.code == "OK"]
+
+
+def per_second(outcomes: Sequence[Outcome]) -> float:
+    """Answered well in a second, until the last of them was: what comes late counts for less."""
+    ended = [outcome.ended for outcome in outcomes if outcome.code == "OK"]
+    return 1_000 * len(ended) / (max(ended) - outcomes[0].due) if ended else 0.0
 
 
 def _became(outcome: Outcome, number: int) -> str:
@@ -107,7 +126,13 @@ def _became(outcome: Outcome, number: int) -> str:
 def _read(line: str) -> Outcome:
     read: dict[str, Any] = json.loads(line)
     return Outcome(
-        read["code"], read.get("says", ""), read.get("retry_ms", 0.0), read["due_ms"], read["sent_ms"], read["ended_ms"]
+        read["code"],
+        read.get("says", ""),
+        read.get("retry_ms", 0.0),
+        read["due_ms"],
+        read["sent_ms"],
+        read["ended_ms"],
+        b64decode(read.get("answer", "")),
     )
 
 

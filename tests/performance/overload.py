@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from statistics import quantiles
 
+from safeguarding.v1 import intake_pb2
 from services.chassis.grpc_client import TlsFiles
 from services.cli.local import authority, directory
 from tests.performance.calling import Desk
-from tests.performance.crowd import DANGER_EVERY, Driver, latencies, why_void
+from tests.performance.crowd import DANGER_EVERY, Driver, Outcome, latencies, per_second, why_failed, why_void
 from tests.performance.ground import Ground
+from tests.performance.hop import LATE
 from tests.performance.process import Arm, ArmEnded, Usage
 from tests.performance.result import Claim, Contest, Sample
 
@@ -20,6 +26,10 @@ WARM_SECONDS = 3.0
 """Longer than many may come at once (services/chassis/admission.py): what stands thereafter is overload."""
 GUESSED = 1_500.0
 """Calls a second, by which the number of calls is chosen of which capacity is measured."""
+MOST_REFUSED = 0.01
+"""Of the calls at less than capacity: beyond, their p99 would be that of a lucky few."""
+
+Drive = Callable[[Driver, list[bytes], int, Callable[[], None]], list[Outcome]]
 
 
 def at_twice_capacity(ground: Ground, seconds: float) -> Contest:
@@ -53,48 +63,44 @@ class Crowd(Desk):
 
     def capacity(self) -> Sample:
         """So many in flight for so long."""
-        warm, calls = int(GUESSED * WARM_SECONDS), int(GUESSED * self._seconds)
-        requests = self._bytes(warm + calls)
-        try:
-            with self._opened("intake_real", self.sink) as (process, _):
-                before = _Before(process)
-                outcomes = self._driver().flight(requests, warm, IN_FLIGHT, before)
-                used = process.usage()
-        except ArmEnded as ended:
-            return Sample(void=str(ended))
-        wrong = sorted({outcome.code for outcome in outcomes} - {"OK", "ResourceExhausted"})
-        if wrong:
-            return Sample(void=f"answered {', '.join(wrong)}")
-        answered = len(latencies(outcomes))
-        self._capacity = answered / (outcomes[-1].ended - outcomes[0].due) * 1_000
-        return Sample(answered / max(0.01, used.cpu - before.usage.cpu), self._capacity, used.memory)
+
+        def drive(driver: Driver, requests: list[bytes], warm: int, counts: Callable[[], None]) -> list[Outcome]:
+            return driver.flight(requests, warm, IN_FLIGHT, counts)
+
+        sample = self._run(GUESSED, drive, lambda outcomes, _: why_failed(outcomes))
+        self._capacity = sample.per_second
+        return replace(sample, p50=0.0, p99=0.0, cuts=())  # who waits for the call before is no measure of waiting
 
     def paced(self, share: float) -> Sample:
         """Calls that are due at a share of capacity."""
-        if not self._capacity:
-            self.capacity()
+        if not self._capacity and (found := self.capacity()).void:
+            return found
         rate = share * self._capacity
-        warm = int(rate * WARM_SECONDS)
-        requests = self._bytes(warm + int(rate * self._seconds))
+
+        def drive(driver: Driver, requests: list[bytes], warm: int, counts: Callable[[], None]) -> list[Outcome]:
+            return driver.paced(requests, warm, rate, counts)
+
+        most_refused = MOST_REFUSED if share < 1 else 1.0
+        return self._run(rate, drive, partial(why_void, rate, most_refused))
+
+    def _run(self, rate: float, drive: Drive, void: Callable[[Sequence[Outcome], int], str]) -> Sample:
+        warm, counted = int(rate * WARM_SECONDS), int(rate * self._seconds)
+        requests, since = self._bytes(warm + counted), self._ground.ends([self.sink])
         try:
             with self._opened("intake_real", self.sink) as (process, _):
                 before = _Before(process)
-                outcomes = self._driver().paced(requests, warm, rate, before)
+                outcomes = drive(self._driver(), requests, warm, before)
                 used = process.usage()
+                time.sleep(LATE)
         except ArmEnded as ended:
             return Sample(void=str(ended))
-        void, answered = why_void(outcomes, rate, warm), latencies(outcomes)
-        if void or len(answered) < 2:
-            return Sample(void=void or "nothing was answered")
+        why, answered = void(outcomes, warm), latencies(outcomes[warm:])
+        if why or len(answered) < 2:
+            return Sample(void=why or "nothing was answered")
         cuts = tuple(quantiles(answered, n=100))
-        return Sample(
-            len(answered) / max(0.01, used.cpu - before.usage.cpu),
-            len(answered) * rate / len(outcomes),
-            used.memory,
-            cuts[49],
-            cuts[98],
-            cuts,
-        )
+        cpu = max(0.01, used.cpu - before.usage.cpu)
+        sample = Sample(len(answered) / cpu, per_second(outcomes[warm:]), used.memory, cuts[49], cuts[98], cuts)
+        return self._compared(sample, Counter(_raised(outcomes)), since)
 
     def _driver(self) -> Driver:
         return Driver(self._environment["INTAKE_GRPC_ADDRESS"], self._callers)
@@ -115,6 +121,12 @@ class _Before:
 
     def __call__(self) -> None:
         self.usage = self._process.usage()
+
+
+def _raised(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for outcome in outcomes:
+        if outcome.code == "OK":
+            yield intake_pb2.RaiseConcernResponse.FromString(outcome.answer).referral_id
 
 
 def _caller(ground: Ground, number: int) -> TlsFiles:

@@ -1,19 +1,20 @@
-"""What a run says: tables on the screen, build/bench.json, plots, and docs/performance.md after a full run."""
+"""What a run says: tables on the screen, build/bench.json, plots, and docs/performance.md after a whole run."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from services.cli.local.home import CHECKOUT
+from tests.performance.failures import plain
 from tests.performance.plots import draw
-from tests.performance.result import QUICK_SHARE, Found, Ratio
+from tests.performance.result import EVERYWHERE, QUICK_SHARE, Found, Ratio
 
-JSON = CHECKOUT / "build" / "bench.json"
 COLUMNS = {
     "per_cpu": "events a CPU-second",
     "per_second": "events a second",
@@ -21,9 +22,8 @@ COLUMNS = {
     "p50": "p50, ms",
     "p99": "p99, ms",
 }
-PAGE = CHECKOUT / "docs" / "performance.md"
+PAGE = Path("docs", "performance.md")
 BEGIN, END = "<!-- begin: make bench -->", "<!-- end: make bench -->"
-LAST = CHECKOUT / "build" / "bench" / "performance.md"
 
 
 def show(line: str) -> None:
@@ -32,18 +32,38 @@ def show(line: str) -> None:
     sys.stdout.flush()
 
 
-def write(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load: float) -> None:
-    """Print the tables and write the files; only a full run goes into the page. `load` is what there was beside it."""
-    JSON.parent.mkdir(parents=True, exist_ok=True)
-    JSON.write_text(json.dumps([ratio.as_json() for ratio in ratios], indent=2) + "\n")
-    page = _page(found, ratios, quick=quick, load=load)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was asked of a run, as its page says it."""
+
+    rows: Sequence[str]
+    rounds: int
+    quick: bool
+    load: float
+    """Of the machine, when the run began."""
+    words: str
+    """The command that asks for this and nothing else."""
+    whole: bool
+    """True where nothing was left out of what the command asks for by itself: only that goes into docs."""
+
+
+def keep(run: Run, found: Sequence[Found], ratios: Sequence[Ratio], root: Path = CHECKOUT) -> str:
+    """Write what there is so far below build, so that a run that is cut off keeps what it measured; the page."""
+    page, folder = page_of(run, found, ratios), root / "build" / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    (root / "build" / "bench.json").write_text(json.dumps([ratio.as_json() for ratio in ratios], indent=2) + "\n")
+    (folder / "performance.md").write_text(page)
+    return page
+
+
+def write(run: Run, found: Sequence[Found], ratios: Sequence[Ratio], root: Path = CHECKOUT) -> None:
+    """Print the tables and write the files at the end of a run; only a whole one goes into the page in docs."""
+    page = keep(run, found, ratios, root)
     show("\n" + page)
-    LAST.parent.mkdir(exist_ok=True)
-    LAST.write_text(page)
-    for plot in draw(found, LAST.parent):
-        show(f"drawn: {plot.relative_to(CHECKOUT)}")
-    if not quick:
-        PAGE.write_text(within(PAGE.read_text(), page))
+    for plot in draw(found, root / "build" / "bench"):
+        show(f"drawn: {plot.relative_to(root)}")
+    if run.whole:
+        (root / PAGE).write_text(within((root / PAGE).read_text(), page))
 
 
 def within(page: str, made: str) -> str:
@@ -55,20 +75,20 @@ def within(page: str, made: str) -> str:
     return f"{before}{BEGIN}\n{made}{END}{after}"
 
 
-def _page(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load: float) -> str:
+def page_of(run: Run, found: Sequence[Found], ratios: Sequence[Ratio]) -> str:
+    """The tables, as they stand in docs between the marks."""
     made = datetime.now(UTC)
-    asked = "0.8 of each goal" if quick else "each goal"
+    asked = "0.8 of each goal" if run.quick else "each goal"
     lines = [
-        f"Measured {made:%d %B %Y %H:%M} UTC by `make bench{'-quick' if quick else ''}` on {_machine()},"
-        f" whose load was {load:.1f} when it began. Every figure"
-        " is a ratio between two arms of the same round on one broker, the median of all rounds with their range;"
-        f" absolute figures below are of this machine only. Asked of this run: {asked}; where a goal is not reached,"
-        f" {QUICK_SHARE} of what was reached before.",
-        "",
-        "| # | measured | ratio | range | goal | |",
-        "|---|---|---|---|---|---|",
-        *map(_row, ratios),
+        f"Measured {made:%d %B %Y %H:%M} UTC by `{run.words}` on {_machine()},"
+        f" whose load was {run.load:.1f} when it began. Every figure"
+        f" is a ratio between two arms of the same round on one broker, the median of at least {run.rounds} rounds"
+        " that count, with their range; absolute figures below are of this machine only. Asked of this run:"
+        f" {asked}; where a goal is not reached, {QUICK_SHARE} of what was reached before.",
     ]
+    if len(found) < len(run.rows):
+        lines += ["", f"Not over: {len(found)} of its {len(run.rows)} rows ({', '.join(run.rows)}) are measured."]
+    lines += ["", "| # | measured | ratio | range | goal | |", "|---|---|---|---|---|---|", *map(line_of, ratios)]
     short = [ratio.claim for ratio in ratios if ratio.claim.reached and not ratio.reaches_goal]
     if short:
         lines += ["", "## Goals that are not reached, and why", ""]
@@ -78,8 +98,20 @@ def _page(found: Sequence[Found], ratios: Sequence[Ratio], *, quick: bool, load:
     for one in found:
         lines += ["", f"## {one.contest.name}", "", f"{one.contest.work}.", ""]
         lines += _arms(one)
-        lines += [f"\nvoid: {void}" for void in one.voids()]
+        lines += _beside(one)
+        lines += [f"\nvoid: {arm}: {plain(why)}" for arm, why in one.voids()]
     return "\n".join(lines) + "\n"
+
+
+def line_of(ratio: Ratio) -> str:
+    """A claim's line of the table."""
+    claim = ratio.claim
+    if ratio.void:
+        return f"| {claim.id} | {claim.name} | void | | {_goal(ratio)} | missed: {ratio.void} |"
+    return (
+        f"| {claim.id} | {claim.name} | {_figure(ratio.ratio)} | {_figure(ratio.low)} to {_figure(ratio.high)}"
+        f" | {_goal(ratio)} | {_verdict(ratio)} |"
+    )
 
 
 def _arms(one: Found) -> list[str]:
@@ -98,15 +130,22 @@ def _arms(one: Found) -> list[str]:
     return lines
 
 
-def _row(ratio: Ratio) -> str:
-    claim = ratio.claim
-    if ratio.ratio is None:
-        return f"| {claim.id} | {claim.name} | void | | {_goal(ratio)} | missed |"
-    low, high = min(ratio.rounds), max(ratio.rounds)
-    return (
-        f"| {claim.id} | {claim.name} | {_figure(ratio.ratio)} | {_figure(low)} to {_figure(high)} | {_goal(ratio)}"
-        f" | {_verdict(ratio)} |"
-    )
+def _beside(one: Found) -> list[str]:
+    """What can be compared of any two arms, whatever is claimed of them."""
+    pairs = {pair: found for pair, found in one.beside().items() if found}
+    metrics = [metric for metric in EVERYWHERE if any(metric in found for found in pairs.values())]
+    if not metrics:
+        return []
+    lines = ["", "| ratio, and its range | " + " | ".join(COLUMNS[metric] for metric in metrics) + " |"]
+    lines += ["|---" * (1 + len(metrics)) + "|"]
+    for (of, to), found in pairs.items():
+        cells = [_with_range(found[metric]) if metric in found else "" for metric in metrics]
+        lines.append(f"| {of} to {to} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _with_range(ratio: Ratio) -> str:
+    return f"{_figure(ratio.ratio)} ({_figure(ratio.low)} to {_figure(ratio.high)})"
 
 
 def _verdict(ratio: Ratio) -> str:
@@ -120,7 +159,8 @@ def _verdict(ratio: Ratio) -> str:
     return f"goal not reached; keeps {QUICK_SHARE} of the {claim.reached:g} reached before"
 
 
-def _figure(number: float) -> str:
+def _figure(number: float | None) -> str:
+    assert number is not None  # who asks has seen that it is not void
     return f"{number:.2f}" if number < 10 else f"{number:.1f}"
 
 

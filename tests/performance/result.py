@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Literal
 
 Metric = Literal["per_cpu", "per_second", "memory", "p50", "p99"]
 Direction = Literal["at least", "at most"]
+EVERYWHERE: tuple[Metric, ...] = ("per_cpu", "per_second", "memory")
+"""What is compared of any two arms, whatever is claimed of them."""
 QUICK_SHARE = 0.8
 """Of its goal, what a quick run must reach: it is short, and its machine is shared."""
 
@@ -88,11 +90,30 @@ class Ratio:
     rounds: tuple[float, ...]
     share: float = 1.0
     """Of a goal, what is asked of this run. Of what was reached it is always the smaller share: rounds differ."""
+    enough: int = 1
+    """Rounds that must count."""
+
+    @property
+    def void(self) -> str:
+        """Why nothing can be said, or nothing."""
+        if len(self.rounds) >= self.enough:
+            return ""
+        return f"too few rounds count: {len(self.rounds)} of {self.enough}"
 
     @property
     def ratio(self) -> float | None:
-        """The median; None where no round counts."""
-        return median(self.rounds) if self.rounds else None
+        """The median; None where it is void."""
+        return None if self.void else median(self.rounds)
+
+    @property
+    def low(self) -> float | None:
+        """Of the round in which it was lowest; None where it is void."""
+        return None if self.void else min(self.rounds)
+
+    @property
+    def high(self) -> float | None:
+        """Of the round in which it was highest; None where it is void."""
+        return None if self.void else max(self.rounds)
 
     @property
     def holds(self) -> bool:
@@ -124,11 +145,9 @@ class Ratio:
             "id": self.claim.id,
             "name": self.claim.name,
             "ratio": self.ratio,
-            "low": min(self.rounds, default=None),
-            "high": max(self.rounds, default=None),
+            "low": self.low,
+            "high": self.high,
             "goal": self.claim.goal,
-            "reached": self.claim.reached or None,
-            "bound": self.bound,
             "direction": self.claim.direction,
         }
 
@@ -139,19 +158,32 @@ class Found:
 
     contest: Contest
     samples: dict[str, list[Sample]] = field(default_factory=dict)
+    enough: int = 1
+    """Rounds of which a claim needs both arms: with fewer it is void."""
 
     def ratios(self, share: float = 1.0) -> list[Ratio]:
         """Every claim; a round in which either arm is void does not count."""
-        return [Ratio(claim, self._rounds(claim), share) for claim in self.contest.claims]
+        return [Ratio(claim, self._rounds(claim), share, self.enough) for claim in self.contest.claims]
 
-    def voids(self) -> list[str]:
-        """Every reason why a sample does not count."""
-        return [f"{arm}: {sample.void}" for arm, samples in self.samples.items() for sample in samples if sample.void]
+    def beside(self) -> dict[tuple[str, str], dict[Metric, Ratio]]:
+        """Of every two arms of which something is claimed: what can be compared of any, where it was measured."""
+        return {
+            (claim.of, claim.to): {
+                metric: Ratio(claim, rounds)
+                for metric in EVERYWHERE
+                if (rounds := self._rounds(replace(claim, metric=metric)))
+            }
+            for claim in self.contest.claims
+        }
+
+    def voids(self) -> list[tuple[str, str]]:
+        """Every reason why a sample does not count, with its arm."""
+        return [(arm, sample.void) for arm, samples in self.samples.items() for sample in samples if sample.void]
 
     def _rounds(self, claim: Claim) -> tuple[float, ...]:
         pairs = zip(self.samples.get(claim.of, ()), self.samples.get(claim.to, ()), strict=False)
         return tuple(
             float(getattr(one, claim.metric)) / float(getattr(other, claim.metric))
             for one, other in pairs
-            if not one.void and not other.void and getattr(other, claim.metric)
+            if not one.void and not other.void and getattr(one, claim.metric) and getattr(other, claim.metric)
         )

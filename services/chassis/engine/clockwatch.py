@@ -43,11 +43,13 @@ class ClockWatch:
             heapq.heappush(self._soonest, (at, referral_id, name))
 
     def due(self, now: datetime) -> list[ClockRanOut]:
-        """The clocks that ran out by `now`; each is given once, until its referral is watched anew."""
+        """The clocks that ran out by `now`, each once, until its referral is watched anew: by the next scan too, should
+        nothing have come of it, as where its decider failed. What another process decided is not watched again."""
         ran_out = []
         while self._soonest and self._soonest[0][0] <= now:
             at, referral_id, name = heapq.heappop(self._soonest)
             if (at, name) in self._running.get(referral_id, ()):
+                self._forget(referral_id, at, name)
                 cause = f"{name}@{at.isoformat()}"
                 ran_out.append(ClockRanOut(referral_id, cause, self._actor, name, at))
         return ran_out
@@ -55,6 +57,13 @@ class ClockWatch:
     def seconds_until_next(self, now: datetime) -> float:
         """Seconds until the soonest deadline; a day where none runs."""
         return (self._soonest[0][0] - now).total_seconds() if self._soonest else 86_400.0
+
+    def _forget(self, referral_id: str, at: datetime, name: str) -> None:
+        left = self._running[referral_id] - {(at, name)}
+        if left:
+            self._running[referral_id] = left
+        else:
+            del self._running[referral_id]
 
 
 def _aware(at: datetime) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -147,11 +147,21 @@ def state_of(decider: Decider[S], facts: Mapping[str, Sequence[bytes]]) -> S:
 
 
 def view_of(decider: Decider[S], state: S) -> dict[str, Any]:
-    """What the document keeps beside the facts: the decider's fields, and when the first of its clocks runs out."""
+    """What the document keeps beside the facts: the decider's fields, and when the first of its clocks runs out.
+
+    To the millisecond, as a store keeps it, and never before its time: when it runs out, the decider finds it over.
+    """
     view = decider.view(state)
     clocks = view.get("clocks")
+    if clocks:
+        view["clocks"] = clocks = [{**clock, "at": _next_millisecond(clock["at"])} for clock in clocks]
     view["next_clock"] = min(clock["at"] for clock in clocks) if clocks else None
     return view
+
+
+def _next_millisecond(at: datetime) -> datetime:
+    beyond = at.microsecond % 1_000
+    return at + timedelta(microseconds=1_000 - beyond) if beyond else at
 
 
 def stamp(

@@ -7,7 +7,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, wait
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -22,6 +22,8 @@ from services.chassis.records import OutRecord
 END_SECONDS = 1.0
 """How long a producer may take to let go of its connections."""
 LONG_STILL = 60.0
+PATIENCE = 5.0
+"""Seconds that a shared session waits for the broker, however soon a caller gives up."""
 CATCH_UP = 0.005
 """Seconds: what has not moved for so long is first given a moment, in which it learns that a connection was closed."""
 
@@ -47,7 +49,8 @@ class KafkaPublisher:
     After an error the producer is ended: its session may hold batches whose fate is unknown, and a new one must
     send what is unpublished before anything later. `make` builds a producer, with our safe settings; it is called
     on the event loop that the producer lives on. `alone` is for a publisher that one thread uses: the loop runs on that
-    thread while it waits, which saves two hand-overs between threads a batch; others would wait for each other.
+    thread while it waits, which saves two hand-overs between threads a batch; others would wait for each other. Of many
+    threads one may give up early: that ends its own wait and nobody else's, since it says nothing of the broker.
     """
 
     def __init__(self, make: Callable[[], AIOKafkaProducer], *, alone: bool = False) -> None:
@@ -63,6 +66,8 @@ class KafkaPublisher:
         session = self._current()
         try:
             session.publish(records, timeout)
+        except _GaveUp:
+            raise Away("broker", "TimeoutError") from None
         except (KafkaError, OSError, CancelledError, RuntimeError) as error:  # TimeoutError is an OSError
             self._discard(session)
             raise Away("broker", type(error).__name__) from error
@@ -76,7 +81,7 @@ class KafkaPublisher:
 
     def _current(self) -> _Session:
         with self._lock:
-            if self._session is None:
+            if self._session is None or self._session.failed:
                 self._session = self._kind(self._make)
             return self._session
 
@@ -88,11 +93,17 @@ class KafkaPublisher:
         session.end()
 
 
+class _GaveUp(Exception):
+    """A caller of a shared session waits no longer; what it gave may still be sent."""
+
+
 class _Session(ABC):
     """One producer, on an event loop of its own, from its first batch to its end."""
 
     def __init__(self, make: Callable[[], AIOKafkaProducer]) -> None:
         self._make = make
+        self.failed = False
+        """True where it ended itself."""
         self._producer: Any = None
         self._starting = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
@@ -101,7 +112,10 @@ class _Session(ABC):
 
     @abstractmethod
     def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
-        """See Publisher; raises what the client raises, TimeoutError, or CancelledError where the session ended."""
+        """See Publisher; raises what the client raises, TimeoutError, or CancelledError where the session ended.
+
+        Raises _GaveUp where only this caller's time is over.
+        """
 
     @abstractmethod
     def end(self) -> None:
@@ -171,13 +185,15 @@ class _OfItsOwn(_Session):
 
     def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
         """See _Session."""
-        sending = self._send(records)
+        sending = self._send_within_patience(records)
         try:
             sent = asyncio.run_coroutine_threadsafe(sending, self._loop)
         except RuntimeError:  # the loop is closed: someone else met an error
             sending.close()
             raise
-        sent.result(timeout)
+        if not wait([sent], timeout).done:
+            raise _GaveUp  # it goes on: what is cut off in the middle would end the session for everybody
+        sent.result()
 
     def end(self) -> None:
         """See _Session."""
@@ -193,6 +209,16 @@ class _OfItsOwn(_Session):
             self._loop.run_until_complete(self._until_ended())
         finally:
             self._loop.close()
+
+    async def _send_within_patience(self, records: Sequence[OutRecord]) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._send(records)
+        except (KafkaError, OSError):  # TimeoutError is an OSError
+            # Here and not by who called: they may have given up by now.
+            self.failed = True
+            self._ended.set()
+            raise
 
     async def _until_ended(self) -> None:
         await self._ended.wait()

@@ -24,6 +24,7 @@ S = TypeVar("S")
 
 _AS_EVER = frozenset((Kind.APPLIED, Kind.REPEATED, Kind.REFUSED))
 _PARKS = frozenset((Kind.PARKED, Kind.FAILED))
+BEHIND = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_BEHIND)
 PUBLISH_TIMEOUT = 5.0
 LONGEST_WAIT_FOR_BROKER = 2.0
 
@@ -71,7 +72,7 @@ class Turns(Generic[S]):
         documents = self._load(readable)
         gathered = self._gather(readable, documents)
         context = Context(self._w.clock(), self._w.rules(), gathered, self._w.actor)
-        verdicts = [self._judge.judge(item, documents[item.referral_id], context) for item in readable]
+        verdicts = self._judged(readable, documents, context)
         self._park_behind(readable, verdicts, done.parked)
         lost = self._save(documents)
         for item, verdict in zip(readable, verdicts, strict=True):
@@ -183,6 +184,23 @@ class Turns(Generic[S]):
                 documents[document.id] = document
         return documents
 
+    def _judged(self, items: Sequence[Item], documents: Mapping[str, Document[S]], context: Context) -> list[Verdict]:
+        """Judge one after the other. What comes behind a fork is not judged, also where both come in one turn, or where
+        the fork was parked after this one was read: nobody knows which branch it is of."""
+        verdicts = []
+        forked: set[tuple[str, bytes | None]] = set()
+        parked = self._w.parked
+        for item in items:
+            fresh = item.record if item.replay is None else None
+            if fresh and (forked or parked) and (fresh.lane in forked or parked.forked(fresh)):
+                verdicts.append(BEHIND)
+                continue
+            verdict = self._judge.judge(item, documents[item.referral_id], context)
+            if fresh and verdict.parked == ParkedClass.PARKED_CLASS_FORK:
+                forked.add(fresh.lane)
+            verdicts.append(verdict)
+        return verdicts
+
     def _park_behind(self, items: Sequence[Item], verdicts: list[Verdict], parked: Sequence[Parking]) -> None:
         """A gap is held, unless what is missing is parked, or was waited for too long: then it is parked too."""
         if {verdict.kind for verdict in verdicts} <= _AS_EVER:
@@ -194,7 +212,7 @@ class Turns(Generic[S]):
             if verdict.kind in _PARKS:
                 lanes.add(item.record.lane)
             elif verdict.kind is Kind.HELD and (item.record.lane in lanes or self._w.parked.blocks(item.record)):
-                verdicts[place] = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_BEHIND)
+                verdicts[place] = BEHIND
             elif verdict.kind is Kind.HELD and (item.overdue or item.replay):
                 verdicts[place] = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_GAP)
 

@@ -16,6 +16,7 @@ from services.chassis.deciding import Command, Context, Input, Refused, Upstream
 from services.frozen import replace
 from services.intake.domain.erasing import COMMANDS, UNPROTECTED, Protected, protected
 from services.intake.domain.erasing import decide as decide_protection
+from services.intake.domain.room import room_for_amended, room_for_supplied
 from services.known import NOTHING, Known, learned
 
 INTAKE = "intake"
@@ -98,7 +99,7 @@ class IntakeDecider:
         if isinstance(body, intake_pb2.RaiseConcernRequest):
             return _raise(state, given)
         if isinstance(body, COMMANDS):
-            return decide_protection(state.known, state.protected, given)
+            return decide_protection(state.known, state.protected, given, state.erasures_requested)
         _own(state, given.actor)
         if state.known.withdrawn:
             raise Refused(Why.ILLEGAL, "the concern was withdrawn", "raise it again as a new concern")
@@ -106,8 +107,10 @@ class IntakeDecider:
             raise Refused(Why.ILLEGAL, "the referral has too many records", "speak to the triage desk")
         match body:
             case intake_pb2.AmendRequest():
+                room_for_amended(state.known, given.sealed)
                 return [IntakeFact(amended=given.sealed)]
             case intake_pb2.SupplyInformationRequest():
+                room_for_supplied(state.known, given.sealed)
                 return [IntakeFact(information_supplied=given.sealed)]
             case intake_pb2.WithdrawRequest():
                 return [IntakeFact(withdrawn=intake_pb2.Withdrawn(reason=body.reason))]

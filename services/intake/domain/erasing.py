@@ -12,6 +12,8 @@ from services.chassis.deciding import Command, Refused, Why
 from services.frozen import replace
 from services.known import NARRATIVE_KEY, Known
 
+MOST_REQUESTS = 998
+"""Each has a key of its own, and readers take ids of keys up to narrative-999."""
 COMMANDS = (intake_pb2.RequestErasureRequest, intake_pb2.DecideErasureRequest, intake_pb2.SetHoldRequest)
 
 
@@ -71,8 +73,8 @@ def protected(said: Protected, fact: Any) -> Protected:
             return said
 
 
-def decide(known: Known, said: Protected, given: Command) -> list[IntakeFact]:
-    """The fact that follows from a command of role protection. Raises Refused."""
+def decide(known: Known, said: Protected, given: Command, requests: int) -> list[IntakeFact]:
+    """The fact that follows from a command of role protection, after so many requests. Raises Refused."""
     body: Any = given.body
     if known.raised is None:
         raise Refused(Why.UNKNOWN, "no such referral", "name a referral", field="referral_id")
@@ -80,7 +82,7 @@ def decide(known: Known, said: Protected, given: Command) -> list[IntakeFact]:
         case intake_pb2.SetHoldRequest():
             return _hold(said, body)
         case intake_pb2.RequestErasureRequest():
-            return _request(known, said, given)
+            return _request(known, said, given, requests)
         case intake_pb2.DecideErasureRequest():
             return _decided(known, said, given)
         case _:
@@ -96,8 +98,11 @@ def _hold(said: Protected, body: intake_pb2.SetHoldRequest) -> list[IntakeFact]:
     return [IntakeFact(hold_lifted=intake_pb2.HoldLifted(reason=body.reason))]
 
 
-def _request(known: Known, said: Protected, given: Command) -> list[IntakeFact]:
+def _request(known: Known, said: Protected, given: Command, requests: int) -> list[IntakeFact]:
     body: Any = given.body
+    if requests >= MOST_REQUESTS:
+        right = "speak to whoever runs the service: no further key has a name"
+        raise Refused(Why.ILLEGAL, f"erasure was asked for {requests} times", right)
     if body.subject not in known.subjects:
         raise Refused(Why.INVALID, "there is no such subject", "name a subject's number", field="subject")
     if subject_key(body.subject) in known.erased:

@@ -40,7 +40,7 @@ type settings struct {
 	Callers   []caller `json:"callers"`
 	// Requests is a file of frames: a length in four bytes, big end first, and the bytes of one request.
 	Requests string `json:"requests"`
-	// Outcomes is written at the end: a line of JSON for each request that is not of the warm-up, in their order.
+	// Outcomes is written at the end: a line of JSON for each request, in their order.
 	Outcomes string `json:"outcomes"`
 	// Warm is how many of the requests come before it counts.
 	Warm int `json:"warm"`
@@ -58,6 +58,7 @@ type caller struct {
 // call is what became of one request; times are since the first was due.
 type call struct {
 	due, sent, ended time.Duration
+	answer           []byte
 	err              error
 }
 
@@ -69,6 +70,8 @@ type outcome struct {
 	DueMs   float64 `json:"due_ms"`
 	SentMs  float64 `json:"sent_ms"`
 	EndedMs float64 `json:"ended_ms"`
+	// Answer is the bytes of what was answered.
+	Answer []byte `json:"answer,omitempty"`
 }
 
 // bytesAsTheyAre sends what is ready: no arm may wait for its driver to serialise.
@@ -110,7 +113,7 @@ func run(given io.Reader, told io.Writer) error {
 	for _, connection := range connections {
 		connection.Close()
 	}
-	return write(wanted.Outcomes, calls[wanted.Warm:])
+	return write(wanted.Outcomes, calls)
 }
 
 func (wanted settings) check(requests int) error {
@@ -248,10 +251,9 @@ func (p *play) mark(number int) {
 func (p *play) one(ctx context.Context, number int, due time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(p.wanted.CallSeconds*float64(time.Second)))
 	defer cancel()
-	var answer []byte
 	made := &p.calls[number]
 	made.due, made.sent = due, time.Since(p.began)
-	made.err = p.connections[number%len(p.connections)].Invoke(ctx, p.wanted.Method, &p.requests[number], &answer)
+	made.err = p.connections[number%len(p.connections)].Invoke(ctx, p.wanted.Method, &p.requests[number], &made.answer)
 	made.ended = time.Since(p.began)
 }
 
@@ -268,6 +270,7 @@ func write(path string, calls []call) error {
 		written := outcome{
 			Code: became.Code().String(), Says: became.Message(),
 			DueMs: ms(made.due), SentMs: ms(made.sent), EndedMs: ms(made.ended),
+			Answer: made.answer,
 		}
 		for _, detail := range became.Details() {
 			if info, ok := detail.(*errdetails.RetryInfo); ok {

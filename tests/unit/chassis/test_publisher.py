@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from services.chassis.engine import publisher as publishing
 from services.chassis.engine.away import Away
 from services.chassis.engine.publisher import KafkaPublisher
 from services.chassis.records import OutRecord
+from tests.waiting import happens
 
 RECORD = OutRecord("facts", b"a", b"1", [])
 
@@ -34,6 +36,7 @@ class Producer:
         self.fails: Exception | None = None
         self.answers = True
         self.late: list[str] = []
+        self.waiting: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
         self.threads.append(threading.current_thread())
@@ -55,16 +58,23 @@ class Producer:
         if self.answers:
             sent.set_result(None)
         else:
+            self.waiting.append(sent)
             asyncio.get_running_loop().call_later(0.05, self.late.append, "sent late")
         return sent
+
+    def answer(self) -> None:
+        """What waits is acknowledged, and whatever comes."""
+        self.answers = True
+        for sent in self.waiting:
+            sent.get_loop().call_soon_threadsafe(sent.set_result, None)
 
 
 class Made:
     """A publisher, and every producer that it made."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, alone: bool = True) -> None:
         self.producers: list[Producer] = []
-        self.publisher = KafkaPublisher(self._make, alone=True)
+        self.publisher = KafkaPublisher(self._make, alone=alone)
 
     def _make(self) -> Any:
         self.producers.append(Producer())
@@ -74,6 +84,16 @@ class Made:
 @pytest.fixture
 def made() -> Iterator[Made]:
     made = Made()
+    yield made
+    made.publisher.close()
+    assert all(producer.stopped.wait(60) for producer in made.producers)
+
+
+@pytest.fixture
+def shared() -> Iterator[Made]:
+    """Of many threads."""
+    made = Made(alone=False)
+    made.publisher.publish([RECORD], 60)
     yield made
     made.publisher.close()
     assert all(producer.stopped.wait(60) for producer in made.producers)
@@ -140,3 +160,46 @@ def test_closing_lets_go_of_the_broker_and_what_comes_after_it_begins_anew(made:
     assert made.producers[0].stopped.is_set()
     made.publisher.publish([RECORD], 5)
     assert len(made.producers) == 2
+
+
+def test_a_caller_in_a_hurry_ends_its_own_wait_and_nobody_elses(shared: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a client's deadline says of the broker is nothing: its session goes on."""
+    monkeypatch.setattr(publishing, "PATIENCE", 60.0)
+    [producer] = shared.producers
+    producer.answers = False
+    with ThreadPoolExecutor(1) as others:
+        patient = others.submit(shared.publisher.publish, [RECORD], 60)
+        happens("it is under way", lambda: len(producer.waiting) == 1)
+        with pytest.raises(Away):
+            shared.publisher.publish([RECORD], 0.01)
+        happens("both were sent", lambda: len(producer.waiting) == 2)
+        producer.answer()
+        patient.result(60)
+    shared.publisher.publish([RECORD], 60)
+
+    assert shared.producers == [producer]
+
+
+def test_a_broker_that_does_not_answer_in_the_publishers_own_time_is_met_anew_though_all_who_asked_gave_up(
+    shared: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "PATIENCE", 0.02)
+    shared.producers[0].answers = False
+
+    with pytest.raises(Away):
+        shared.publisher.publish([RECORD], 0.001)
+    assert shared.producers[0].stopped.wait(60)
+    monkeypatch.setattr(publishing, "PATIENCE", 60.0)
+    shared.publisher.publish([RECORD], 60)
+
+    assert len(shared.producers) == 2
+
+
+def test_of_many_threads_all_learn_of_an_error_and_the_next_goes_by_another_producer(shared: Made) -> None:
+    shared.producers[0].fails = KafkaTimeoutError()
+
+    with pytest.raises(Away):
+        shared.publisher.publish([RECORD], 60)
+    shared.publisher.publish([RECORD], 60)
+
+    assert len(shared.producers) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -94,6 +95,26 @@ def test_after_a_fork_nothing_of_that_referral_and_source_is_handled(house: Hous
     house.hear(house.record(referral, 2)).result(60)
 
     assert house.published(referral) == ["upstream 1"]
+    assert [entry.kind for entry in house.parked.entries()] == [
+        ParkedClass.PARKED_CLASS_FORK,
+        ParkedClass.PARKED_CLASS_BEHIND,
+    ]
+
+
+def test_what_comes_in_one_fetch_with_a_fork_and_after_it_is_not_handled_either(house: House, referral: str) -> None:
+    """As it is not where it comes in the next; what came before the fork is, and so are others."""
+    other = str(uuid.uuid4())
+    house.hear(house.record(referral, 1)).result(60)
+
+    house.hear(
+        house.record(referral, 2),
+        house.record(referral, 1, event="other"),
+        house.record(other, 1),
+        house.record(referral, 3, event="other"),
+    ).result(60)
+
+    assert house.published(referral) == ["upstream 1", "upstream 2"]
+    assert house.published(other) == ["upstream 1"]
     assert [entry.kind for entry in house.parked.entries()] == [
         ParkedClass.PARKED_CLASS_FORK,
         ParkedClass.PARKED_CLASS_BEHIND,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.performance.crowd import DANGER_EVERY, Outcome, latencies, why_void
+from tests.performance.crowd import DANGER_EVERY, Outcome, latencies, per_second, why_failed, why_void
 
 RATE = 100.0
 COUNT = 200
+WARM = 20
 
 
-def run(*, slower: float = 1.0, first: int = 0, code: str = "ResourceExhausted", retry: float = 100.0) -> list[Outcome]:
+def run(*, slower: float = 1.0, code: str = "ResourceExhausted", retry: float = 100.0) -> list[Outcome]:
     """Outcomes at RATE, sent so much slower; `code` is that of each fourth that is in no danger."""
     made = []
-    for number in range(first, first + COUNT):
+    for number in range(COUNT):
         due = number / RATE * 1_000
-        sent = first / RATE * 1_000 + (number - first) / RATE * 1_000 * slower
+        sent = number / RATE * 1_000 * slower
         ended = sent + 7.0
         if number % 4 == 3 and number % DANGER_EVERY:
             made.append(Outcome(code, "", retry, due, sent, ended))
@@ -25,11 +26,11 @@ def run(*, slower: float = 1.0, first: int = 0, code: str = "ResourceExhausted",
 
 
 def test_a_run_counts_that_was_sent_in_time_and_whose_refused_heard_when_to_return() -> None:
-    assert why_void(run(), RATE, 0) == ""
+    assert why_void(RATE, 1.0, run(), WARM) == ""
 
 
 def test_a_driver_that_fell_behind_is_no_measure() -> None:
-    assert "the driver sent 97 a second, not 100" in why_void(run(slower=1.03), RATE, 0)
+    assert "the driver sent 97 a second, not 100" in why_void(RATE, 1.0, run(slower=1.03), WARM)
 
 
 def test_latency_counts_from_when_a_call_was_due() -> None:
@@ -42,14 +43,27 @@ def test_latency_counts_from_when_a_call_was_due() -> None:
 
 @pytest.mark.parametrize(("code", "retry"), [("ResourceExhausted", 0.0), ("Unavailable", 100.0)])
 def test_a_call_that_ended_otherwise_voids_the_run(code: str, retry: float) -> None:
-    assert f"'{code}: ': 50" in why_void(run(code=code, retry=retry), RATE, 0)
+    assert f"'{code}: ': 50" in why_failed(run(code=code, retry=retry))
 
 
-@pytest.mark.parametrize("first", [0, 7])
-def test_refusing_one_in_danger_voids_the_run(first: int) -> None:
-    outcomes = run(first=first)
-    place = DANGER_EVERY - first
-    outcomes[place] = outcomes[place]._replace(code="ResourceExhausted", retry=100.0)
+def test_refusing_one_in_danger_voids_the_run() -> None:
+    outcomes = run()
+    outcomes[DANGER_EVERY] = outcomes[DANGER_EVERY]._replace(code="ResourceExhausted", retry=100.0)
 
-    assert why_void(run(first=first), RATE, first) == ""
-    assert "'refused although someone is in danger': 1" in why_void(outcomes, RATE, first)
+    assert why_failed(run()) == ""
+    assert "'refused although someone is in danger': 1" in why_failed(outcomes)
+    assert why_void(RATE, 1.0, outcomes, WARM) == why_failed(outcomes)
+
+
+def test_below_capacity_a_run_counts_only_where_hardly_anybody_was_refused() -> None:
+    assert why_void(RATE, 0.01, run(), WARM) == "refused 45 of 180"
+    assert why_void(RATE, 0.25, run(), WARM) == ""
+
+
+def test_what_is_answered_late_counts_for_less() -> None:
+    outcomes = run()
+    late = [*outcomes[:-2], outcomes[-2]._replace(ended=outcomes[-2].ended + 1_990.0), outcomes[-1]]
+
+    assert per_second(outcomes) == pytest.approx(75.0, rel=0.01)
+    assert per_second(late) == pytest.approx(37.5, rel=0.01)
+    assert per_second([outcome._replace(code="ResourceExhausted") for outcome in outcomes]) == 0.0

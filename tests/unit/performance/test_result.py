@@ -42,6 +42,21 @@ def test_a_claim_without_a_round_that_counts_does_not_hold() -> None:
     assert not measured.holds
 
 
+@pytest.mark.parametrize("goal", [1, 0])
+def test_a_claim_of_which_too_few_rounds_count_is_void_and_fails_the_run_however_good_they_were(goal: float) -> None:
+    contest = Contest("c", "w", {}, [Claim("1", "a claim", "one", "other", goal, reached=goal / 2)])
+    lost = Sample(per_cpu=9, void="lost a record")
+    samples = {
+        "one": [Sample(per_cpu=9), lost, Sample(per_cpu=9)],
+        "other": [Sample(per_cpu=1), Sample(per_cpu=1), lost],
+    }
+
+    [measured] = Found(contest, samples, enough=2).ratios()
+
+    assert (measured.void, measured.ratio, measured.holds) == ("too few rounds count: 1 of 2", None, False)
+    assert Found(contest, samples, enough=1).ratios()[0].holds
+
+
 def test_a_ratio_is_the_median_of_its_rounds_and_a_claim_without_a_goal_always_holds() -> None:
     contest = Contest("c", "w", {}, [Claim("1", "a claim", "one", "other", 0)])
     samples = {"one": [Sample(per_cpu=n) for n in (2, 9, 4)], "other": [Sample(per_cpu=1)] * 3}

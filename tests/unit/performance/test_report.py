@@ -1,0 +1,113 @@
+"""What a run leaves behind: the keys of bench.json, what a page says of itself, and when docs are written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.performance.__main__ import called, options
+from tests.performance.report import BEGIN, END, Run, keep, page_of, write
+from tests.performance.result import Claim, Contest, Found, Sample
+
+KEYS = ["id", "name", "ratio", "low", "high", "goal", "direction"]
+
+
+def run(words: str = "make bench", *, rows: Sequence[str] = ("1",), whole: bool = True) -> Run:
+    return Run(rows, 3, quick=False, load=0.5, words=words, whole=whole)
+
+
+def found(*per_cpu: float, enough: int = 1) -> Found:
+    """Of two arms, of which the one uses as much memory as the other and takes twice as long."""
+    claims = [Claim("1", "a claim", "one", "other", 2, reached=1.5)]
+    samples = {
+        "one": [Sample(per_cpu=each, per_second=50, memory=80) for each in per_cpu],
+        "other": [Sample(per_cpu=1, per_second=100, memory=80) for _ in per_cpu],
+    }
+    return Found(Contest("contest", "work", {}, claims), samples, enough)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "performance.md").write_text(f"by hand\n{BEGIN}\nbefore\n{END}\n")
+    return tmp_path
+
+
+def test_bench_json_lists_each_claim_with_these_keys_and_no_others(root: Path) -> None:
+    measured = found(1, 3, 2)
+
+    keep(run(), [measured], measured.ratios(), root)
+
+    [claim] = json.loads((root / "build" / "bench.json").read_text())
+    assert list(claim) == KEYS
+    assert (claim["ratio"], claim["low"], claim["high"]) == (2, 1, 3)
+
+
+def test_a_void_claim_has_no_figures_and_its_line_says_why(root: Path) -> None:
+    measured = found(1, 3, enough=3)
+
+    page = keep(run(), [measured], measured.ratios(), root)
+
+    [claim] = json.loads((root / "build" / "bench.json").read_text())
+    assert (claim["ratio"], claim["low"], claim["high"]) == (None, None, None)
+    assert "missed: too few rounds count: 2 of 3" in page
+
+
+def test_only_a_whole_run_goes_into_the_page_in_docs(root: Path) -> None:
+    measured, page = found(1), root / "docs" / "performance.md"
+
+    write(run("python -m tests.performance --rows 1", whole=False), [measured], measured.ratios(), root)
+    assert page.read_text() == f"by hand\n{BEGIN}\nbefore\n{END}\n"
+    assert (root / "build" / "bench" / "performance.md").exists()
+
+    write(run(), [measured], measured.ratios(), root)
+    assert "by `make bench`" in page.read_text()
+
+
+def test_what_is_kept_of_a_run_that_goes_on_says_that_it_is_not_over() -> None:
+    measured = found(1)
+
+    assert "Not over: 1 of its 2 rows (1, 3)" in page_of(run(rows=("1", "3")), [measured], measured.ratios())
+    assert "Not over" not in page_of(run(), [measured], measured.ratios())
+
+
+def test_the_page_compares_what_any_two_arms_can_be_compared_by() -> None:
+    measured = found(1, 3, 2)
+
+    page = page_of(run(), [measured], measured.ratios())
+
+    assert "| one to other | 2.00 (1.00 to 3.00) | 0.50 (0.50 to 0.50) | 1.00 (1.00 to 1.00) |" in page
+
+
+def test_what_a_row_is_void_by_is_said_in_one_line_without_paths() -> None:
+    measured = found(1)
+    measured.samples["one"].append(Sample(void=f"ended with 1: Traceback\n  {Path.cwd()}/tests/x.py\nKeyError: 'x'"))
+
+    page = page_of(run(), [measured], measured.ratios())
+
+    assert "void: one: KeyError: 'x'" in page
+    assert str(Path.cwd()) not in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ([], "make bench"),
+        (["--quick"], "make bench-quick"),
+        (["--night"], "make bench-night"),
+        (["--quick", "--rows", "1,3"], "python -m tests.performance --quick --rows 1,3"),
+        (["--rounds", "7"], "python -m tests.performance --rounds 7"),
+    ],
+)
+def test_a_page_names_the_command_that_does_the_same(asked: list[str], words: str) -> None:
+    assert called(options(asked)) == words
+
+
+def test_a_row_that_there_is_not_is_said_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        options(["--rows", "1,12"])
+
+    assert "no row 12: there are 1, 2" in capsys.readouterr().err
