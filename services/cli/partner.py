@@ -88,7 +88,7 @@ def remove(id: Id, who: OperatorAs = LOCAL_OPERATOR, *, as_json: Json = False) -
     if as_json:
         showing.print_json({"removed": id, "legs": released.legs})
     else:
-        showing.line(f"{id} is removed; {released.legs} open legs went to others. Open connections end within 60 s.")
+        showing.line(f"{id} is removed; {released.legs} open legs went to others. Open connections end within 30 s.")
 
 
 @sub.command(name="list")

@@ -72,6 +72,7 @@ def names(home: Home, role: str) -> list[str]:
 
 
 def entry(home: Home, role: str, name: str) -> Path:
+    """The file of an identity, whether it is there or not. Raises ValueError for a name that cannot be one."""
     check(role, name)
     return home.directory / role / f"{name}.toml"
 
