@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from services.chassis.directory import LONGEST_KIND
 from services.cli.local import home as files
 from services.cli.local.home import Home
 
@@ -35,6 +36,12 @@ def check(role: str, name: str) -> None:
         raise ValueError(f"role {role!r}: must be one of {', '.join(sorted(ROLES))}")
     if not NAME.fullmatch(name):
         raise ValueError(f"id {name!r}: must be lower-case letters, digits, dots, hyphens and underscores, up to 100")
+
+
+def check_kind(kind: str) -> None:
+    """Raise ValueError for a kind that no fact could carry: services would refuse the entry."""
+    if len(kind) > LONGEST_KIND:
+        raise ValueError(f"a kind of {len(kind)} characters: must be at most {LONGEST_KIND}")
 
 
 def write(home: Home, role: str, name: str, fields: Mapping[str, Value]) -> Path:
