@@ -198,11 +198,10 @@ class Ledger:
             return frozenset(self._referrals)
 
     @property
-    def newest(self) -> tuple[str, Submission] | None:
-        """The referral that a client was told of last; None before the first."""
+    def oldest(self) -> tuple[str, Submission] | None:
+        """The referral that a client was told of first, which every service knows by now; None before there is one."""
         with self._changed:
-            newest = next(reversed(self._referrals), None)
-            return None if newest is None else (newest, self._referrals[newest].submission)
+            return next(((referral_id, told.submission) for referral_id, told in self._referrals.items()), None)
 
     def is_asked(self, referral_id: str) -> bool:
         """True while a partner waits for the raiser's answer."""
