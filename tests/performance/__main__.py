@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from tests.performance import (
-    calling,
     disclosing,
     growing,
     hops,
     latency,
     log_rows,
     overload,
+    raising,
     rebuilding,
     safeties,
     triaging,
@@ -58,8 +58,8 @@ ROWS: dict[str, Make] = {
     "1": lambda ground, size: hops.stock(ground, size.hop),
     "2": lambda ground, size: hops.peers(ground, size.peers),
     "3": lambda ground, size: triaging.beside_usual(ground, size.triage),
-    "4": lambda ground, size: calling.unary(ground, size.calls),
-    "5": lambda ground, size: calling.stream(ground, size.stream),
+    "4": lambda ground, size: raising.unary(ground, size.calls),
+    "5": lambda ground, size: raising.stream(ground, size.stream),
     "6": lambda ground, size: latency.to_partner(ground, *size.latency),
     "6u": lambda ground, size: latency.beside_usual(ground, size.latency_beside),
     "7": lambda ground, size: overload.at_twice_capacity(ground, size.overload),

@@ -1,4 +1,4 @@
-"""Rows 4 and 5: RaiseConcern beside an empty handler and the usual way, RaiseConcerns beside a bare producer."""
+"""Somebody who raises concerns at an arm, one by one or in a stream, and compares what came of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -14,95 +14,50 @@ from typing import Any
 import grpc
 
 from safeguarding.v1 import intake_pb2
+from safeguarding.v1.concern_pb2 import Concern
+from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.intake_pb2_grpc import IntakeStub
 from services.chassis.grpc_client import TlsFiles, channel
+from services.chassis.partitions import partition_of
 from services.cli.local import authority, credentials, directory, environments, plan, ports
 from services.cli.local.home import CHECKOUT
 from services.cli.scenario import load_scenario
 from services.intake.bulk import MOST_OF_A_STREAM
-from tests.performance.ground import Ground
-from tests.performance.hop import LATE, POLL, WARM, Hop
+from tests.performance.delivered import What, differs
+from tests.performance.ground import PARTITIONS, Ground, Loaded
+from tests.performance.hop import LATE, POLL, WARM
 from tests.performance.process import Arm, ArmEnded, Usage, running
-from tests.performance.result import Claim, Contest, Sample
-from tests.performance.work import raised_facts
+from tests.performance.result import Sample
 
 IN_FLIGHT = 64
 TOGETHER = 100
 CALL_SECONDS = 60.0
 STARTS_SECONDS = 60.0
-LIMIT, PRODUCER = "limit: nothing but what must be", "floor: bare producer"
-UNARY_WHY = (
-    "of some 335 µs a call, the thread on which gRPC serves takes 167 (51 of it sealing and match keys; the rest gRPC,"
-    " field rules, the request's HMAC, identity and directory), the engine's 75, the one that answers 34, the publisher"
-    " 29, gRPC's own threads 25. The usual way seals nothing, links nothing and refuses no repeat. A bare handler that"
-    " does only what a concern cannot do without (4.limit) takes 220 and reaches 2.5 to 3.5 times the usual way: at 3"
-    " nothing is left for identity, room, repeats, the referral's state, headers, traces and metrics."
-)
-STREAM_WHY = (
-    "the producer sends bytes that are ready. Of some 155 µs a concern, sealing (seven parts under three keys of its"
-    " own, each wrapped) takes 32 and its match keys 19, field rules and HMAC 12, the engine's thread 47, the publisher"
-    " 9. A bare handler that does only what a concern cannot do without (5.limit) takes 97 or more, which is 0.10 to"
-    " 0.14 of the producer; sealing and match keys alone take as long as four of its records."
-)
 
 
-def unary(ground: Ground, calls: int) -> Contest:
-    """Row 4."""
-    desk = Desk(ground)
-    return Contest(
-        "RaiseConcern",
-        f"{calls:,} calls, {IN_FLIGHT} in flight, mTLS in all arms; CPU of the serving process",
-        {
-            "intake": lambda: desk.unary("intake_real", calls, desk.sink),
-            "empty handler": lambda: desk.unary("intake_empty", calls, ""),
-            "usual way": lambda: desk.unary("intake_usual", calls, desk.usual_sink),
-            LIMIT: lambda: desk.unary("intake_limit", calls, desk.limit_sink),
-        },
-        [
-            Claim(
-                "4.empty",
-                "unary RaiseConcern to an empty handler",
-                "intake",
-                "empty handler",
-                0.4,
-                reached=0.3,
-                why=UNARY_WHY,
-            ),
-            Claim(
-                "4.usual", "unary RaiseConcern to the usual way", "intake", "usual way", 3, reached=1.6, why=UNARY_WHY
-            ),
-            Claim("4.limit", "only what a concern cannot do without, to the usual way", LIMIT, "usual way", 0),
-        ],
-    )
+def in_clear(place: What, content: Any) -> What:
+    """What must be the same of a concern and of the fact it becomes, beside its place. All else is sealed by each arm
+    under keys that it makes itself, so that no two write the same bytes."""
+    return *place, tuple(content.kinds), content.area, content.anonymous, len(content.subjects)
 
 
-def stream(ground: Ground, concerns: int) -> Contest:
-    """Row 5."""
-    desk = Desk(ground)
-    [sink] = ground.topics(["bench.produced"])
-    expected = Counter((record.key,) for record in raised_facts(concerns))
-    hop = Hop(ground, "", [sink], concerns, expected, lambda record: (record.key,), extra={"events": concerns})
-    return Contest(
-        "RaiseConcerns",
-        f"{concerns:,} concerns in messages of {TOGETHER}, beside as many facts written by kafka-python's producer",
-        {
-            "intake": lambda: desk.stream(concerns),
-            PRODUCER: lambda: hop.run("produce"),
-            LIMIT: lambda: desk.stream(concerns, arm="intake_limit", sink=desk.limit_sink),
-        },
-        [
-            Claim(
-                "5",
-                "stream RaiseConcerns to kafka-python's own producer",
-                "intake",
-                PRODUCER,
-                0.25,
-                reached=0.07,
-                why=STREAM_WHY,
-            ),
-            Claim("5.limit", "only what a concern cannot do without, to the same producer", LIMIT, PRODUCER, 0),
-        ],
-    )
+def stated(record: Loaded) -> What:
+    """What must lie on a topic of a fact that intake raised."""
+    return in_clear(_place(record.key), IntakeFact.FromString(record.value).raised)
+
+
+def clear_fact(record: Any) -> What:
+    """Of a delivered record, as `stated` expects it."""
+    return in_clear((record.partition, record.key), IntakeFact.FromString(record.value).raised)
+
+
+def clear_concern(record: Any) -> What:
+    """The same, of the usual way's record, which is the concern itself."""
+    return in_clear((record.partition, record.key), Concern.FromString(record.value))
+
+
+def _place(key: bytes) -> What:
+    return partition_of(key, PARTITIONS), key
 
 
 class Desk:
@@ -130,8 +85,8 @@ class Desk:
         self._tls = TlsFiles(officer.certificate, officer.key, officer.authority)
         self._concerns = [stated.concern for stated in load_scenario(CHECKOUT / "deploy" / "local" / "scenario")]
 
-    def unary(self, arm: str, calls: int, sink: str) -> Sample:
-        """One round of calls."""
+    def unary(self, arm: str, calls: int, sink: str = "", what: Callable[[Any], What] = clear_fact) -> Sample:
+        """One round of calls; `what` reads a record that the arm writes to `sink`, if it writes any."""
         since = self._ground.ends([sink]) if sink else {}
         try:
             with self._serving(arm, sink) as (process, stub):
@@ -144,7 +99,10 @@ class Desk:
                 time.sleep(LATE)
         except ArmEnded as ended:
             return Sample(void=str(ended))
-        return self._compared(sample, Counter(acknowledged), since)
+        if not sink:
+            answered = acknowledged == [request.idempotency_key for request in requests]
+            return sample if answered else Sample(void="answered otherwise than asked")
+        return self._all_compared(sample, _expected(acknowledged, requests), since, what)
 
     def stream(
         self, concerns: int, without: str = "", warm: int = 0, arm: str = "intake_real", sink: str = ""
@@ -166,7 +124,9 @@ class Desk:
             return Sample(void=str(ended))
         if refused:
             return Sample(void=f"{len(refused)} refused: {refused[0].message}")
-        return self._compared(sample, Counter(each.referral_id for each in raised), since)
+        if len(raised) != concerns:
+            return Sample(void=f"answered {len(raised)} of {concerns}")
+        return self._all_compared(sample, _expected([each.referral_id for each in raised], requests), since, clear_fact)
 
     def forget(self) -> None:
         """Take away what was stored and written, which no later round looks at."""
@@ -230,18 +190,28 @@ class Desk:
         return sum(self._ground.ends(sorted({topic for topic, _ in since})).values()) - sum(since.values())
 
     def _compared(self, sample: Sample, acknowledged: Counter[str], since: Mapping[tuple[str, int], int]) -> Sample:
-        if not since:
-            return sample
-        delivered = Counter(record.key.decode() for record in self._ground.records(dict(since)))
-        if delivered != acknowledged:
-            lost, extra = acknowledged - delivered, delivered - acknowledged
-            return Sample(void=f"lost {sum(lost.values())} records, and gave {sum(extra.values())} that it should not")
-        return sample
+        """By key and partition alone, for who does not know which request became which referral."""
+        keys = Counter({_place(id.encode()): count for id, count in acknowledged.items()})
+        return self._all_compared(sample, keys, since, lambda record: (record.partition, record.key))
+
+    def _all_compared(
+        self, sample: Sample, expected: Counter[What], since: Mapping[tuple[str, int], int], what: Callable[[Any], What]
+    ) -> Sample:
+        wrong = differs(expected, Counter(map(what, self._ground.records(dict(since)))))
+        return Sample(void=wrong) if wrong else sample
+
+
+def _expected(ids: Sequence[str], requests: Sequence[intake_pb2.RaiseConcernRequest]) -> Counter[What]:
+    """What must lie on the topic: of each request, in their order, the answer's id and what stays in clear."""
+    pairs = zip(ids, requests, strict=True)
+    return Counter(in_clear(_place(id.encode()), request.concern) for id, request in pairs)
 
 
 def _sample(events: int, before: Usage, began: float, process: Arm) -> Sample:
     used = process.usage()
-    return Sample(events / max(0.01, used.cpu - before.cpu), events / max(0.001, time.monotonic() - began), used.memory)
+    return Sample(
+        events / max(0.001, used.cpu - before.cpu), events / max(0.001, time.monotonic() - began), used.memory
+    )
 
 
 def _streamed(stub: Any, requests: Sequence[intake_pb2.RaiseConcernRequest]) -> tuple[list[Any], list[Any]]:

@@ -19,15 +19,18 @@ import grpc
 from kafka import TopicPartition
 
 from safeguarding.v1 import intake_pb2, intake_pb2_grpc
+from safeguarding.v1.routing_pb2 import RoutingFact
+from services.chassis.partitions import partition_of
 from services.cli.demo.people import partners_of
 from services.cli.local import authority, environments, partners, ports
 from services.partner_routing.domain import ROUTING
-from tests.performance.ground import Ground, Loaded
+from tests.performance.delivered import uneven
+from tests.performance.ground import PARTITIONS, Ground, Loaded
 from tests.performance.hop import LATE, PATIENCE, POLL
 from tests.performance.process import Arm, ArmEnded, Usage, running
 from tests.performance.result import Contest, Sample, flat
 from tests.performance.triaging import decided, environment
-from tests.performance.work import key_ids, key_of, openable_facts
+from tests.performance.work import different, key_ids, key_of, openable_facts
 
 TOGETHER = 500
 """Referrals of which intake's facts come before triage's of the same."""
@@ -41,7 +44,7 @@ def grown(ground: Ground, sizes: Sequence[int], events: int) -> Contest:
         "as partner-routing's store grows",
         f"{events:,} new referrals of the scenario, raised and triaged, measured after so many others",
         {name: partial(desk.after, size, events) for name, size in arms.items()},
-        flat("9.routing", "routing", "referrals", arms),
+        flat("9.partner-routing", "partner-routing", "referrals", arms),
         arms,
     )
 
@@ -91,7 +94,7 @@ class Partners:
                     self._load(raised, triaged, referrals[size:])
                     after, ended = self._settled(process, [raised, triaged], routed)
                     time.sleep(LATE)
-                void = self._compared(referrals, {record.key for record in self._ground.records(since)})
+                void = _compared(referrals, self._ground.records(since))
             except (ArmEnded, TimeoutError) as wrong:
                 return Sample(void=str(wrong))
             finally:
@@ -124,14 +127,6 @@ class Partners:
                 raise TimeoutError(f"partner-routing did not finish: {count} facts so far")
             time.sleep(POLL)
 
-    def _compared(self, referrals: Sequence[Referral], delivered: set[bytes]) -> str:
-        """What is wrong with what came: every referral that was routed is to come, and none that was not loaded."""
-        loaded = {one.raised.key for one in referrals}
-        routed = {one.raised.key for one in referrals if one.routed}
-        if routed <= delivered <= loaded:
-            return ""
-        return f"lost {len(routed - delivered)} referrals, and gave {len(delivered - loaded)} that nobody raised"
-
     @contextmanager
     def _keys(self) -> Iterator[str]:
         """A server that stands for intake; its address."""
@@ -149,6 +144,31 @@ class Partners:
             yield address
         finally:
             server.stop(0).wait()
+
+
+def _compared(referrals: Sequence[Referral], found: Sequence[Any]) -> str:
+    """What is wrong with what came, or nothing.
+
+    Facts hold times and the hash of an encrypted copy: not their bytes are compared, but that a referral's are
+    numbered, and of the same kinds, as those of its like.
+    """
+    facts = [(record, RoutingFact.FromString(record.value)) for record in found]
+    delivered = {record.key for record, _ in facts}
+    lost = sum(one.routed and one.raised.key not in delivered for one in referrals)
+    if lost:
+        return f"lost {lost} referrals"
+    alike = {one.raised.key: number % different() for number, one in enumerate(referrals)}
+    kinds = [
+        (record.key, fact.header.event_id, (fact.header.sequence, fact.WhichOneof("fact"), _place(record)))
+        for record, fact in facts
+    ]
+    return uneven(alike, kinds)
+
+
+def _place(record: Any) -> bool:
+    """Whether it lies where its key belongs."""
+    right: bool = record.partition == partition_of(record.key, PARTITIONS)
+    return right
 
 
 def _triaged(raised: Loaded) -> Referral:

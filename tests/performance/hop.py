@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.performance.delivered import What, differs
 from tests.performance.ground import Ground, Places
 from tests.performance.process import Arm, ArmEnded, Usage, running
 from tests.performance.result import Sample
@@ -20,8 +21,6 @@ PATIENCE = 120.0
 """Seconds without a record more after which an arm is given up."""
 LATE = 0.3
 """Seconds in which an extra record would still come."""
-What = tuple[Any, ...]
-"""What tells one delivered record from another."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +89,13 @@ class Hop:
         done = (count - began[1]) * self.events / total
         if not done:
             return Sample(void="was done before it could be measured: give it more records")
-        return Sample(done / max(0.01, used.cpu - began[2].cpu), done / max(0.001, now - began[0]), used.memory)
+        return Sample(done / max(0.001, used.cpu - began[2].cpu), done / max(0.001, now - began[0]), used.memory)
 
     def _count(self, since: Places) -> int:
         return sum(self.ground.ends(self.sinks).values()) - sum(since.values())
 
     def _compared(self, sample: Sample, since: Places) -> Sample:
-        delivered = Counter(map(self.what, self.ground.records(since)))
-        if delivered != self.expected and not sample.void:
-            lost, extra = self.expected - delivered, delivered - self.expected
-            return Sample(void=f"lost {sum(lost.values())} records, and gave {sum(extra.values())} that it should not")
-        return sample
+        if sample.void:
+            return sample
+        wrong = differs(self.expected, Counter(map(self.what, self.ground.records(since))))
+        return Sample(void=wrong) if wrong else sample

@@ -1,4 +1,4 @@
-"""Row 10: audit's transparency log beside Tessera's POSIX driver, in Go, on the same disk and with the same syncs."""
+"""Row 11: audit's transparency log beside Tessera's POSIX driver, in Go, on the same disk and with the same syncs."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 
 from services.triage.domain import TRIAGE
-from tests.performance.ground import Ground, Loaded
+from tests.performance.ground import PARTITIONS, Ground, Loaded
 from tests.performance.log_rows import measured
 from tests.performance.result import Claim, Contest, Sample
 from tests.performance.triaging import decided
@@ -26,12 +26,13 @@ def beside_drain(ground: Ground, referrals: int) -> Contest:
     def arm(kind: str) -> Sample:
         ground.store.drop_database(DATABASE)
         told = {"kind": kind, "upstream": upstream, "own": own, "database": DATABASE, "referrals": referrals}
+        told["partitions"] = PARTITIONS
         return measured("rebuild", {**ground.settings, **told})
 
     return Contest(
         "rebuild",
         f"triage's {referrals:,} referrals from {len(raised) + len(said):,} facts of two topics, stored and checked;"
-        " the drain parses nothing and keeps nothing",
+        " the drain reads by the same client in a bare loop, parses nothing and keeps nothing",
         {"rebuild": lambda: arm("rebuild"), "bare drain": lambda: arm("drain")},
         [
             Claim("10", "rebuild to a bare drain, by CPU-second", "rebuild", "bare drain", 0.3),

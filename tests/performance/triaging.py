@@ -18,12 +18,14 @@ from services.cli.local import authority, credentials, environments, plan, ports
 from services.cli.local.environments import AREAS
 from services.triage.area import Area
 from services.triage.domain import INTAKE, TRIAGE, TriageDecider
+from tests.performance.delivered import What, as_it_is, forwarded, timeless
 from tests.performance.ground import Ground, Loaded
-from tests.performance.hop import WARM, Hop, What
+from tests.performance.hop import WARM, Hop
 from tests.performance.result import Claim, Contest, flat
 from tests.performance.work import raised_facts
 
 DATABASE = "triage_bench"
+FLOOR = "floor: bare loop"
 ACTOR = Actor(role=ROLE_SERVICE, id=TRIAGE)
 
 
@@ -36,8 +38,12 @@ def beside_usual(ground: Ground, events: int) -> Contest:
         {
             "triage": lambda: hop.run("triage_real"),
             "usual way": lambda: hop.run("triage_usual"),
+            FLOOR: lambda: hop.run("triage_floor"),
         },
-        [Claim("3", "real triage to the same rules written the usual way", "triage", "usual way", 8)],
+        [
+            Claim("3", "real triage to the same rules written the usual way", "triage", "usual way", 8),
+            Claim("3.floor", "real triage to the same rules in a bare loop", "triage", FLOOR, 0),
+        ],
     )
 
 
@@ -74,7 +80,7 @@ def _hop(ground: Ground, events: int, name: str, warm: int = 0) -> Hop:
         source,
         [sink],
         events,
-        _expected(records),
+        _expected(sink, records),
         _what,
         anew,
         {"environment": told},
@@ -101,9 +107,11 @@ def environment(ground: Ground, service: str = TRIAGE, database: str = DATABASE)
     return {f"{service.replace('-', '_').upper()}_{name}": value for name, value in told.items()}
 
 
-def _expected(records: list[Loaded]) -> Counter[What]:
+def _expected(sink: str, records: list[Loaded]) -> Counter[What]:
     """What must lie on its topic."""
-    return Counter((record.key, *_content(fact)) for record in records for fact in decided(record))
+    return Counter(
+        forwarded(sink, Loaded(record.key, timeless(fact))) for record in records for fact in decided(record)
+    )
 
 
 def decided(record: Loaded) -> Sequence[TriageFact]:
@@ -123,9 +131,5 @@ def _area() -> Area:
 
 
 def _what(record: Any) -> What:
-    return record.key, *_content(TriageFact.FromString(record.value))
-
-
-def _content(fact: TriageFact) -> What:
-    legs = tuple(sorted((leg.service, leg.purpose) for leg in fact.routed.legs))
-    return fact.WhichOneof("fact"), fact.graded.grade, len(fact.graded.fired), legs
+    """A fact of triage's: all of it but its times, which are of the moment at which it was decided."""
+    return as_it_is(record._replace(value=timeless(TriageFact.FromString(record.value))))

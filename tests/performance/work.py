@@ -80,6 +80,11 @@ def key_ids() -> Sequence[str]:
     return [NARRATIVE_KEY, RAISER_KEY, *(subject_key(number) for number in range(1, most + 1))]
 
 
+def different() -> int:
+    """After so many the concerns come again, each as a new referral."""
+    return len(_concerns())
+
+
 class NoLinks(Linker):
     """Makes no match keys: none of the arms looks for links, whose cost `make match-report` measures."""
 

@@ -29,8 +29,8 @@ from tests.performance.choosing import chosen
 ACTOR = Actor(role=ROLE_SERVICE, id="triage")
 
 
-def decided(fact: IntakeFact, now: Timestamp) -> bytes:
-    """The bytes of the fact that the engine's decider of the hop decides."""
+def fact_of(fact: IntakeFact, now: Timestamp | None = None) -> TriageFact:
+    """The fact that the engine's decider of the hop decides, stamped as the engine does."""
     header = fact.header
     id, cause = header.referral_id, header.event_id
     stamped = FactHeader(
@@ -42,7 +42,11 @@ def decided(fact: IntakeFact, now: Timestamp) -> bytes:
         cause_id=cause,
     )
     taken = NoFurtherActionTaken(reason=NO_FURTHER_ACTION_REASON_BELOW_THRESHOLD, note=fact.raised.parts[0])
-    return TriageFact(header=stamped, no_further_action=taken).SerializeToString(deterministic=True)
+    return TriageFact(header=stamped, no_further_action=taken)
+
+
+def _bytes(fact: IntakeFact, now: Timestamp) -> bytes:
+    return fact_of(fact, now).SerializeToString(deterministic=True)
 
 
 async def work() -> None:
@@ -64,7 +68,7 @@ async def work() -> None:
                 fact = IntakeFact.FromString(record.value)
                 if not surely_right(fact):
                     raise ValueError(f"a fact of the hop is wrong, at offset {record.offset}")
-                place, value = (sinks[chosen(fact)], partition_of(record.key, count)), decided(fact, now)
+                place, value = (sinks[chosen(fact)], partition_of(record.key, count)), _bytes(fact, now)
                 if batches[place].append(key=record.key, value=value, timestamp=None) is None:
                     sent.append(await producer.send_batch(batches.pop(place), place[0], partition=place[1]))
                     batches[place].append(key=record.key, value=value, timestamp=None)

@@ -1,4 +1,4 @@
-"""An empty handler: what gRPC itself costs."""
+"""An empty handler on gRPC's synchronous server."""
 
 from __future__ import annotations
 

@@ -10,10 +10,8 @@ at again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from threading import Event, Thread
-from types import SimpleNamespace
+from threading import Thread
 from typing import Any, NamedTuple
 
 import grpc
@@ -21,11 +19,10 @@ from aiokafka import AIOKafkaProducer
 from google.protobuf.timestamp_pb2 import Timestamp
 from pymongo import MongoClient
 
-from safeguarding.v1 import intake_pb2, intake_pb2_grpc
+from safeguarding.v1 import intake_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
 from safeguarding.v1.intake_pb2 import IntakeFact
-from services.chassis import garbage
-from services.chassis.arrivals import Served, Server
+from services.chassis.arrivals import Served
 from services.chassis.calls import Guarded
 from services.chassis.engine.document import event_id
 from services.chassis.engine.publisher import KafkaPublisher
@@ -37,14 +34,14 @@ from services.intake.api import referral_id_of
 from services.intake.bulk import reference
 from services.intake.linking import Linker
 from services.intake.sealed import Sealer
-from tests.performance.arms.serving import OtherRpcs, address, credentials
+from tests.performance.arms.as_services import serve_as_services
+from tests.performance.arms.serving import OtherRpcs
 from tests.performance.arms.told import access, told
 
 OFFICER = Identity(ROLE_OFFICER, "bench", "response_officer")
 ACTOR = OFFICER.actor()
 MOST_TOGETHER = 500
 SECONDS = 30.0
-THREADS = 4
 
 
 class Made(NamedTuple):
@@ -143,30 +140,10 @@ class Together:
                 served.answer(answer)
 
 
-class Bare(grpc.ServerInterceptor):
-    """Has unary calls come as the services' do, without anything that guards them."""
-
-    def intercept_service(self, continuation: Any, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        """Give the handler."""
-        handler: Any = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
-            return handler
-        house: Any = SimpleNamespace(room=SimpleNamespace(waited=lambda seconds: None))
-        method: Any = SimpleNamespace(short="limit")
-        return grpc.unary_unary_rpc_method_handler(
-            Guarded(house, method, handler.unary_unary), response_serializer=handler.response_serializer
-        )
-
-
 def main() -> None:
     """Serve until ended."""
     least = Least()
-    server = Server(Together(least).take, ThreadPoolExecutor(THREADS), [Bare()], [("grpc.so_reuseport", 0)])
-    intake_pb2_grpc.add_IntakeServicer_to_server(Limit(least), server)
-    server.add_secure_port(address(), credentials())
-    garbage.look_seldom()
-    server.start()
-    Event().wait()
+    serve_as_services(Limit(least), Together(least).take)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import tempfile
@@ -10,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
 from services import topics
@@ -36,19 +37,27 @@ def again() -> int:
 
 
 def drain() -> int:
-    """Every record of both topics, read and let go."""
-    consumer = KafkaConsumer(**access().consumer("bench-drain"))
+    """Every record of both topics, read by the client that the rebuild reads by, and let go."""
+    return asyncio.run(_drained())
+
+
+async def _drained() -> int:
+    consumer = AIOKafkaConsumer(**access().aiokafka_consumer("bench-drain", None))
+    await consumer.start()
     try:
-        names = told()["own"], told()["upstream"]
-        places = [TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name)]
+        places = [
+            TopicPartition(topic, number)
+            for topic in (told()["own"], told()["upstream"])
+            for number in range(told()["partitions"])
+        ]
         consumer.assign(places)
-        consumer.seek_to_beginning()
-        total, read = sum(consumer.end_offsets(places).values()), 0
+        await consumer.seek_to_beginning()
+        total, read = sum((await consumer.end_offsets(places)).values()), 0
         while read < total:
-            read += sum(map(len, consumer.poll(timeout_ms=500).values()))
+            read += sum(map(len, (await consumer.getmany(timeout_ms=500)).values()))
         return read
     finally:
-        consumer.close(autocommit=False)
+        await consumer.stop()
 
 
 def main() -> None:

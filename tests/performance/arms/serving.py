@@ -1,7 +1,8 @@
-"""The faster kind of Python gRPC server, synchronous with a bounded pool, on intake's address and certificates."""
+"""gRPC's own servers of both kinds, on intake's address and certificates."""
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from safeguarding.v1 import intake_pb2_grpc
 from tests.performance.arms.told import told
 
 THREADS = 32
-"""As many as it is fastest with."""
+"""As many as gRPC's own synchronous server is fastest with."""
+OPTIONS = [("grpc.so_reuseport", 0)]
 
 
 class OtherRpcs(intake_pb2_grpc.IntakeServicer):
@@ -45,9 +47,22 @@ def address() -> str:
 
 
 def serve(servicer: intake_pb2_grpc.IntakeServicer) -> None:
-    """Serve until ended."""
-    server = grpc.server(ThreadPoolExecutor(THREADS), options=[("grpc.so_reuseport", 0)])
+    """Serve until ended, by gRPC's synchronous server with a bounded pool."""
+    server = grpc.server(ThreadPoolExecutor(THREADS), options=OPTIONS)
     intake_pb2_grpc.add_IntakeServicer_to_server(servicer, server)
     server.add_secure_port(address(), credentials())
     server.start()
     server.wait_for_termination()
+
+
+def serve_by_asyncio(servicer: intake_pb2_grpc.IntakeServicer) -> None:
+    """Serve until ended, by grpc.aio."""
+
+    async def run() -> None:
+        server: Any = grpc.aio.server(options=OPTIONS)  # what is generated is typed for the other kind
+        intake_pb2_grpc.add_IntakeServicer_to_server(servicer, server)
+        server.add_secure_port(address(), credentials())
+        await server.start()
+        await server.wait_for_termination()
+
+    asyncio.run(run())

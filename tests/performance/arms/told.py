@@ -34,8 +34,8 @@ def aiokafka_login() -> dict[str, Any]:
 
 
 def librdkafka_producer() -> dict[str, Any]:
-    """A producer of confluent-kafka, or of arroyo, which stands on it."""
-    return {**_librdkafka(), "acks": "all", "enable.idempotence": True}
+    """A producer of confluent-kafka, or of arroyo, which stands on it; by a key's murmur2 as all other clients."""
+    return {**_librdkafka(), "acks": "all", "enable.idempotence": True, "partitioner": "murmur2_random"}
 
 
 def librdkafka_consumer() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A run that carries less than its rate is told from one that is only slow."""
 
-from tests.performance.way import CARRIED, carried
+from tests.performance.travelled import carried
+from tests.performance.way import CARRIED
 
 RATE = 100
 
