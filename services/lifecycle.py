@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR, ROLE_PARTNER, ROLE_SUPERVISOR, ROLE_TRIAGE
-from safeguarding.v1.intake_pb2 import ReferralState
 from safeguarding.v1.routing_pb2 import LegState
 from services.chassis.deciding import Refused, Why
 
@@ -251,9 +250,6 @@ LEG_MOVES: tuple[Move, ...] = (
 )  # fmt: skip
 """The moves of a leg."""
 
-REFERRAL_STATE: Mapping[Referral, int] = {
-    state: ReferralState.Value(f"REFERRAL_STATE_{state.name}") for state in Referral
-}
 LEG_STATE: Mapping[Leg, int] = {state: LegState.Value(f"LEG_STATE_{state.name}") for state in Leg}
 LEG_OF: Mapping[int, Leg] = {number: state for state, number in LEG_STATE.items()}
 STATE_OF_FACT: Mapping[str, int] = {

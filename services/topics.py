@@ -86,6 +86,7 @@ def replies_topic(partner: str) -> Topic:
 
 _PARTNERS_OWN = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)(\.replies)?\.v1")
 REPLIES_PATTERN = r"^partner\.[a-z0-9-]+\.replies\.v1$"
+"""Topics that are read as partners' replies; `replies_of` says whose, of those that a partner can have."""
 
 TOPICS = (
     INTAKE,
@@ -121,6 +122,15 @@ def partner_of(topic: str) -> str:
     """Whose copies or replies the topic carries; empty where it is another topic."""
     found = _PARTNERS_OWN.fullmatch(topic)
     return found["partner"] if found else ""
+
+
+def replies_of(topic: str) -> str:
+    """Whose replies the topic carries; empty where it is another topic, or one that no partner can have."""
+    partner = partner_of(topic)
+    try:
+        return partner if partner and topic == replies_topic(partner).name else ""
+    except ValueError:
+        return ""
 
 
 def partner_topics(partner: str) -> tuple[Topic, Topic]:

@@ -26,7 +26,6 @@ from services.audit.unconfirmed import unconfirmed_in
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.times import FIRST_SECOND, LAST_SECOND, is_time
 
-_PARTNER_TOPIC = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)(?P<replies>\.replies)?\.v1")
 # A partner chooses its replies' ids, and a name must not come in by them.
 _EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 _AS_ALL_WRITE_IT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -54,15 +53,14 @@ def place_of(topic: str) -> Place:
     known = next((found for found in topics.TOPICS if found.name == topic), None)
     if known is not None:
         return Place(known.carries, Actor(role=ROLE_SERVICE, id=known.writer))
-    parts = _PARTNER_TOPIC.fullmatch(topic)
-    if parts is None:
+    partner = topics.partner_of(topic)
+    if not partner:
         return Place("", Actor())
-    partner = parts["partner"]
     try:
         copies, replies = topics.partner_topics(partner)
     except ValueError:  # no id that a partner can have
         return Place("", Actor())
-    if parts["replies"]:
+    if topic == replies.name:
         return Place(replies.carries, Actor(role=ROLE_PARTNER, id=partner), partner)
     return Place(copies.carries, Actor(role=ROLE_SERVICE, id=copies.writer), partner)
 

@@ -7,9 +7,9 @@ stood, so the text of a file that is refused is read a second time, statement by
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Where = tuple[str | int, ...]
 """A place in a file: ("rule", 3, "when", "kinds") is the kinds of the when of the fourth rule."""
@@ -45,12 +45,15 @@ class Strict(BaseModel):
 
 
 class Sourced(Strict):
-    """A table that says where it comes from. Confirmed: the published source named beside it says so."""
+    """A table that says where it comes from. Confirmed: the published source named beside it says so.
 
-    words: str
-    source: str
+    No longer than facts may say it (FiredRule, Standing): they quote it.
+    """
+
+    words: Annotated[str, Field(max_length=500)]
+    source: Annotated[str, Field(max_length=300)]
     confirmed: bool
-    unconfirmed_reason: str = ""
+    unconfirmed_reason: Annotated[str, Field(max_length=500)] = ""
 
     def model_post_init(self, _: Any) -> None:
         """Every list, rule and threshold has its source beside it, or says that it is unconfirmed and why."""
@@ -130,6 +133,9 @@ def _problem(text: str, model: type[BaseModel], detail: dict[str, Any]) -> tuple
         return line_of(text, at), f"unknown key {key!r}", f"one of {known}"
     if detail["type"] == "missing":
         return line_of(text, at[:-1]), f"the key {key!r} is missing", _example(holder, key)
+    if detail["type"] == "string_too_long":
+        most = detail["ctx"]["max_length"]
+        return line_of(text, at), f"{key!r} is longer than {most} characters", f"{key} of at most {most} characters"
     legal = detail.get("ctx", {}).get("expected_tags") or detail.get("ctx", {}).get("expected")
     right = f"one of {legal}" if legal else _example(holder, key)
     return line_of(text, at), f"{key!r}: {detail['msg']}", right

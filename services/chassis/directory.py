@@ -17,6 +17,9 @@ from services.chassis.deciding import Refused, Why
 from services.chassis.identity import ROLE_NAMES, Identity, Name
 from services.chassis.language import SERVICES
 
+LONGEST_KIND = 60
+"""Characters of a kind: facts carry it with whoever acts (Actor.kind)."""
+
 
 class BrokenEntry(Exception):
     """A directory file cannot be read; the text names role, id and what would be right."""
@@ -87,7 +90,7 @@ class Directory:
         if known is not None and known[0] == version:
             return known[1]
         entry = _read(Path(path))
-        identity = Identity(name.role, name.id, _text(entry, "kind", path), _text(entry, "team", path))
+        identity = Identity(name.role, name.id, _kind(entry, path), _text(entry, "team", path))
         self._people[name.role, name.id] = version, identity
         return identity
 
@@ -164,7 +167,7 @@ class _Entry(Strict):
     """A partner's file."""
 
     name: str
-    kind: str
+    kind: Annotated[str, Field(max_length=LONGEST_KIND)]
     serves: Annotated[Sequence[_ServiceWord], Field(min_length=1, examples=['["housing"]'])]
     areas: Annotated[Sequence[str], Field(min_length=1, examples=['["bristol"]'])]
     public_key: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$", examples=['"<X25519 key, 64 hex digits>"'])]
@@ -210,6 +213,13 @@ def _text(entry: dict[str, object], key: str, where: str) -> str:
     if not isinstance(value, str):
         raise BrokenEntry(f'{_who(Path(where))}: {key} must be a text, such as {key} = "…"')
     return value
+
+
+def _kind(entry: dict[str, object], where: str) -> str:
+    kind = _text(entry, "kind", where)
+    if len(kind) > LONGEST_KIND:
+        raise BrokenEntry(f"{_who(Path(where))}: kind is longer than {LONGEST_KIND} characters; write it shorter")
+    return kind
 
 
 def _who(path: Path) -> str:

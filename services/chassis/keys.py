@@ -17,6 +17,7 @@ import grpc
 from safeguarding.v1.intake_pb2 import OpenRequest, OpenResponse
 from safeguarding.v1.intake_pb2_grpc import KeysStub
 from services.chassis.engine.away import Away
+from services.chassis.sealing import forget_ciphers
 
 MOST_A_CALL = 1000
 MOST_REMEMBERED = 20_000
@@ -26,10 +27,27 @@ TIMEOUT = 5.0
 MOST_AHEAD = 2
 """Calls under way for what is only expected: of a busy service's referrals, those that come meanwhile go together."""
 
+AWAY: Final = frozenset(
+    (
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.CANCELLED,
+        # Of who asks and not of what is asked for: no other referral would fare better.
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.PERMISSION_DENIED,
+    )
+)
+"""What waiting may mend."""
+
 ReferralKeys = Mapping[str, bytes]
 """Data keys of one referral by key id."""
 NEVER: Final[tuple[ReferralKeys, float]] = ({}, 0.0)
 """What is remembered of a referral that was not asked for: nothing, until no time."""
+
+
+class NotOpened(Exception):
+    """Intake answered with an error that is of what was asked for; asked again it would be no other."""
 
 
 class Keys:
@@ -41,6 +59,8 @@ class Keys:
         self._purpose = purpose
         self._remembered: OrderedDict[str, tuple[ReferralKeys, float]] = OrderedDict()
         """Each with the time (monotonic) until which it is used."""
+        self._ciphers_until = clock() + REMEMBERED_SECONDS
+        """When what was made of keys goes, whoever heard of an erasure."""
         # gRPC's own futures start a thread for each call that is alone under way.
         self._asking = ThreadPoolExecutor(MOST_AHEAD, thread_name_prefix="keys-ahead")
         self._coming: dict[str, Future[OpenResponse]] = {}
@@ -66,7 +86,7 @@ class Keys:
         """The keys of the referrals; one that has none, or was erased, gives an empty mapping.
 
         `needed` names key ids that must be there: a referral whose remembered keys lack one (a subject was added)
-        is asked for again. Raises Away where intake does not answer.
+        is asked for again. Raises Away where intake does not answer, NotOpened where it answers with another error.
         """
         opened: dict[str, ReferralKeys] = {}
         missing: list[str] = []
@@ -86,7 +106,8 @@ class Keys:
         return opened
 
     def forget(self, referral_id: str) -> None:
-        """Drop what is remembered, as an erasure asks."""
+        """Drop what is remembered, as an erasure asks, and what was made of any keys."""
+        forget_ciphers()
         with self._lock:
             self._remembered.pop(referral_id, None)
             self._coming.pop(referral_id, None)  # what comes may be of before
@@ -150,20 +171,36 @@ class Keys:
                     self._remember(referral_id, found[referral_id])
 
     def _ask(self, referral_ids: list[str]) -> dict[str, ReferralKeys]:
+        request = OpenRequest(referral_ids=referral_ids, purpose=self._purpose)
         try:
-            response = self._stub.Open(OpenRequest(referral_ids=referral_ids, purpose=self._purpose), timeout=TIMEOUT)
-        except grpc.RpcError as error:
-            raise Away("keys", error.code().name) from error
+            response = self._answered(request)
+        except NotOpened:
+            # Also what becomes of a call where its connection breaks in the middle: that is gone, or away, by now.
+            response = self._answered(request)
         asked = _by_referral(referral_ids, response)
         with self._lock:
             for referral_id, keys in asked.items():
                 self._remember(referral_id, keys)
         return asked
 
+    def _answered(self, request: OpenRequest) -> OpenResponse:
+        try:
+            response: OpenResponse = self._stub.Open(request, timeout=TIMEOUT)
+        except grpc.RpcError as error:
+            code = error.code()
+            if code in AWAY:
+                raise Away("keys", code.name) from error
+            raise NotOpened(code.name) from error
+        return response
+
     def _remember(self, referral_id: str, keys: ReferralKeys) -> None:
         if not keys:
             return
-        self._remembered[referral_id] = keys, self._clock() + REMEMBERED_SECONDS
+        now = self._clock()
+        if now >= self._ciphers_until:
+            forget_ciphers()
+            self._ciphers_until = now + REMEMBERED_SECONDS
+        self._remembered[referral_id] = keys, now + REMEMBERED_SECONDS
         self._remembered.move_to_end(referral_id)
         while len(self._remembered) > MOST_REMEMBERED:
             self._remembered.popitem(last=False)

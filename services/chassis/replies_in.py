@@ -18,10 +18,10 @@ from services.chassis.kafka_in.consumer import end_process
 from services.chassis.kafka_in.offsets import Offsets
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.loops import cancel_others
+from services.topics import REPLIES_PATTERN
 
 log = logging.getLogger(__name__)
 
-REPLIES = r"^partner\..*\.replies\.v1$"
 NEW_TOPICS_WITHIN_MS = 3_000
 FETCH_MS = 500
 START_SECONDS = 15.0
@@ -49,7 +49,7 @@ class RepliesIn:
         group: str,
         handle: Handle,
         *,
-        pattern: str = REPLIES,
+        pattern: str = REPLIES_PATTERN,
         on_fatal: Callable[[BaseException], None] = end_process,
     ) -> None:
         self._settings = {

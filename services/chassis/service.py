@@ -42,7 +42,7 @@ from services.chassis.parked_api import ParkedApi
 from services.chassis.replies_in import RepliesIn
 from services.chassis.resting import Resting
 from services.chassis.settings import ServiceSettings
-from services.chassis.starting import connect_store, is_away, publisher
+from services.chassis.starting import connect_store, publisher, wait_for
 from services.chassis.watchdog import Watchdog
 from services.topics import Topic, parked_topic
 
@@ -50,7 +50,6 @@ S = TypeVar("S")
 log = logs.get(__name__)
 
 STOP_SECONDS = 15.0
-CONNECT_EVERY = 0.5
 
 Upstreams = Mapping[str, tuple[str, type[Message]]]
 """Topics that are read: the writer of each and the message it carries."""
@@ -229,18 +228,8 @@ class Service(Generic[S]):
             raise SystemExit(f"{self._recipe.id} cannot start: {behind}") from None
 
     def _wait_for(self, what: str, ready: Callable[[], None]) -> None:
-        """Repeat until what we stand on answers: our supervisor, not we, gives up on a machine."""
-        while True:
-            try:
-                ready()
-            except Exception as error:
-                if not is_away(error):
-                    raise
-                log.warning("service_waits", away=what, error=type(error).__name__)
-                if self._ended.wait(CONNECT_EVERY):
-                    raise SystemExit(0) from error
-            else:
-                return
+        """See wait_for."""
+        wait_for(self._recipe.id, what, ready, self._ended)
 
 
 class _Readers(dict[str, Reader]):

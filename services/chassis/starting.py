@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,16 +10,20 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaProducer
 from kafka.errors import KafkaError
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from services.chassis import kafka_headers, logs, tracing
 from services.chassis.areafile import FileRefused
 from services.chassis.engine.away import Away
 from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.engine.store import connect_failures
 from services.chassis.live_files import LiveFiles
 from services.chassis.settings import ServiceSettings, WrongSettings, read
 
+log = logs.get(__name__)
+
 STORE_TIMEOUT_MS = 5_000
+CONNECT_EVERY = 0.5
 T = TypeVar("T")
 K = TypeVar("K", bound=ServiceSettings)
 
@@ -64,6 +69,35 @@ def publisher(settings: ServiceSettings, client_id: str, *, alone: bool = False)
     return KafkaPublisher(lambda: AIOKafkaProducer(**settings.kafka.batch_producer(client_id)), alone=alone)
 
 
-def is_away(error: Exception) -> bool:
-    """True for a store or a broker that does not answer yet."""
-    return isinstance(error, Away | PyMongoError | KafkaError)
+def wait_for(service_id: str, what: str, ready: Callable[[], None], ended: threading.Event) -> None:
+    """Repeat `ready` until what we stand on answers, or `ended` is set: our supervisor, not we, gives up on a machine.
+
+    A store that answers and refuses, as a wrong password, would refuse for ever: that ends the process, with the
+    refusal named.
+    """
+    while True:
+        try:
+            ready()
+        except PyMongoError as error:
+            if connect_failures(error):
+                _wait(what, error, ended)
+                continue
+            refusal = _refusal(error)
+            log.critical("service_cannot_start", refused_by=what, error=refusal)
+            raise SystemExit(f"{service_id} cannot start: the {what} answers with {refusal}") from error
+        except (Away, KafkaError) as error:
+            _wait(what, error, ended)
+        else:
+            return
+
+
+def _wait(what: str, error: Exception, ended: threading.Event) -> None:
+    log.warning("service_waits", away=what, error=type(error).__name__)
+    if ended.wait(CONNECT_EVERY):
+        raise SystemExit(0) from error
+
+
+def _refusal(error: PyMongoError) -> str:
+    """Its class, and the store's own name for it; the text may quote what was written."""
+    named = (error.details or {}).get("codeName") if isinstance(error, OperationFailure) else None
+    return f"{type(error).__name__} ({named})" if named else type(error).__name__

@@ -30,7 +30,6 @@ Into = Annotated[
     typer.Option("--csv", dir_okay=False, help="Put all of it into a file, and beside it the log's checkpoint."),
 ]
 COLUMNS = ("when", "what", "referral", "by", "partner", "on what basis", "groups", "where")
-OPERATIONS = ", ".join(showing.words_of(audit.Operation))
 A_PAGE = 1_000
 """The most that one call gives."""
 CSV = (
@@ -236,6 +235,7 @@ def _pages(calls: Calls, request: audit.SearchRequest) -> Iterator[audit.SearchR
 
 
 def row(entry: audit.TimelineEntry) -> tuple[str, ...]:
+    """What a reader of the table is shown of an entry, in the order of COLUMNS."""
     when = showing.moment(entry.occurred_at) or showing.moment(entry.record_time)
     without = f"without consent: {entry.without_consent}" if entry.without_consent else ""
     unsure = f"{showing.UNCONFIRMED}: {' '.join(entry.unconfirmed)}" if entry.unconfirmed else ""
@@ -250,6 +250,7 @@ def row(entry: audit.TimelineEntry) -> tuple[str, ...]:
 
 
 def fields(entry: audit.TimelineEntry) -> tuple[Any, ...]:
+    """All of an entry, in the order of CSV."""
     happened = entry.occurred_at if entry.HasField("occurred_at") else entry.record_time
     return (
         entry.place,

@@ -282,6 +282,7 @@ _LOOK_AGAIN = {
 
 
 def row(item: triage.WorkItem) -> tuple[Any, ...]:
+    """A referral of the worklist as the table shows it: what it is, until when it is decided, and for whom it waits."""
     kinds = [showing.enum_word(ConcernKind.DESCRIPTOR, kind) for kind in item.kinds]
     waits = "the raiser's answer" if item.awaiting_information else "the desk"
     if item.look_again:

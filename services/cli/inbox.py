@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,6 +33,7 @@ class Said:
     whom: str = ""
     not_told: str = ""
     on_hold: bool = False
+    number: Sequence[int] = ()
 
 
 Making = Callable[[routing.InboxCommand, Said], Any]
@@ -78,11 +79,13 @@ STEPS: dict[str, tuple[str, Making, frozenset[str]]] = {
     ),
     "deleted": (
         "ConfirmErasure",
-        lambda command, said: routing.ConfirmErasureRequest(command=command),
+        lambda command, said: routing.ConfirmErasureRequest(command=command, subjects=said.number),
         frozenset(),
     ),
 }
 """Each step by its word: the RPC, how its request is made, and the options that it needs."""
+FREE = {"told": "not_told", "progress": "on_hold", "deleted": "number"}
+"""The option that a step may have beside those."""
 
 
 def register(app: typer.Typer) -> None:
@@ -133,11 +136,14 @@ def reply(
     ] = None,
     key: Key = "",
     *,
+    number: Annotated[
+        list[int] | None, typer.Option(min=1, max=20, help="For deleted: whose, as `referrals inbox` shows; else all.")
+    ] = None,
     on_hold: Annotated[bool, typer.Option("--on-hold", help="For progress: the work rests.")] = False,
     as_json: Json = False,
 ) -> None:
     """Answer on a leg: the same effect as a reply on the partner's topic."""
-    said = Said(reason, outcome, whom, not_told, on_hold)
+    said = Said(reason, outcome, whom, not_told, on_hold, number or ())
     name, make = _step(step, said)
     command = routing.InboxCommand(
         idempotency_key=key or new_key(),
@@ -161,7 +167,7 @@ def _step(step: str, said: Said) -> tuple[str, Making]:
     if step not in STEPS:
         raise usage(f"there is no step {step!r}", f"one of {', '.join(STEPS)}")
     name, make, needed = STEPS[step]
-    free = {"not_told"} if step == "told" else {"on_hold"} if step == "progress" else set()
+    free = {FREE[step]} if step in FREE else set()
     given = {option for option, value in vars(said).items() if value}
     if not needed <= given <= needed | free:
         options = ", ".join(f"--{option.replace('_', '-')}" for option in sorted(needed | free)) or "no further option"
@@ -170,6 +176,7 @@ def _step(step: str, said: Said) -> tuple[str, Making]:
 
 
 def row(item: routing.InboxItem) -> tuple[str, ...]:
+    """A leg of the inbox as the table shows it; its last column is what else the partner is to do or to know."""
     times = showing.deadline(item.respond_by), showing.moment(item.offered_at)
     also = [f"delete subject {number}" for number in item.to_delete]
     if item.recall_reason:

@@ -119,6 +119,7 @@ def _right(subject: int, right: JourneyRight) -> tuple[str, ...]:
 
 
 def leg_row(leg: JourneyLeg) -> tuple[Any, ...]:
+    """A leg of the journey as the table shows it, with what its partner was given, and what not."""
     stands = showing.word(leg, "state") + (" (escalated)" if leg.escalated else "")
     stands += " (joined)" if leg.joined else f" (came back: {showing.word(leg, 'came_back')})" if leg.came_back else ""
     asked, until = showing.word(leg, "service"), showing.deadline(leg.respond_by)

@@ -20,6 +20,7 @@ from services.cli.installed import installed
 from services.cli.local import directory, environments, partners
 from services.cli.local.partners import Partner
 from services.cli.local.stack import Stack
+from services.cli.person import check_kind
 from services.cli.showing import Json
 
 Id = Annotated[str, typer.Argument(help="The partner's id.")]
@@ -53,6 +54,7 @@ def add(  # each option is one thing that is agreed about a partner
             raise usage("an id beside --planned", "one or the other")
         wanted = _planned(stack, planned, everyone=all_planned)
     elif id and name and serves and area:
+        check_kind(kind)
         known = [SERVICES.word(enum(ServiceKind.DESCRIPTOR, word, "--serves")) for word in serves]
         wanted = [Partner(id, name, tuple(known), tuple(area), kind or "partner", kafka, lead)]
     else:
@@ -86,7 +88,7 @@ def remove(id: Id, who: OperatorAs = LOCAL_OPERATOR, *, as_json: Json = False) -
     if as_json:
         showing.print_json({"removed": id, "legs": released.legs})
     else:
-        showing.line(f"{id} is removed; {released.legs} open legs went to others. Open connections end within 60 s.")
+        showing.line(f"{id} is removed; {released.legs} open legs went to others. Open connections end within 30 s.")
 
 
 @sub.command(name="list")

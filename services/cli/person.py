@@ -36,6 +36,7 @@ def add(
 ) -> None:
     """Enter somebody, or replace their entry; their certificate is issued at once."""
     _check(role, id)
+    check_kind(kind)
     stack = Stack()
     fields: dict[str, directory.Value] = {"name": name, "kind": kind, **({"team": team} if team else {})}
     identity = authority.ensure(stack.home).issue(role, id)
@@ -74,6 +75,14 @@ def list_(*, as_json: Json = False) -> None:
     else:
         rows = ([entry["role"], entry["id"], entry.get("kind", ""), entry.get("team", "")] for entry in found)
         showing.table(("role", "id", "kind", "team"), rows, title="people")
+
+
+def check_kind(kind: str) -> None:
+    """Refuse, as a wrong command line, a kind that is too long."""
+    try:
+        directory.check_kind(kind)
+    except ValueError as error:
+        raise usage(str(error), "such as special_constable") from None
 
 
 def _check(role: str, id: str) -> None:

@@ -13,6 +13,7 @@ from services.intake.domain import INTAKE, TRIAGE, IntakeDecider, State
 from services.intake.equality import COLLECTION, Answers, EqualityApi
 from services.intake.linking import Linker
 from services.intake.protection import ProtectionApi
+from services.intake.same_key import refuse_another_key
 from services.intake.settings import Settings
 from services.intake.views import Referrals
 from services.intake.watched import WatchedApi, watch_of
@@ -29,6 +30,7 @@ def main() -> None:
     watch = watch_of(linking_key, settings.directory, lambda: area.now().well_known)
 
     def servicers(parts: Parts[State]) -> list[Servicer]:
+        refuse_another_key(parts.collection, wrapper)
         answers = Answers(parts.collection.database[COLLECTION], key_encryption_key)
         answers.prepare()
         answers.forget_erased(parts.collection)

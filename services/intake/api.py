@@ -27,7 +27,7 @@ from services.chassis.service import Parts
 from services.intake.bulk import Bulk, reference, tell
 from services.intake.domain import State
 from services.intake.linking import Linker
-from services.intake.sealed import Sealer, has, opened, unwrapped
+from services.intake.sealed import Sealer, has, openable, opened, unwrapped
 from services.intake.views import Referrals
 
 REFERRALS = uuid.UUID("0d3f1f0e-53f5-5d0f-9a3e-7a4f1b6f4f0a")
@@ -236,7 +236,7 @@ class KeysApi(intake_pb2_grpc.KeysServicer):
         )
         response = intake_pb2.OpenResponse()
         for referral_id, keys in reading.result().items():
-            for key_id, key in unwrapped(self._wrapper, referral_id, keys).items():
+            for key_id, key in openable(self._wrapper, referral_id, keys).items():
                 response.keys.add(referral_id=referral_id, key_id=key_id, key=key)
         return response
 

@@ -28,6 +28,7 @@ from services.chassis.sealing import CannotOpen, KeyWrapper
 from services.chassis.service import Parts
 from services.intake.domain import State
 from services.intake.views import Referrals
+from services.known import Known
 from services.quarters import quarter
 from services.tables import One, Plan, figure_of
 
@@ -124,17 +125,18 @@ class EqualityApi(equality_pb2_grpc.EqualityServicer):
         self, request: equality_pb2.AnswerEqualityRequest, context: grpc.ServicerContext
     ) -> equality_pb2.AnswerEqualityResponse:
         """Keep, change or take back one's own answers."""
-        found = self._referrals.find(request.referral_id)
-        if found is None or not found[0].state.shown_to(caller().actor()):
-            right = "name a referral that you raised"
-            raise Refused(Why.UNKNOWN, "no such referral of yours", right, field="referral_id")
-        known = found[0].state.known
+        known = self._known(request.referral_id)
         given = bool(request.answers.ListFields())
-        if given and known.erased:
-            raise Refused(Why.ILLEGAL, "somebody was erased from the referral", "nothing is asked about it any more")
+        if given:
+            _refuse_erased(known)
         if given and known.raised is not None and known.raised_at is not None:
             record = EqualityRecord(area=known.raised.area, answers=request.answers)
             self._answers.keep(request.referral_id, quarter(known.raised_at.ToDatetime(UTC)), record)
+            # An erasure in between took answers away before these were there: whichever comes last sees the other.
+            known = self._known(request.referral_id)
+            if known.erased:
+                self._answers.forget(request.referral_id)
+            _refuse_erased(known)
         else:
             self._answers.forget(request.referral_id)
         return equality_pb2.AnswerEqualityResponse(kept=given)
@@ -152,3 +154,16 @@ class EqualityApi(equality_pb2_grpc.EqualityServicer):
             referral_ids=[],
         )
         return equality_pb2.GetEqualityFigureResponse(figure=figure)
+
+    def _known(self, referral_id: str) -> Known:
+        """The caller's own referral; foreign and absent answer alike."""
+        found = self._referrals.find(referral_id)
+        if found is None or not found[0].state.shown_to(caller().actor()):
+            right = "name a referral that you raised"
+            raise Refused(Why.UNKNOWN, "no such referral of yours", right, field="referral_id")
+        return found[0].state.known
+
+
+def _refuse_erased(known: Known) -> None:
+    if known.erased:
+        raise Refused(Why.ILLEGAL, "somebody was erased from the referral", "nothing is asked about it any more")

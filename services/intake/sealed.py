@@ -10,10 +10,13 @@ from google.protobuf.message import Message
 
 from safeguarding.v1 import concern_pb2, intake_pb2
 from safeguarding.v1.common_pb2 import FieldGroup, Sealed
+from services.chassis import logs
 from services.chassis.sealing import CannotOpen, KeyWrapper, new_key, open_part, seal_into
 from services.intake.domain.erasing import subject_key
 from services.intake.linking import Linker
 from services.known import NARRATIVE_KEY, Known
+
+_log = logs.get(__name__)
 
 RAISER_KEY = "raiser"
 
@@ -177,4 +180,16 @@ def unwrapped(wrapper: KeyWrapper, referral_id: str, wrapped: Mapping[str, bytes
     return {key_id: wrapper.unwrap(referral_id, key_id, bytes(value)) for key_id, value in wrapped.items()}
 
 
-__all__ = ["CannotOpen", "Sealer", "opened", "subject_key", "unwrapped"]
+def openable(wrapper: KeyWrapper, referral_id: str, wrapped: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The same without those that are damaged, which are told of in the log: what a key is for is then missing, as a
+    damaged part is, and nobody waits for it."""
+    keys: dict[str, bytes] = {}
+    for key_id, value in wrapped.items():
+        try:
+            keys[key_id] = wrapper.unwrap(referral_id, key_id, bytes(value))
+        except CannotOpen:
+            _log.error("key_unreadable", referral_id=referral_id, key_id=key_id)
+    return keys
+
+
+__all__ = ["CannotOpen", "Sealer", "openable", "opened", "subject_key", "unwrapped"]

@@ -26,6 +26,9 @@ from services.partner_routing.notes import sealed_note
 from services.partner_routing.preview import have_it, previewed
 from services.partner_routing.views import Referrals, in_words, journey, stated_clocks
 
+RELEASED_TOGETHER = 200
+"""Referrals of a partner that leaves: a turn's worth, so that others' commands still have room, however many it has."""
+
 
 class RoutingApi(routing_pb2_grpc.RoutingServicer):
     """Journeys and outcomes."""
@@ -130,15 +133,17 @@ class RoutingApi(routing_pb2_grpc.RoutingServicer):
         self, request: routing_pb2.ReleasePartnerRequest, context: grpc.ServicerContext
     ) -> routing_pb2.ReleasePartnerResponse:
         """Expire and reroute the open legs of a partner that leaves."""
-        commands = [
-            self._parts.commands.make(
-                caller(), f"release/{request.partner_id}/{document.state.sequence}", request, document.id
-            )
+        # Read to the end first: what is released is not found any more.
+        named = [
+            (document.id, f"release/{request.partner_id}/{document.state.sequence}")
             for document in self._referrals.of_partner(request.partner_id)
         ]
         legs = 0
-        for future in self._parts.engine.submit(commands):
-            legs += sum(fact.WhichOneof("fact") == "expired" for fact in answered(future, context).facts)
+        for first in range(0, len(named), RELEASED_TOGETHER):
+            together = named[first : first + RELEASED_TOGETHER]
+            commands = [self._parts.commands.make(caller(), key, request, id) for id, key in together]
+            for future in self._parts.engine.submit(commands):
+                legs += sum(fact.WhichOneof("fact") == "expired" for fact in answered(future, context).facts)
         return routing_pb2.ReleasePartnerResponse(legs=legs)
 
     def _shown(self, referral_id: str) -> Document[State]:

@@ -40,7 +40,7 @@ class InboxApi(routing_pb2_grpc.PartnerInboxServicer):
     ) -> routing_pb2.ListResponse:
         """The partner's own open legs."""
         partner_id = caller().id
-        items = inbox(self._referrals.of_partner(partner_id), partner_id, request.limit)
+        items = inbox(self._referrals.most_urgent(partner_id, request.limit), partner_id, request.limit)
         self._parts.access.record(
             caller(),
             access_pb2.ACCESS_KIND_SEARCHED,

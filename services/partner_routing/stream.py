@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -11,15 +10,16 @@ from google.protobuf.message import DecodeError
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.concern_pb2 import Narrative
+from safeguarding.v1.parked_pb2 import ParkedClass
 from safeguarding.v1.partner_pb2 import Reply
 from services.chassis.deciding import PartnerReply
 from services.chassis.engine.reading import Unreadable, parsed
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.sealing import CannotOpen, open_with, reply_info
+from services.topics import replies_of
 
 REPLIES = uuid.UUID("b1c2a64e-0f0d-5a1e-9f7c-41f4c0f6b9d2")
 """Namespace of the causes of replies, and of the records on which foreign replies are refused."""
-_TOPIC = re.compile(r"partner\.(?P<partner>[a-z0-9-]+)\.replies\.v1")
 
 
 class ReplyReader:
@@ -29,11 +29,11 @@ class ReplyReader:
         self._private_key = private_key
 
     def __call__(self, record: Record) -> PartnerReply:
-        """The reply, or, where it is not one, an input that says what was wrong. Never raises for what it holds."""
-        found = _TOPIC.fullmatch(record.topic)
-        if found is None:
-            raise ValueError(f"{record.topic} is no topic of replies")
-        partner_id = found["partner"]
+        """The reply, or, where it is not one, an input that says what was wrong. Raises nothing for what it holds, and
+        Unreadable where no partner can have such a topic."""
+        partner_id = replies_of(record.topic)
+        if not partner_id:
+            raise Unreadable(ParkedClass.PARKED_CLASS_UNREADABLE, "NoTopicOfReplies")
         try:
             reply: Any = parsed(record, Reply)
         except Unreadable:

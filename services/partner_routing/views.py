@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import nsmallest
 from typing import Any
 
 from pymongo.collection import Collection
@@ -14,7 +16,6 @@ from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.clocks import Clocks
 from services.chassis.engine.document import Document, fold
 from services.chassis.engine.store import answering
-from services.lifecycle import UNANSWERED
 from services.marks import Running
 from services.partner_routing.conferences import shown
 from services.partner_routing.domain import Leg, RoutingDecider, State
@@ -42,11 +43,20 @@ class Referrals:
             stored = self._collection.find_one({"_id": referral_id})
         return fold(self._decider, stored) if stored else None
 
-    def of_partner(self, partner_id: str) -> list[Document[State]]:
-        """The referrals in which the partner has an open leg."""
+    def of_partner(self, partner_id: str) -> Iterator[Document[State]]:
+        """The referrals in which something is wanted of the partner, one after the other: there may be very many."""
         with answering():
-            stored = list(self._collection.find({"view.partners": partner_id}))
-        return [fold(self._decider, document) for document in stored]
+            for stored in self._collection.find({"view.partners": partner_id}):
+                yield fold(self._decider, stored)
+
+    def most_urgent(self, partner_id: str, limit: int) -> list[Document[State]]:
+        """The referrals of a partner's so many most urgent legs, and no others: to fold one costs far more than to find
+        it."""
+        with answering():
+            found = self._collection.find({"view.partners": partner_id}, {"view.inbox": 1})
+            soonest = nsmallest(limit, ((_soonest(each["view"], partner_id), each["_id"]) for each in found))
+            wanted = self._collection.find({"_id": {"$in": [referral_id for _, referral_id in soonest]}})
+            return [fold(self._decider, stored) for stored in wanted]
 
     def counted(self, quarter: str) -> list[dict[str, Any]]:
         """What figures count of the referrals that were raised in a quarter."""
@@ -55,17 +65,17 @@ class Referrals:
         return [document["view"]["counted"] for document in found]
 
 
-def inbox(documents: list[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
+def inbox(documents: Iterable[Document[State]], partner_id: str, limit: int) -> list[routing_pb2.InboxItem]:
     """The partner's legs that want something of it, the most urgent first: what it must stop, what waits for its
     answer, the rest."""
     found = [(document, leg) for document in documents for leg in document.state.wanted if leg.partner_id == partner_id]
-    found.sort(key=lambda pair: _urgency(pair[1]))
+    found.sort(key=lambda pair: pair[1].urgency)
     return [_item(document.id, leg, document.state) for document, leg in found[:limit]]
 
 
-def _urgency(leg: Leg) -> tuple[bool, bool, int]:
-    """Smaller is sooner."""
-    return not leg.recall_unheard, leg.state not in UNANSWERED, leg.offered.respond_by.at.ToNanoseconds()
+def _soonest(view: Mapping[str, Any], partner_id: str) -> int:
+    """Of the partner's legs of one referral; what was saved before its view said so comes first, to be looked at."""
+    return min((each["urgency"] for each in view.get("inbox", ()) if each["partner"] == partner_id), default=0)
 
 
 def _clocks(state: State, leg: Leg) -> list[Running]:

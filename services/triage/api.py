@@ -180,6 +180,7 @@ def _absent() -> Refused:
 
 
 def item(document: Document[State]) -> triage_pb2.WorkItem:
+    """A referral as the worklist shows it: nothing personal, and all by which the desk orders its work."""
     state = document.state
     raised = state.known.raised
     item = triage_pb2.WorkItem(

@@ -87,7 +87,8 @@ def _run(world: World, wanted: argparse.Namespace, faults: list[schedule.Fault])
         thread.join()
     told(f"{world.ledger.count} acknowledged; waiting for partners and raisers")
     told("settled" if world.settle(SETTLE_SECONDS) else "not settled")
-    return conclude(world, Done(wanted.seed, len(faults), recoveries, wired=wanted.wired), say)
+    done = Done(wanted.seed, len(faults), recoveries, wired=wanted.wired, least_injected=wanted.injected)
+    return conclude(world, done, say)
 
 
 def _arguments() -> argparse.Namespace:
@@ -101,6 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=1, help="3: every topic on all, two for a write")
     parser.add_argument("--clocks", action="store_true", help="services' clocks a day ahead and behind (libfaketime)")
     parser.add_argument("--without-disks", action="store_true", help="fill none, where this user may mount none")
+    parser.add_argument("--injected", type=int, default=0, help="so many failures must have been injected in all")
     parser.add_argument("--plan", action="store_true", help="print the schedule and end")
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import grpc
 
 from safeguarding.v1 import intake_pb2, intake_pb2_grpc, routing_pb2, routing_pb2_grpc
+from safeguarding.v1.concern_pb2 import Narrative
 from safeguarding.v1.intake_pb2 import RaiseConcernRequest, RaiseConcernResponse, ReferralState
 from safeguarding.v1.partner_pb2 import AUDIENCE_VICTIM, ToldReply
 from services.chassis.grpc_client import TlsFiles, channel
@@ -24,6 +25,7 @@ T = TypeVar("T")
 CALL_SECONDS = 8.0
 BULK_SECONDS = 30.0
 IN_ONE_MESSAGE = 20
+ANSWER = "What I know besides."
 PATIENCE = 150.0
 """A client that is not answered for so long gives up, and that is a fault."""
 PAUSE = 0.2
@@ -187,6 +189,25 @@ class Clients:
         if code not in (grpc.StatusCode.OK, grpc.StatusCode.FAILED_PRECONDITION):
             self._ledger.trouble(f"telling the victim of {referral_id}: {code.name}")
         return code is grpc.StatusCode.OK
+
+    def answer_question(self, referral_id: str, submission: Submission) -> None:
+        """One look at whether a partner asked, and the raiser's answer where one did."""
+        stub = self._intake(submission)
+        look = intake_pb2.GetReferralRequest(referral_id=referral_id)
+        found = self.insist(submission.key, lambda: stub.GetReferral(look, timeout=CALL_SECONDS))
+        if not found.question:
+            return
+        request = intake_pb2.SupplyInformationRequest(
+            idempotency_key=f"answer-{found.sequence}-{submission.key}"[:100],
+            referral_id=referral_id,
+            seen_sequence=found.sequence,
+            information=Narrative(text=ANSWER),
+        )
+        code = self.insist(
+            submission.key, lambda: _code_of(lambda: stub.SupplyInformation(request, timeout=CALL_SECONDS))
+        )
+        if code not in (grpc.StatusCode.OK, grpc.StatusCode.ABORTED):  # aborted: another look has answered it
+            self._ledger.trouble(f"answering on {referral_id}: {code.name}")
 
     def insist(self, key: str, call: Callable[[], T]) -> T:
         """Repeat until it is answered. Raises what no repeat will mend, and GivenUp."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
+import time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 DAY = 24 * 60 * 60
@@ -10,6 +13,11 @@ NOTICED_SECONDS = 1
 PLACES = ("usr/lib/*/faketime", "usr/lib/faketime", "usr/local/lib/faketime")
 LIBRARY = "libfaketimeMT.so.1"
 CLOCK = "FAKETIME_TIMESTAMP_FILE"
+
+
+ANSWER_SECONDS = 3.0
+NEAR_SECONDS = 60.0
+"""Within which two clocks of one machine show the same."""
 
 
 class NoLibrary(Exception):
@@ -52,3 +60,21 @@ class Clocks:
 
     def _file(self, service: str) -> Path:
         return self._folder / f"{service}.clock"
+
+
+def wrong_by(address: str) -> float | None:
+    """By how many seconds the clock of whoever serves HTTP there is ahead of ours; None where nobody answers."""
+    connection = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("GET", "/healthz")
+        said = connection.getresponse().getheader("Date")
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return parsedate_to_datetime(said).timestamp() - time.time() if said else None
+
+
+def is_near(shown: float | None, wanted: int) -> bool:
+    """Whether a clock is as wrong as is wanted."""
+    return shown is not None and abs(shown - wanted) < NEAR_SECONDS

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from services.chassis.kafka_in.chunk import Position
-from tests.chaos import rebuilding, recovering, topics
+from tests.chaos import points, rebuilding, recovering, topics
 from tests.chaos.ledger import Ledger, Verdict
 from tests.chaos.poison import Poison
 from tests.chaos.recovering import Recovery
+from tests.chaos.schedule import Kind
 from tests.chaos.topics import Facts
 from tests.chaos.world import World
 
@@ -29,6 +30,8 @@ class Done:
     """Faults."""
     recoveries: Sequence[Recovery]
     wired: bool
+    least_injected: int = 0
+    """Failures that must have been injected in all."""
 
 
 class Looks:
@@ -71,15 +74,20 @@ def conclude(world: World, done: Done, say: Callable[[str], None]) -> int:
     if done.wired:
         looks.wrong += looks.at("the rebuilds", lambda: rebuilding.differences(world.stack), nothing)
         complete &= _verified(looks, "the log after the rebuilds", world)
+    injected: Counter[str] = world.wiring.injected if done.wired else Counter()
+    injections = sum(recovery.fault.kind is Kind.INJECT for recovery in done.recoveries)
+    looks.wrong += points.wrong(injected, injections, done.least_injected)
     for line in looks.wrong:
         say(f"  WRONG: {line}")
     for line in recovering.said(done.recoveries):
         say(f"  {line}")
     if done.wired:
-        injected = world.wiring.injected
         poison = world.poison.kinds.total()
-        say(f"  {injected.total()} failures injected at {len(injected)} points, {poison} poison records")
+        say(f"  {injected.total()} failures injected, {poison} poison records of {len(world.poison.kinds)} kinds")
+        say(f"  {world.poison.replayed} parked records took effect when they were replayed")
+        say(f"  points that never failed: {', '.join(points.never_failed(injected)) or 'none'}")
     met = dict(sorted(world.clients.codes.items()))
+    say(f"  {ledger.answers} questions of partners were asked and answered: so many had two copies on one referral")
     say(f"  clients met {met}; {facts.count} facts; {len(looks.wrong)} things are wrong")
     say(last_line(done, verdict, facts, len(unclaimed), complete=complete))
     return 1 if looks.wrong else 0

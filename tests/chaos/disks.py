@@ -13,6 +13,7 @@ SIZE = "1g"
 """More than a run writes; what is full is filled by us."""
 CHUNK = 1 << 20
 FILLER = "filler"
+PROBE = "probe"
 
 
 class Disks:
@@ -48,6 +49,20 @@ class Disks:
                     if error.errno != errno.ENOSPC:
                         raise
                     size //= 2
+
+    def refuses(self, name: str) -> bool:
+        """Whether it does not take one byte."""
+        probe = self._folders[name] / PROBE
+        try:
+            with probe.open("wb") as file:
+                file.write(b"?")
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            return True
+        finally:
+            probe.unlink(missing_ok=True)
+        return False
 
     def empty(self, name: str) -> None:
         """Give the space back."""

@@ -18,17 +18,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaConsumer
-from kafka.errors import KafkaTimeoutError
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaTimeoutError
 
-from services.chassis import calls, keys, service, starting
+from services.chassis import calls, keys, replies_in, service, starting
 from services.chassis.engine import store
 from services.chassis.engine.away import Away
+from services.chassis.engine.judge import Judge
 from services.chassis.errors import Unavailable
+from services.chassis.kafka_in.loop_consumer import LoopConsumer
 from tests.chaos.clocks import CLOCK
+from tests.chaos.points import BEFORE, BUG, DECISION, FIRST_SHARE, point_of
 
 FOLDER = "CHAOS_INJECT"
 LOOK_EVERY = 0.1
+
+Failure = Callable[[], Exception]
 
 
 class Faults:
@@ -41,15 +46,25 @@ class Faults:
         self._until = 0.0
         self._dice = random.Random()
         self._look_at = 0.0
+        # Of the processes of this service before, too.
+        self._failed = (
+            {point_of(line) for line in self._done.read_text().splitlines()} if self._done.exists() else set()
+        )
+
+    def beside(self, name: str) -> Faults:
+        """Others of the same service, with orders of their own."""
+        return Faults(self._orders.parent, f"{self._orders.name}.{name}")
 
     def strike(self, point: str) -> bool:
-        """Whether this one fails."""
+        """Whether this one fails: as often as the file says, and more often where it never has."""
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + LOOK_EVERY
             self._look()
-        if time.time() >= self._until or self._dice.random() >= self._share:
+        share = self._share if point_of(point) in self._failed else max(self._share, FIRST_SHARE)
+        if time.time() >= self._until or self._dice.random() >= share:
             return False
+        self._failed.add(point_of(point))
         with self._done.open("a") as done:
             done.write(f"{point}\n")
         return True
@@ -64,13 +79,27 @@ class Faults:
             self._dice = random.Random(orders["seed"])
 
 
-def failing(faults: Faults, point: str, error: Callable[[], Exception], real: Any) -> Any:
-    """The function, failing before or after."""
+def failing(faults: Faults, point: str, error: Failure, real: Any, *, after: bool = True) -> Any:
+    """The function, failing before, or `after` too."""
 
     def injected(*arguments: Any, **named: Any) -> Any:
-        if faults.strike(f"before {point}"):
+        if faults.strike(f"{BEFORE}{point}"):
             raise error()
         answer = real(*arguments, **named)
+        if after and faults.strike(f"after {point}"):
+            raise error()
+        return answer
+
+    return injected
+
+
+def failing_later(faults: Faults, point: str, error: Failure, real: Any) -> Any:
+    """The coroutine function, likewise."""
+
+    async def injected(*arguments: Any, **named: Any) -> Any:
+        if faults.strike(f"{BEFORE}{point}"):
+            raise error()
+        answer = await real(*arguments, **named)
         if faults.strike(f"after {point}"):
             raise error()
         return answer
@@ -78,34 +107,65 @@ def failing(faults: Faults, point: str, error: Callable[[], Exception], real: An
     return injected
 
 
-def deciding(faults: Faults) -> None:
-    """Every send, every use of the store and of the keys, every handler, and the commits of replies."""
-
-    def away(what: str) -> Callable[[], Exception]:
-        return lambda: Away(what, "injected")
+def serving(faults: Faults) -> None:
+    """What every service has: its handlers, and each publisher that it makes."""
+    real = starting.publisher
 
     def made(*arguments: Any, **kind: Any) -> Any:
-        publisher = starting.publisher(*arguments, **kind)
-        publisher.publish = failing(faults, f"send by {arguments[1]}", away("broker"), publisher.publish)  # type: ignore[method-assign]
+        publisher = real(*arguments, **kind)
+        publisher.publish = failing(faults, f"send by {arguments[1]}", _away("broker"), publisher.publish)  # type: ignore[method-assign]
         return publisher
 
-    vars(service)["publisher"] = made
-    for name in ("load", "save", "waiting"):
-        real = getattr(store.MongoStore, name)
-        setattr(store.MongoStore, name, failing(faults, f"store {name}", away("store"), real))
-    keys.Keys.open = failing(faults, "keys", away("keys"), keys.Keys.open)  # type: ignore[method-assign]
+    vars(starting)["publisher"] = vars(service)["publisher"] = made
     behave = failing(faults, "handler", lambda: Unavailable("injected"), calls.Call.behave)
     calls.Call.behave = behave  # type: ignore[method-assign]
-    KafkaConsumer.commit = failing(faults, "commit", lambda: KafkaTimeoutError("injected"), KafkaConsumer.commit)
+
+
+def deciding(faults: Faults) -> None:
+    """Every use of the store and of the keys, the commits of what was read, and the decisions on facts."""
+    serving(faults)
+    for name in ("load", "save", "waiting"):
+        real = getattr(store.MongoStore, name)
+        setattr(store.MongoStore, name, failing(faults, f"store {name}", _away("store"), real))
+    keys.Keys.open = failing(faults, "keys", _away("keys"), keys.Keys.open)  # type: ignore[method-assign]
+    commit = failing_later(faults, "commit of facts", _late, LoopConsumer.commit_offsets)
+    LoopConsumer.commit_offsets = commit  # type: ignore[method-assign]
+
+    judge: Any = Judge  # of no state in particular
+    # As a bug does: the fact is parked, and handled again once the bug is gone. What is decided is taken in at once.
+    bugs = faults.beside(BUG)
+    judge._upstream = failing(bugs, DECISION, lambda: RuntimeError("injected"), Judge._upstream, after=False)
+
+    class Replies(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka ships no types
+        commit = failing_later(faults, "commit of replies", _late, AIOKafkaConsumer.commit)
+
+    vars(replies_in)["AIOKafkaConsumer"] = Replies
 
 
 def auditing(faults: Faults) -> None:
-    """Every write of the log and of the index."""
+    """Every write of the log, of the index, and of what was signed last."""
+    serving(faults)
     index, disk = import_module("services.audit.index"), import_module("services.audit.log.disk")
-    index.Index.save = failing(faults, "index", lambda: Away("store", "injected"), index.Index.save)
+    memory = import_module("services.audit.log.memory")
+    index.Index.save = failing(faults, "index save", _away("store"), index.Index.save)
+    index.Index._remember = failing(faults, "index remember", _away("store"), index.Index._remember)
     for name in ("write", "sync", "replace"):
         real = getattr(disk.Disk, name)
-        setattr(disk.Disk, name, failing(faults, f"disk {name}", lambda: OSError(errno.EIO, "injected"), real))
+        setattr(disk.Disk, name, failing(faults, f"disk {name}", _unwritten, real))
+    memory.FileMemory.remember = failing(faults, "memory", _unwritten, memory.FileMemory.remember)
+
+
+def _away(what: str) -> Failure:
+    return lambda: Away(what, "injected")
+
+
+def _late() -> Exception:
+    late: Exception = KafkaTimeoutError("injected")
+    return late
+
+
+def _unwritten() -> Exception:
+    return OSError(errno.EIO, "injected")
 
 
 def slept(seconds: float) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from safeguarding.v1.intake_pb2 import RaiseConcernResponse
 from safeguarding.v1.partner_pb2 import Copy
 from services.cli.scenario import ScenarioConcern
+from tests.chaos.questions import Questions
 
 MOST_SAID = 20
 """Troubles named one by one; the rest is counted."""
@@ -59,6 +60,8 @@ class Ledger:
 
     on_answered: Callable[[str, Submission], None] = lambda referral_id, submission: None
     """Called once for each referral: acknowledged, and all its partners have answered."""
+    on_asked: Callable[[str, Submission], None] = lambda referral_id, submission: None
+    """Called when a referral is acknowledged and a partner has asked its raiser, perhaps more than once."""
     _keys: dict[str, Acknowledged] = field(default_factory=dict)
     _referrals: dict[str, Acknowledged] = field(default_factory=dict)
     _closed: set[str] = field(default_factory=set)
@@ -67,6 +70,7 @@ class Ledger:
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """The digest of each copy, since there may be hundreds of thousands."""
     _offers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _questions: Questions = field(default_factory=Questions)
     _reached: dict[str, dict[str, float]] = field(default_factory=dict)
     _answered: dict[str, set[str]] = field(default_factory=dict)
     _newest: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -94,6 +98,7 @@ class Ledger:
                 self._still_open[answer.referral_id] = told
             self._changed.notify_all()
         self._look_answered(answer.referral_id)
+        self._look_asked(answer.referral_id)
 
     def read(self, partner: str, event_id: str, value: bytes, copy: Copy) -> bool:
         """A partner's own consumer read and opened a copy. False where it had it already."""
@@ -115,6 +120,9 @@ class Ledger:
                 # On a record of its own, since the reply named no leg of the partner's: whoever wrote it counts it.
                 self._refused[partner] += 1
                 return True
+            if copy.WhichOneof("content") == "answer":
+                self._read_answer(partner, referral_id)
+                return True
             if copy.WhichOneof("content") != "offer":
                 self._said.append(f"{partner} got a {copy.WhichOneof('content')} on referral {referral_id}")
                 return True
@@ -131,6 +139,21 @@ class Ledger:
         with self._changed:
             self._answered.setdefault(referral_id, set()).add(partner)
         self._look_answered(referral_id)
+
+    def asked(self, partner: str, referral_id: str) -> None:
+        """The partner is about to ask the raiser: a copy with the answer must reach it, after its offer."""
+        with self._changed:
+            self._questions.ask(partner, referral_id)
+        self._look_asked(referral_id)
+
+    def _read_answer(self, partner: str, referral_id: str) -> None:
+        """A second copy on one referral: where the order of a partner's copies can be seen."""
+        if (referral_id, partner) not in self._offers:
+            self._wrong("out_of_order", f"the answer on referral {referral_id} reached {partner} before its offer")
+        if self._questions.is_answered(partner, referral_id):
+            self._wrong("duplicated", f"{partner} got two answers on referral {referral_id} to one question")
+        elif not self._questions.answer(partner, referral_id):
+            self._said.append(f"{partner} got an answer on referral {referral_id} and had not asked")
 
     def closed(self, referral_id: str) -> None:
         """The raiser was told, under their own identity, that the referral is closed."""
@@ -155,6 +178,12 @@ class Ledger:
                 return
         self.on_answered(referral_id, told.submission)
 
+    def _look_asked(self, referral_id: str) -> None:
+        with self._changed:
+            told = self._referrals.get(referral_id)
+        if told is not None and self.is_asked(referral_id):
+            self.on_asked(referral_id, told.submission)
+
     # -- what others ask -------------------------------------------------------------------------------------------
 
     @property
@@ -167,6 +196,24 @@ class Ledger:
         """Every referral that a client was told of."""
         with self._changed:
             return frozenset(self._referrals)
+
+    @property
+    def newest(self) -> tuple[str, Submission] | None:
+        """The referral that a client was told of last; None before the first."""
+        with self._changed:
+            newest = next(reversed(self._referrals), None)
+            return None if newest is None else (newest, self._referrals[newest].submission)
+
+    def is_asked(self, referral_id: str) -> bool:
+        """True while a partner waits for the raiser's answer."""
+        with self._changed:
+            return self._questions.waits(referral_id)
+
+    @property
+    def answers(self) -> int:
+        """How many questions of partners were answered: so many had more than one copy on a referral."""
+        with self._changed:
+            return self._questions.answers
 
     def is_closed(self, referral_id: str) -> bool:
         """True once its raiser was told so."""
@@ -239,6 +286,9 @@ class Ledger:
                 for partner in sorted(reached - demanded):
                     duplicated += 1
                     said.append(f"referral {referral_id} reached {partner}, which nobody demanded")
+            for referral_id, partner in self._questions.unanswered:
+                lost += 1
+                said.append(f"{partner} asked on referral {referral_id}, and no answer reached it")
             for referral_id in sorted(set(self._reached) - set(self._referrals)):
                 duplicated += 1
                 said.append(f"referral {referral_id} reached partners, and no client was told of it")

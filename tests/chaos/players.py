@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -24,6 +25,7 @@ from services.cli.local import home as files
 from services.cli.local import partners
 from services.cli.local.stack import Stack
 from tests.chaos.clients import CALL_SECONDS, REPEAT, Channels, Who
+from tests.chaos.headers import NoText
 from tests.chaos.ledger import Ledger
 from tests.chaos.pulse import Pulse
 
@@ -33,6 +35,9 @@ DESKS = 4
 """People who work at one inbox at the same time."""
 AGAIN = 0.3
 SEND_SECONDS = 15.0
+ASK_EVERY = 5
+"""Of the legs, one of so many is asked about."""
+QUESTION = "When is somebody at home?"
 REPORT = "What was done, for which need, and how it stands now."
 REPLIES = uuid.UUID("6f3c3f9a-5c7e-5f0e-8a43-5c8f8ce2d7d1")
 """Namespace of reply ids: the same copy is always answered by the same ids, so a repeat is taken once."""
@@ -58,6 +63,8 @@ class KafkaPartner:
         self._key = bytes.fromhex(partners.private_key_file(table.stack.home, partner).read_text())
         self._routing_key = bytes.fromhex(self._file["routing_public_key"])
         self._producer: KafkaProducer | None = None
+        self._asked: dict[str, Copy] = {}
+        """By leg, the offers that it has a question about: what it answers when it is answered."""
 
     def run(self) -> None:
         """Play until told to stop; a broker that is away is waited for."""
@@ -103,7 +110,8 @@ class KafkaPartner:
         return None
 
     def _take(self, records: Sequence[Any]) -> None:
-        offers = []
+        replies: list[Reply] = []
+        answered: list[str] = []
         for raw in records:
             record = PartnerRecord.FromString(raw.value)
             copy = Copy.FromString(
@@ -113,11 +121,18 @@ class KafkaPartner:
             if raw.key != copy.referral_id.encode() or named != {record.event_id.encode()}:
                 self._table.ledger.trouble(f"{self._id} got event {record.event_id} under another name")
             self._table.ledger.read(self._id, record.event_id, raw.value, copy)
-            if copy.HasField("offer"):
-                offers.append(copy)
-        if self._send([reply for copy in offers for reply in replies_to(copy, self._id, self._routing_key)]):
-            for copy in offers:
-                self._table.ledger.answered(self._id, copy.referral_id)
+            if copy.HasField("offer") and asks(copy):
+                self._asked[copy.leg_id] = copy
+                self._table.ledger.asked(self._id, copy.referral_id)
+                replies += question(copy, self._id, self._routing_key)
+                continue
+            offer = copy if copy.HasField("offer") else self._asked.get(copy.leg_id)
+            if offer is not None and copy.WhichOneof("content") in ("offer", "answer"):
+                replies += replies_to(offer, self._id, self._routing_key)
+                answered.append(copy.referral_id)
+        if self._send(replies):
+            for referral_id in answered:
+                self._table.ledger.answered(self._id, referral_id)
 
     def _send(self, replies: Sequence[Reply]) -> bool:
         """Send all, in order, until the broker has acknowledged all; False when told to stop before."""
@@ -136,7 +151,10 @@ class KafkaPartner:
                     )
                 sent = [
                     self._producer.send(
-                        self._file["replies_topic"], key=reply.referral_id.encode(), value=reply.SerializeToString()
+                        self._file["replies_topic"],
+                        key=reply.referral_id.encode(),
+                        value=reply.SerializeToString(),
+                        headers=[(NoText("harm"), b"\xff")],  # of no use, and no harm to a reply that is right
                     )
                     for reply in replies
                 ]
@@ -172,6 +190,26 @@ def replies_to(copy: Copy, partner_id: str, routing_key: bytes) -> list[Reply]:
         info = reply_info(partner_id, copy.leg_id, replies[-1].reply_id)
         replies[-1].sealed_note = seal_to(routing_key, info, Narrative(text=REPORT).SerializeToString())
     return replies
+
+
+def asks(offer: Copy) -> bool:
+    """Whether the partner asks the raiser before it does its work: then it gets a second copy. Always the same."""
+    return zlib.crc32(offer.leg_id.encode()) % ASK_EVERY == 0
+
+
+def question(copy: Copy, partner_id: str, routing_key: bytes) -> list[Reply]:
+    """What it answers to the offer then: it takes the leg on, and asks."""
+    accepted = replies_to(copy, partner_id, routing_key)[0]
+    reply_id = str(uuid.uuid5(REPLIES, f"{copy.event_id}/asked"))
+    words = Narrative(text=QUESTION).SerializeToString()
+    asked = Reply(
+        reply_id=reply_id,
+        referral_id=copy.referral_id,
+        leg_id=copy.leg_id,
+        asked=partner_pb2.AskedReply(),
+        sealed_note=seal_to(routing_key, reply_info(partner_id, copy.leg_id, reply_id), words),
+    )
+    return [accepted, asked]
 
 
 class InboxPartner:

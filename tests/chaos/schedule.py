@@ -13,7 +13,7 @@ LINKS = (
     *("everybody-kafka", "everybody-partners"),
     *(f"{service}-mongo" for service in SERVICES),
     *("triage-intake", "partner-routing-intake", "audit-intake"),
-    *("clients-intake", "clients-triage", "clients-partner-routing"),
+    *(f"clients-{service}" for service in SERVICES),
 )
 """Every two that talk to each other, each a link of its own; but all services share the one to the broker, and all
 partners theirs, since a broker tells everyone of a listener the same address."""
@@ -115,7 +115,7 @@ def planned(
     """`count` faults spread over `referrals`, each at a random moment of its share of them.
 
     One in ten freezes a process and one in fifteen is a rolling restart; all others kill. Where the stack is wired for
-    it, one in ten is poison, one in six injected failures, one in six a full disk (unless there are to be no `disks`)
+    it, one in ten is poison, one in six injected failures, one in eight a full disk (unless there are no `disks`)
     and one in four a broken link; of three brokers one is destroyed in one fault of four, and one in four breaks a
     link. Where clocks can be set, all do that, in turn ahead and behind. Every target is struck once before any is
     struck twice.
@@ -129,9 +129,8 @@ def planned(
     elif brokers > 1:
         kinds += [Kind.DESTROY] * max(1, count // 4) + [BROKEN[number % len(BROKEN)] for number in range(count // 4)]
     elif wired and count > 3:
-        kinds += (
-            [Kind.FULL] * (count // 6 if disks else 0) + [Kind.POISON] * -(-count // 10) + [Kind.INJECT] * (count // 6)
-        )
+        kinds += [Kind.FULL] * (count // 8 if disks else 0) + [Kind.POISON] * max(1, count // 10)
+        kinds += [Kind.INJECT] * (count // 6)
         kinds += [BROKEN[number % len(BROKEN)] for number in range(count // 4)]
     kinds += [Kind.KILL] * (count - len(kinds))
     dice.shuffle(kinds)

@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 from services.cli.local import broker, environments, plan
+from services.cli.local.environments import NEED_INTAKE
 from services.cli.local.home import Home
 from services.cli.local.plan import Entry
 from services.cli.local.stack import Stack
@@ -24,9 +25,10 @@ from services.topics import SERVICES
 from tests.chaos.clocks import Clocks
 from tests.chaos.disks import Disks
 from tests.chaos.injected import FOLDER
+from tests.chaos.points import BUG
 from tests.chaos.proxy import Proxies
+from tests.chaos.schedule import LINKS
 
-CALLED = ("intake", "triage", "partner-routing")
 SHARE = 0.25
 """Of the calls of each point, while they fail."""
 
@@ -55,10 +57,12 @@ class Wiring(AbstractContextManager["Wiring"]):
             self._to[name] = self.proxies.add(f"everybody-{name}", self._ports[name])
         for service in SERVICES:
             self._to[f"{service}>mongo"] = self.proxies.add(f"{service}-mongo", self._ports["mongo"])
-        for service in ("triage", "partner-routing", "audit"):
+        for service in NEED_INTAKE:
             self._to[f"{service}>intake"] = self.proxies.add(f"{service}-intake", self._ports["intake"])
-        for service in CALLED:
+        for service in SERVICES:
             self._to[f"clients>{service}"] = self.proxies.add(f"clients-{service}", self._ports[service])
+        if set(self.proxies.links) != set(LINKS):
+            raise ValueError("the schedule knows other links than these: " + ", ".join(self.links))
         self._exit.enter_context(patch.object(plan, "PLAN", tuple(map(self._entry, plan.PLAN))))
         if self.has_disks:
             # Not the disk itself: Kafka takes every folder in its own for a partition.
@@ -96,10 +100,17 @@ class Wiring(AbstractContextManager["Wiring"]):
 
     def inject(self, service: str, seed: int, seconds: float) -> None:
         """Let every point of the service fail now and then, for so long."""
+        self._order(service, seed, seconds)
+
+    def bug(self, service: str, seed: int, seconds: float) -> None:
+        """Let the service's decisions on facts fail now and then, for so long, as by a bug."""
+        self._order(f"{service}.{BUG}", seed, seconds)
+
+    def _order(self, name: str, seed: int, seconds: float) -> None:
         orders = {"share": SHARE, "until": time.time() + seconds, "seed": seed}
-        temporary = self._folder / f"{service}.new"
+        temporary = self._folder / f"{name}.new"
         temporary.write_text(json.dumps(orders))
-        temporary.rename(self._folder / service)
+        temporary.rename(self._folder / name)
 
     @property
     def injected(self) -> Counter[str]:

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import grpc
 
+from services.chassis import kafka_headers
 from services.cli.demo.people import partners_of
 from services.cli.local import environments, partners
 from services.cli.local.stack import Stack
@@ -21,6 +22,7 @@ from tests.chaos.brokers import ThreeBrokers
 from tests.chaos.clients import Channels, Clients, GivenUp
 from tests.chaos.ledger import Ledger, Submission
 from tests.chaos.load import Gate, Work
+from tests.chaos.looking import Looker
 from tests.chaos.players import InboxPartner, KafkaPartner, Table
 from tests.chaos.poison import Poison
 from tests.chaos.wiring import Wiring
@@ -32,6 +34,9 @@ LOOK_AGAIN = 1.0
 SWEEP_EVERY = 5.0
 SWEEP_AFTER = 15.0
 """Seconds after which a raiser looks at an outcome although nobody hinted that there is one."""
+
+Step = Callable[[str, Submission], bool]
+"""Of a referral and what was raised: True where there is no more to do."""
 
 
 class World(AbstractContextManager["World"]):
@@ -48,6 +53,7 @@ class World(AbstractContextManager["World"]):
     ) -> None:
         """`wired`: its links can be broken, its disks filled, and its services' points can fail; `clocks`: they can
         also be set. Raises NoLibrary."""
+        kafka_headers.tolerate()  # what is written to harm the services must not harm who looks on
         self.stack = Stack(root, ends_with=os.getpid())
         is_wired = wired or clocks or brokers == 3
         self._wiring = Wiring(self.stack, disks=brokers == 1 and not clocks, clocks=clocks) if is_wired else None
@@ -56,7 +62,7 @@ class World(AbstractContextManager["World"]):
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._gates: list[Gate] = []
-        self._due: list[tuple[float, int, str, Submission]] = []
+        self._due: list[tuple[float, int, str, Submission, Step]] = []
         self._pushed = itertools.count()
         self._due_changed = threading.Condition()
 
@@ -103,16 +109,17 @@ class World(AbstractContextManager["World"]):
         if self._threads:
             raise RuntimeError("everyone plays already, into another ledger")
         self._stopping = threading.Event()
-        self.ledger = Ledger(on_answered=self._look_soon)
+        self.ledger = Ledger(on_answered=self._look_soon, on_asked=self._answer_soon)
         self.clients = Clients(self.channels, self.ledger, self._stopping)
         with_kafka = [partner.id for partner in self._partners if partner.kafka]
         self.poison = Poison(self.stack, self.channels, self.clients, with_kafka)
+        self.looker = Looker(self.channels, self.ledger)
         table = Table(self.stack, self.ledger, self.channels, self._stopping)
         for partner in self._partners:
             player = KafkaPartner(table, partner.id) if partner.kafka else InboxPartner(table, partner.id)
             self._play(f"partner {partner.id}", player.run)
         for number in range(READERS):
-            self._play(f"reader {number}", self._read_outcomes)
+            self._play(f"reader {number}", self._follow)
 
     def end(self) -> None:
         """Let every player finish what it does."""
@@ -151,40 +158,55 @@ class World(AbstractContextManager["World"]):
     # -- outcomes --------------------------------------------------------------------------------------------------
 
     def _look_soon(self, referral_id: str, submission: Submission) -> None:
-        self._look(referral_id, submission, 0.0)
+        self._later(referral_id, submission, self._outcome_told, 0.0)
 
-    def _look(self, referral_id: str, submission: Submission, after: float) -> None:
+    def _answer_soon(self, referral_id: str, submission: Submission) -> None:
+        self._later(referral_id, submission, self._question_answered, 0.0)
+
+    def _later(self, referral_id: str, submission: Submission, step: Step, after: float) -> None:
         with self._due_changed:
-            heapq.heappush(self._due, (time.monotonic() + after, next(self._pushed), referral_id, submission))
+            heapq.heappush(self._due, (time.monotonic() + after, next(self._pushed), referral_id, submission, step))
             self._due_changed.notify()
 
     def sweep(self) -> None:
         """Let raisers look at every outcome that they were not told yet, hint or none."""
         for referral_id, told in self.ledger.open(SWEEP_AFTER):
-            self._look(referral_id, told, 0.0)
+            self._look_soon(referral_id, told)
 
-    def _read_outcomes(self) -> None:
+    def _outcome_told(self, referral_id: str, submission: Submission) -> bool:
+        """One look at the outcome; False where it is to be looked at again."""
+        if self.ledger.is_closed(referral_id):
+            return True
+        told = self.clients.record_told(referral_id, submission)
+        return told and self.clients.read_outcome(referral_id, submission)
+
+    def _question_answered(self, referral_id: str, submission: Submission) -> bool:
+        """One look at the question; False until the answer has reached whoever asked."""
+        if not self.ledger.is_asked(referral_id):
+            return True
+        self.clients.answer_question(referral_id, submission)
+        return False
+
+    def _follow(self) -> None:
+        """What raisers and the desk do once their referrals are under way."""
         while not self._stopping.is_set():
             with self._due_changed:
                 now = time.monotonic()
                 if not self._due or self._due[0][0] > now:
                     self._due_changed.wait(min(LOOK_AGAIN, self._due[0][0] - now) if self._due else LOOK_AGAIN)
                     continue
-                _, _, referral_id, submission = heapq.heappop(self._due)
-            if self.ledger.is_closed(referral_id):
-                continue
+                _, _, referral_id, submission, step = heapq.heappop(self._due)
             try:
-                told = self.clients.record_told(referral_id, submission)
-                told = told and self.clients.read_outcome(referral_id, submission)
+                done = step(referral_id, submission)
             except GivenUp as given_up:
                 if not self._stopping.is_set():
                     self.ledger.trouble(str(given_up))
                 continue
             except grpc.RpcError as error:
-                self.ledger.trouble(f"outcome of {referral_id}: {error.code().name}")
+                self.ledger.trouble(f"following up {referral_id}: {error.code().name}")
                 continue
-            if not told:
-                self._look(referral_id, submission, LOOK_AGAIN)
+            if not done:
+                self._later(referral_id, submission, step, LOOK_AGAIN)
 
     def settle(self, seconds: float) -> bool:
         """Wait until every raiser was told that their referral is closed; False after so many seconds in which nobody

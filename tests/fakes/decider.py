@@ -14,6 +14,8 @@ from safeguarding.v1.triage_pb2 import Linked, TriageFact
 from services.chassis.deciding import ClockRanOut, Command, Context, Input, Refused, Upstream, Why
 
 OTHER = "00000000-0000-4000-8000-000000000000"
+TOO_LONG = "x" * 201
+"""More than a `linked` fact may say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class State:
 
 class LinkingDecider:
     """Each upstream fact and each command leads to one `linked` fact. `broken` makes upstream facts and clocks
-    fail."""
+    fail, `wrong` has them lead to a fact that breaks its rules."""
 
     writer = "triage"
     fact_type: type[Message] = TriageFact
@@ -36,6 +38,7 @@ class LinkingDecider:
 
     def __init__(self) -> None:
         self.broken = False
+        self.wrong = False
         self.clock: datetime | None = None
 
     def initial(self) -> State:
@@ -55,11 +58,12 @@ class LinkingDecider:
             case Upstream():
                 if self.broken:
                     raise ValueError("a bug that quotes Jane Canary")
-                return [_linked(f"upstream {state.upstream}")]
+                return [_linked(TOO_LONG if self.wrong else f"upstream {state.upstream}")]
             case ClockRanOut():
                 if self.broken:
                     raise ValueError("a bug that quotes Jane Canary")
-                return [_linked("clock")] if state.clock and state.clock <= context.now else []
+                over = state.clock is not None and state.clock <= context.now
+                return [_linked(TOO_LONG if self.wrong else "clock")] if over else []
             case Command():
                 return self._command(state, given)
             case _:

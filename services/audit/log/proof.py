@@ -14,7 +14,6 @@ from services.audit.log.hashing import HASH_BYTES, leaf_hash
 from services.audit.log.note import NoteRefused, Verifier
 from services.audit.log.reader import LogReader
 
-SUFFIX = ".tlog-proof"
 _HEADER = "c2sp.org/tlog-proof@v1"
 _MOST_HASHES = 63
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,18})")

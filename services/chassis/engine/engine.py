@@ -185,6 +185,7 @@ class Engine(Generic[S]):
         try:
             if self._w.outbox.raise_due(now) and not len(self._queue):
                 self._turns.flush()
+                self._standing.found("store")
         except Away as away:
             self._standing.lost(away)
         if self._w.parked.markers() and not len(self._queue):
@@ -200,6 +201,7 @@ class Engine(Generic[S]):
             self._standing.lost(away)
         else:
             self._scan_due = now + SCAN_EVERY
+            self._standing.found("store")
 
     def _scan(self) -> None:
         """Find what is unpublished, and the clocks that run out soon."""
@@ -215,6 +217,8 @@ class Engine(Generic[S]):
 
     def _until_done(self, items: list[Item]) -> None:
         """Repeat turns until each item is settled. Who waits at a command is told at once when something is away."""
+        if not items:
+            return  # which says nothing of what we stand on
         waits = self._standing.waits()
         conflicts = 0
         while items:

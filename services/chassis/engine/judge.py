@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.parked_pb2 import ParkedClass
 from services.chassis import logs
+from services.chassis.checking import violations
 from services.chassis.deciding import (
     ClockRanOut,
     Command,
@@ -26,6 +27,9 @@ from services.chassis.engine.items import Item
 S = TypeVar("S")
 Seen = TypeVar("Seen", contravariant=True)
 log = logs.get(__name__)
+
+MOST_NAMED = 5
+"""Fields of a wrong fact that are named; of 40,000 wrong items each is one."""
 
 
 class Kind(StrEnum):
@@ -52,6 +56,10 @@ APPLIED, REPEATED = Verdict(Kind.APPLIED), Verdict(Kind.REPEATED)
 """Of what nobody waits for: its facts are in the document."""
 Evolved = tuple[Any, bytes, S]
 """A fact of the service's own, its bytes, and the state after it."""
+
+
+class MadeWrong(Exception):
+    """A decider made a fact that breaks its field rules: every reader would park it. The text names no value."""
 
 
 class Copier(Protocol, Generic[Seen]):
@@ -164,6 +172,8 @@ class Judge(Generic[S]):
             # Decided before, and the input came again by another way, as after a rebuild.
             return [], ()
         copies = self._copier.copies(state, decided, context) if self._copier else ()
+        # Of what follows from a fact the header holds only what was in that fact's, which was checked as it came.
+        must_keep_rules(decided, headers=not isinstance(given, Upstream))
         evolved = []
         for fact in decided:
             state = self._decider.evolve(state, writer, fact)
@@ -184,6 +194,17 @@ def _out_of_order(given: Upstream, known: Sequence[str]) -> Verdict:
     if known[given.sequence - 1] == given.cause_id:
         return REPEATED
     return Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_FORK)
+
+
+def must_keep_rules(facts: Sequence[Any], *, headers: bool) -> None:
+    """Raise MadeWrong for a fact that its readers would park, so that it is never stored and never acknowledged."""
+    for fact in facts:
+        kind = fact.WhichOneof("fact")
+        wrong = violations(fact if headers else getattr(fact, kind))
+        if wrong:
+            fields = ", ".join(f"{each.field}: {each.right}" for each in wrong[:MOST_NAMED])
+            log.error("fact_breaks_its_rules", referral_id=fact.header.referral_id, fact=kind, fields=fields)
+            raise MadeWrong(f"{kind} breaks its rules at {fields}")
 
 
 def pseudonymous(given: PartnerReply, referral_id: str, wrong: str) -> PartnerReply:

@@ -93,7 +93,7 @@ class Settling(Generic[S]):
             return
         ready = self._gaps.ready(document.id, item.given.writer, document.length(item.given.writer) + 1)
         behind = self._w.parked.behind(item.record)
-        if behind:
+        if behind and not self._w.parked.forked(item.record):  # of a fork nothing goes on by itself
             ready += [replay_item(record, _nobody) for record in self._w.parked.records(behind)]
         if ready:
             self._again(ready)

@@ -10,13 +10,21 @@ from typing import Any, Protocol
 
 from pymongo import ASCENDING, UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import AutoReconnect, BulkWriteError, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
 
 from services.chassis.drawn import drawn
 from services.chassis.engine.away import Away
 from services.chassis.engine.document import Document
 
 DUPLICATE_KEY = 11000
+INDEX_NOT_FOUND = 27
 WAITING_FIELDS = {"view.clocks": 1, "pending": 1}
 TRIES = 4
 """A write whose answer was lost is looked up and repeated this often before the store counts as away."""
@@ -102,13 +110,26 @@ class MongoStore:
         self._queried = queried
 
     def prepare(self) -> None:
-        """Make the indexes that saves, scans and queries need: sparse, since most documents wait for nothing."""
+        """Make the indexes that saves, scans and queries need: sparse, since most documents wait for nothing.
+
+        Under names of their own: stores made before they were sparse have others by the same fields, which go.
+        """
         try:
             self._collection.create_index([("_id", ASCENDING), ("revision", ASCENDING)], unique=True)
+            known = self._collection.index_information()
             for field in ("pending", "view.next_clock", *(f"view.{name}" for name in self._queried)):
-                self._collection.create_index([(field, ASCENDING)], sparse=True)
+                if f"{field}_1" in known:
+                    self._drop_index(f"{field}_1")
+                self._collection.create_index([(field, ASCENDING)], name=f"{field}_sparse", sparse=True)
         except PyMongoError as error:
             raise self._away(error) from error
+
+    def _drop_index(self, name: str) -> None:
+        try:
+            self._collection.drop_index(name)
+        except OperationFailure as error:
+            if error.code != INDEX_NOT_FOUND:  # another process that starts has dropped it
+                raise
 
     def load(self, ids: Sequence[str]) -> list[Mapping[str, Any]]:
         """See Store."""

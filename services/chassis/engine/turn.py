@@ -9,18 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from safeguarding.v1.parked_pb2 import ParkedClass
+from services.chassis import logs
 from services.chassis.deciding import Command, Context, Upstream
 from services.chassis.engine.away import Away
 from services.chassis.engine.clockwatch import ClockWatch
 from services.chassis.engine.document import Document, fold, new, view_of
+from services.chassis.engine.gathering import gathered
 from services.chassis.engine.items import Item
 from services.chassis.engine.judge import Judge, Kind, Verdict
 from services.chassis.engine.reading import Unreadable
 from services.chassis.engine.recent import LARGEST_TURN, Recent
 from services.chassis.engine.standing import Standing
 from services.chassis.engine.wiring import Wiring
+from services.chassis.sealing import forget_ciphers
 
 S = TypeVar("S")
+log = logs.get(__name__)
 
 _AS_EVER = frozenset((Kind.APPLIED, Kind.REPEATED, Kind.REFUSED))
 _PARKS = frozenset((Kind.PARKED, Kind.FAILED))
@@ -70,9 +74,9 @@ class Turns(Generic[S]):
         done: Done[S] = Done()
         readable = [item for item in items if self._read(item, done.parked)]
         documents = self._load(readable)
-        gathered = self._gather(readable, documents)
-        context = Context(self._w.clock(), self._w.rules(), gathered, self._w.actor)
-        verdicts = self._judged(readable, documents, context)
+        found, failed = self._gather(readable, documents)
+        context = Context(self._w.clock(), self._w.rules(), found, self._w.actor)
+        verdicts = self._judged(readable, documents, context, failed)
         self._park_behind(readable, verdicts, done.parked)
         lost = self._save(documents)
         for item, verdict in zip(readable, verdicts, strict=True):
@@ -149,14 +153,25 @@ class Turns(Generic[S]):
         except Unreadable as unreadable:
             parked.append(Parking(item, unreadable.parked, unreadable.error))
             return False
+        except Exception as error:  # noqa: BLE001 - a bug in a reader parks its own record and keeps no other waiting
+            log.error("reader_failed", topic=record.topic, error=type(error).__name__)
+            parked.append(Parking(item, ParkedClass.PARKED_CLASS_BUG, type(error).__name__))
+            return False
         item.referral_id = given.referral_id
         return True
 
-    def _gather(self, items: Sequence[Item], documents: Mapping[str, Document[S]]) -> Mapping[str, Any]:
+    def _gather(
+        self, items: Sequence[Item], documents: Mapping[str, Document[S]]
+    ) -> tuple[Mapping[str, Any], Mapping[str, Exception]]:
+        """See gathered."""
         if self._w.gather is None:
-            return {}
-        work = [(documents[item.referral_id].state, item.given) for item in items if item.given is not None]
-        return self._w.gather(work) if work else {}
+            return {}, {}
+        work = [
+            (item.referral_id, (documents[item.referral_id].state, item.given))
+            for item in items
+            if item.given is not None
+        ]
+        return gathered(self._w.gather, work)
 
     def _load(self, items: Sequence[Item]) -> dict[str, Document[S]]:
         documents: dict[str, Document[S]] = {}
@@ -184,20 +199,35 @@ class Turns(Generic[S]):
                 documents[document.id] = document
         return documents
 
-    def _judged(self, items: Sequence[Item], documents: Mapping[str, Document[S]], context: Context) -> list[Verdict]:
+    def _judged(
+        self,
+        items: Sequence[Item],
+        documents: Mapping[str, Document[S]],
+        context: Context,
+        failed: Mapping[str, Exception],
+    ) -> list[Verdict]:
         """Judge one after the other. What comes behind a fork is not judged, also where both come in one turn, or where
-        the fork was parked after this one was read: nobody knows which branch it is of."""
+        the fork was parked after this one was read: nobody knows which branch it is of. What an operator replays by
+        itself is judged."""
         verdicts = []
         forked: set[tuple[str, bytes | None]] = set()
         parked = self._w.parked
+        some = len(parked) > 0
         for item in items:
-            fresh = item.record if item.replay is None else None
-            if fresh and (forked or parked) and (fresh.lane in forked or parked.forked(fresh)):
+            record = item.record
+            if forked and record and record.lane in forked:
                 verdicts.append(BEHIND)
                 continue
+            if some and record and item.replay is None and parked.forked(record):
+                verdicts.append(BEHIND)
+                continue
+            if failed and item.given is not None and item.referral_id in failed:
+                bug = failed[item.referral_id]
+                verdicts.append(Verdict(Kind.FAILED, error=bug, parked=ParkedClass.PARKED_CLASS_BUG))
+                continue
             verdict = self._judge.judge(item, documents[item.referral_id], context)
-            if fresh and verdict.parked == ParkedClass.PARKED_CLASS_FORK:
-                forked.add(fresh.lane)
+            if record and verdict.parked == ParkedClass.PARKED_CLASS_FORK:
+                forked.add(record.lane)
             verdicts.append(verdict)
         return verdicts
 
@@ -234,6 +264,8 @@ class Turns(Generic[S]):
             self._w.outbox.raised(lost, time.monotonic())
         for document in changed:
             if document.id not in lost:
+                if document.drops:  # wrapped keys that are destroyed: nothing of them stays in memory either
+                    forget_ciphers()
                 self._clocks.watch(document.id, views[document.id].get("clocks", ()))
         return lost
 

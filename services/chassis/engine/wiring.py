@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from safeguarding.v1.common_pb2 import Actor
 from services.chassis.deciding import Decider
 from services.chassis.engine.forerunners import Early
+from services.chassis.engine.gathering import Gather
 from services.chassis.engine.judge import Copier
 from services.chassis.engine.observing import UNOBSERVED, Observer
 from services.chassis.engine.outbox import Outbox
@@ -40,7 +41,8 @@ class Wiring(Generic[S]):
     """What an engine stands on.
 
     `gather` reads, for a whole batch, what decisions need beyond the referral itself; it gets (state, input) pairs
-    and may raise Away. `rules` gives the area's rules as they are now.
+    and may raise Away. Another error fails the inputs of those referrals that meet it alone too. `rules` gives the
+    area's rules as they are now.
     """
 
     decider: Decider[S]
@@ -51,7 +53,7 @@ class Wiring(Generic[S]):
     actor: Actor
     readers: Mapping[str, Reader] = field(default_factory=dict)
     copier: Copier[S] | None = None
-    gather: Callable[[Sequence[tuple[S, Any]]], Mapping[str, Any]] | None = None
+    gather: Gather[S] | None = None
     early: Early | None = None
     """Which inputs may wait a moment for another writer's fact; None where none may."""
     rules: Callable[[], Any] = lambda: None

@@ -42,6 +42,7 @@ class Authority:
 
     @property
     def file(self) -> Path:
+        """The authority's certificate, which everybody trusts."""
         return _authority_file(self.home)
 
     def issue(self, role: str, name: str) -> Identity:

@@ -18,14 +18,17 @@ QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 
 def settings_file(home: Home) -> Path:
+    """What the broker reads at its start; made anew by each `up`, with passwords in it."""
     return home.data / "kafka.properties"
 
 
 def store(home: Home) -> Path:
+    """The broker's log folder: all records of all topics."""
     return home.data / "kafka"
 
 
 def write_settings(home: Home, ports: dict[str, int], secrets: Credentials) -> None:
+    """Write its settings for these ports and passwords, in the place of earlier ones."""
     template = string.Template((jars.SOURCES / "kafka" / "server.properties").read_text())
     rendered = template.substitute(
         data=store(home),
@@ -60,6 +63,7 @@ def format_storage(home: Home, secrets: Credentials) -> None:
 
 
 def command(home: Home) -> list[str]:
+    """What runs the broker in the foreground, with little memory and a quick start."""
     memory = ("-Xms256m", "-Xmx512m")
     return [
         "java",

@@ -23,6 +23,7 @@ errors = Console(stderr=True)
 
 
 def register(app: typer.Typer) -> None:
+    """See __main__."""
     app.command()(up)
     app.command()(down)
     app.command()(status)

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from services.chassis.directory import LONGEST_KIND
 from services.cli.local import home as files
 from services.cli.local.home import Home
 
@@ -37,6 +38,12 @@ def check(role: str, name: str) -> None:
         raise ValueError(f"id {name!r}: must be lower-case letters, digits, dots, hyphens and underscores, up to 100")
 
 
+def check_kind(kind: str) -> None:
+    """Raise ValueError for a kind that no fact could carry: services would refuse the entry."""
+    if len(kind) > LONGEST_KIND:
+        raise ValueError(f"a kind of {len(kind)} characters: must be at most {LONGEST_KIND}")
+
+
 def write(home: Home, role: str, name: str, fields: Mapping[str, Value]) -> Path:
     """Write or replace the entry; `name` and `kind` are required fields."""
     missing = {"name", "kind"} - set(fields)
@@ -65,6 +72,7 @@ def names(home: Home, role: str) -> list[str]:
 
 
 def entry(home: Home, role: str, name: str) -> Path:
+    """The file of an identity, whether it is there or not. Raises ValueError for a name that cannot be one."""
     check(role, name)
     return home.directory / role / f"{name}.toml"
 

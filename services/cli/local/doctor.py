@@ -32,6 +32,7 @@ class Finding:
 
 
 def register(app: typer.Typer) -> None:
+    """See __main__."""
     app.command()(doctor)
 
 
@@ -55,18 +56,21 @@ def examine() -> list[Finding]:
 
 
 def python() -> Finding:
+    """The interpreter that runs this."""
     found = ".".join(map(str, sys.version_info[:3]))
     mend = "" if sys.version_info >= OLDEST_PYTHON else "uv python install 3.11, then uv sync"
     return Finding("Python 3.11+", found, mend)
 
 
 def system() -> Finding:
+    """Linux, whose /proc tells one process from a later one of the same id."""
     linux = Path("/proc/self/stat").exists()
     mend = "" if linux else "run it on Linux (or in WSL 2): the supervisor tells processes apart by /proc"
     return Finding("Linux", sys.platform, mend)
 
 
 def jdk() -> Finding:
+    """The compiler and runtime of broker and store."""
     what, mend = f"JDK {OLDEST_JDK}+", "apt-get install openjdk-17-jdk-headless (or set PATH to a newer JDK)"
     version = _say(["javac", "-version"])
     match = re.search(r"javac (\d+)", version)
@@ -76,12 +80,14 @@ def jdk() -> Finding:
 
 
 def maven() -> Finding:
+    """What fetches the jars."""
     version = _say(["mvn", "-v"])
     match = re.search(r"Apache Maven \S+", version)
     return Finding("Maven", match[0], "") if match else Finding("Maven", "no mvn on PATH", "apt-get install maven")
 
 
 def disk() -> Finding:
+    """Room where the home is, or will be."""
     root = files.find().root
     existing = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(existing).free // 2**30
@@ -90,12 +96,14 @@ def disk() -> Finding:
 
 
 def jar_files() -> Finding:
+    """The jars as they are to be for these sources; `up` fetches what is missing."""
     missing = [name for name in jars.NAMES if not jars.present(name)]
     found = f"not yet fetched: {', '.join(missing)}" if missing else "fetched"
     return Finding("jars of broker and store", found, "referrals up --only kafka,mongo" if missing else "")
 
 
 def port_numbers() -> Finding:
+    """That nobody else has taken a port of ours since."""
     stack = Stack()
     known = files.read_json(stack.home.ports)
     up = {port for row in stack.status() for port in row.ports}
@@ -107,6 +115,7 @@ def port_numbers() -> Finding:
 
 
 def services() -> Finding:
+    """That each service of the plan can be started."""
     missing = [entry.name for entry in plan.PLAN if not plan.is_installed(entry)]
     mend = "git checkout -- services" if missing else ""
     return Finding("services", f"missing: {', '.join(missing)}" if missing else "all there", mend)

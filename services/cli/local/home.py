@@ -18,18 +18,22 @@ class Home:
 
     @property
     def ca(self) -> Path:
+        """The certificate authority and its key."""
         return self.root / "ca"
 
     @property
     def directory(self) -> Path:
+        """One file for each identity that may call; taking it away removes the identity."""
         return self.root / "directory"
 
     @property
     def partners(self) -> Path:
+        """Each partner's own keys and Kafka login, as if they lay at the partner's."""
         return self.root / "partners"
 
     @property
     def identities(self) -> Path:
+        """Certificates and keys of those who call."""
         return self.root / "identities"
 
     @property
@@ -44,28 +48,35 @@ class Home:
 
     @property
     def data(self) -> Path:
+        """What broker and store keep, and where audit notes a second time what it signed."""
         return self.root / "data"
 
     @property
     def secrets(self) -> Path:
+        """Passwords and keys of the stack, made once."""
         return self.root / "secrets.json"
 
     @property
     def ports(self) -> Path:
+        """The ports that were chosen, so that each start has the same."""
         return self.root / "ports.json"
 
     @property
     def stack(self) -> Path:
+        """Which processes run, as the supervisor last wrote."""
         return self.root / "stack.json"
 
     @property
     def wanted(self) -> Path:
+        """Which processes are to run: what `up` and `down` ask of the supervisor."""
         return self.root / "wanted.json"
 
     def environment(self, name: str) -> Path:
+        """The settings of a service."""
         return self.root / "env" / f"{name}.env"
 
     def log(self, name: str) -> Path:
+        """What a process wrote."""
         return self.root / "logs" / f"{name}.log"
 
 
@@ -104,6 +115,7 @@ def open_private(path: Path) -> BinaryIO:
 
 
 def write_json(path: Path, content: Any) -> None:
+    """As `write`, an object in a form that people can compare."""
     write(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 

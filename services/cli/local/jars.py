@@ -18,6 +18,7 @@ FETCH_SECONDS = 300
 
 
 def classpath(name: str) -> str:
+    """Java's word for all jars of a program."""
     return f"{JARS / name}/*"
 
 

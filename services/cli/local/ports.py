@@ -41,6 +41,7 @@ def pick(names: Iterable[str], avoid: Iterable[int] = ()) -> dict[str, int]:
 
 
 def is_free(port: int) -> bool:
+    """Whether a server could listen there now, as servers do: also where connections of an earlier one linger."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -23,10 +23,12 @@ class Access:
     admin_password: str
 
     def address(self, name: str) -> str:
+        """`127.0.0.1:port` of a name of the plan."""
         return f"127.0.0.1:{self.ports[name]}"
 
 
 def port_is_open(access: Access, name: str) -> None:
+    """Something listens there."""
     try:
         socket.create_connection(("127.0.0.1", access.ports[name]), timeout=ANSWER_SECONDS).close()
     except OSError as error:
@@ -46,6 +48,7 @@ def kafka_is_ready(access: Access) -> None:
 
 
 def mongo_is_ready(access: Access) -> None:
+    """The store answers a command."""
     port_is_open(access, "mongo")
     try:
         with MongoClient[dict[str, object]](
@@ -57,6 +60,7 @@ def mongo_is_ready(access: Access) -> None:
 
 
 def service_is_ready(access: Access, http: str) -> None:
+    """The service says of itself that it can serve."""
     try:
         with urllib.request.urlopen(f"http://{access.address(http)}/readyz", timeout=ANSWER_SECONDS) as answer:
             answer.read()

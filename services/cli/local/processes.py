@@ -19,6 +19,7 @@ class Running:
 
     @property
     def alive(self) -> bool:
+        """False once it has ended, also where its id is another process by now."""
         return started(self.pid) == self.started
 
     def signal(self, number: signal.Signals) -> bool:
@@ -31,6 +32,7 @@ class Running:
 
 
 def this() -> Running:
+    """The process that asks."""
     return running(os.getpid())
 
 

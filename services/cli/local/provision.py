@@ -116,12 +116,14 @@ def remove_acls_of(client: KafkaAdminClient, user: str) -> None:
 
 
 def current_acls(client: KafkaAdminClient) -> set[ACL]:
+    """Everything that the broker's permissions allow or deny."""
     everything = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
     found, _ = client.describe_acls(ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, everything))
     return set(found)
 
 
 def delete_acls(client: KafkaAdminClient, acls: Iterable[ACL]) -> None:
+    """Take these away; the broker may still allow them for a moment."""
     filters = [ACLFilter(a.principal, a.host, a.operation, a.permission_type, a.resource_pattern) for a in acls]
     client.delete_acls(filters)
 

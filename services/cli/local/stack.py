@@ -134,6 +134,7 @@ class Stack:
 
     @property
     def mongo_url(self) -> str:
+        """Where the store is."""
         return f"mongodb://{self.address('mongo')}"
 
     def kafka_login(self, user: str = credentials.ADMIN) -> dict[str, str]:
@@ -146,6 +147,7 @@ class Stack:
         return provision.admin(access.address("kafka"), access.admin_password)
 
     def access(self) -> Access:
+        """The ports that it has and the password of its administrator."""
         known = ports.remembered(self.home, plan.PORT_NAMES)
         return Access(known, credentials.load(self.home)[f"kafka.{credentials.ADMIN}"])
 

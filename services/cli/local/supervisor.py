@@ -46,21 +46,25 @@ class Child:
     exit_code: int | None = None
 
     def ended(self) -> bool:
+        """True once it was started and runs no more."""
         return self.process is not None and self.process.poll() is not None
 
     def start(self, home: Home) -> None:
+        """Start it now."""
         self.started_at = time.monotonic()
         self.process = spawn(home, self.wanted)
         with suppress(ProcessLookupError):  # it may have ended already, and is reaped in the next turn
             self.running = processes.running(self.process.pid)
 
     def try_again(self) -> None:
+        """Plan its next start, each time after a longer pause."""
         self.due = time.monotonic() + self.pause
         self.pause = min(self.pause * 2, LONGEST_PAUSE)
         self.restarts += 1
         self.process = self.running = None
 
     def row(self) -> dict[str, Any]:
+        """What stack.json says of it."""
         row: dict[str, Any] = {
             "restarts": self.restarts,
             "stage": self.wanted["stage"],
@@ -199,6 +203,7 @@ def _take_signals() -> None:
 
 
 def main() -> None:
+    """Supervise the home that is named, until told to stop; ends at once where another does."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     os.umask(0o077)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

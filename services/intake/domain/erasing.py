@@ -27,6 +27,8 @@ class Protected:
     """What waits for a second person."""
     request_event_id: str = ""
     requested_by: Actor | None = None
+    overtaken: bool = False
+    """True where more was told since, under the key that would go: nobody weighed what of it is to be left."""
 
 
 UNPROTECTED = Protected()
@@ -66,9 +68,14 @@ def protected(said: Protected, fact: Any) -> Protected:
                 requested=fact.erasure_requested,
                 request_event_id=fact.header.event_id,
                 requested_by=fact.header.actor,
+                overtaken=False,
             )
         case "erasure_refused" | "erased":
-            return replace(said, requested=None, request_event_id="", requested_by=None)
+            return replace(said, requested=None, request_event_id="", requested_by=None, overtaken=False)
+        case "information_supplied" if said.requested is not None:
+            return replace(said, overtaken=True)
+        case "amended" if said.requested is not None and fact.amended.parts:
+            return replace(said, overtaken=True)
         case _:
             return said
 
@@ -126,6 +133,9 @@ def _decided(known: Known, said: Protected, given: Command) -> list[IntakeFact]:
     if (by.role, by.id) == (given.actor.role, given.actor.id):
         raise Refused(Why.FORBIDDEN, "you asked for it yourself", "let a second person of role protection agree")
     _not_held(said)
+    if said.overtaken:
+        right = "refuse this request, review the referral, and ask again with what of it is to be left"
+        raise Refused(Why.ILLEGAL, "the raiser told more since it was asked for, which would go unread", right)
     key_ids = keys_of(known, requested.subject)
     if set(given.drops) != set(map(path_of, key_ids)):
         raise Refused(Why.STALE, "the referral has moved on", "review it again, and decide again")

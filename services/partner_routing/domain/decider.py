@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import (
     CAME_BACK_REASON_CONSENT_ENDED,
     CAME_BACK_REASON_RECALLED,
@@ -19,7 +20,7 @@ from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.partner_pb2 import DECLINE_REASON_UNSAFE_TO_CONTACT as UNSAFE_TO_CONTACT
 from safeguarding.v1.routing_pb2 import RoutingFact
 from safeguarding.v1.triage_pb2 import TriageFact
-from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream
+from services.chassis.deciding import ClockRanOut, Command, Context, Input, PartnerReply, Refused, Upstream, Why
 from services.frozen import replace
 from services.known import learned
 from services.lifecycle import UNANSWERED
@@ -38,7 +39,14 @@ from services.partner_routing.domain.desk import read, recall, recalled, record_
 from services.partner_routing.domain.erasing import told_to_delete
 from services.partner_routing.domain.leg import ALREADY_KNOWN, Leg, taken_up
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
-from services.partner_routing.domain.replies import of_request, own_leg, taken
+from services.partner_routing.domain.replies import (
+    MOST_REFUSED,
+    MOST_SPOKEN,
+    SPOKEN_ENOUGH,
+    of_request,
+    own_leg,
+    taken,
+)
 from services.partner_routing.domain.state import State, with_routing
 
 ROUTING = "partner-routing"
@@ -47,6 +55,8 @@ TRIAGE = "triage"
 PARTNER_REMOVED = "partner_removed"
 IN_ERROR = "entered_in_error"
 CONSENT_ENDED = "consent_ended"
+FOR_EVER_BY_CALL = (routing_pb2.RecordVictimStepRequest, procedure_pb2.RecordStageRequest)
+"""What a partner, also, may record again and again."""
 _NEW = State()
 """For all: a state is never changed, and making one takes as long as a fact."""
 
@@ -92,9 +102,10 @@ class RoutingDecider:
 
     def view(self, state: State) -> dict[str, Any]:
         """What inboxes, clocks and figures need."""
-        partners = sorted({leg.partner_id for leg in state.wanted})
+        wanted = state.wanted
         return {
-            "partners": partners,
+            "partners": sorted({leg.partner_id for leg in wanted}),
+            "inbox": [{"partner": leg.partner_id, "urgency": leg.urgency} for leg in wanted],
             "clocks": watched(state.clocks),
             "closed": state.closed,
             "counted": counted(state),
@@ -121,11 +132,15 @@ class RoutingDecider:
                 state, leg, given.reply, context.gathered["notes"].get(given.cause_id), context.rules, context.now
             )
         except Refused:
-            return [_refused(given, "illegal")]
+            heard_enough = state.spoken.get(given.partner_id, 0) >= MOST_REFUSED
+            return [] if heard_enough else [_refused(given, "illegal")]
         return facts + self._consequences(state, facts, context)
 
     def _commanded(self, state: State, given: Command, context: Context) -> list[RoutingFact]:
         body: Any = given.body
+        by_partner = isinstance(body, FOR_EVER_BY_CALL) and given.actor.role == ROLE_PARTNER
+        if by_partner and state.spoken.get(given.actor.id, 0) >= MOST_SPOKEN:
+            raise Refused(Why.ILLEGAL, *SPOKEN_ENOUGH)
         match body:
             case routing_pb2.ReadOutcomeRequest():
                 return read(state, given)
@@ -205,11 +220,14 @@ def _consent_ended(state: State, context: Context) -> list[RoutingFact]:
 
 
 def _emptied(before: State, after: State) -> list[RoutingFact]:
-    """A referral of which the desk took everything back is the desk's again."""
-    [ended] = [leg for leg in after.current if leg.state != before.legs[leg.id].state]
+    """A referral of which the desk took everything back is the desk's again.
+
+    What it takes back of an earlier round, which was open when everybody was to be told anew, is not what it waits for.
+    """
+    ended = [leg for leg in after.current if leg.state != before.legs[leg.id].state]
     if after.with_desk or any(leg.is_open or taken_up(leg) for leg in after.current):
         return []
-    return [came_back(ended.id, after.request(ended), CAME_BACK_REASON_RECALLED)]
+    return [came_back(leg.id, after.request(leg), CAME_BACK_REASON_RECALLED) for leg in ended]
 
 
 def _ran_out(state: State, given: ClockRanOut, context: Context) -> list[RoutingFact]:

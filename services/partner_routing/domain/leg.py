@@ -15,6 +15,8 @@ from services.marks import Running
 
 ALREADY_KNOWN = 4
 """DECLINE_REASON_ALREADY_KNOWN: the leg is joined to work that goes on."""
+_ORDER = 10**15
+"""More than the milliseconds of any deadline."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Leg:
     """How many questions its partner has for the raiser."""
     answered: int = 0
     """How many of them were answered."""
+    told_account: bool = False
+    """True where an answer gave its partner what the raiser wrote, whatever the offer had given."""
 
     @property
     def clock(self) -> Running | None:
@@ -104,6 +108,12 @@ class Leg:
     def recall_unheard(self) -> bool:
         """True until the partner of a leg that was taken back says that it stopped."""
         return self.state == LegState.LEG_STATE_RECALLED and not self.recall_acknowledged
+
+    @property
+    def urgency(self) -> int:
+        """Smaller is sooner: what its partner must stop, what waits for its answer, the rest; each by its deadline."""
+        order = 0 if self.recall_unheard else 1 if self.state in UNANSWERED else 2
+        return order * _ORDER + self.offered.respond_by.at.ToMilliseconds()
 
     @property
     def is_open(self) -> bool:

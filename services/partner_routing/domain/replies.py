@@ -18,6 +18,13 @@ from services.partner_routing.domain.offers import AreaRules
 from services.partner_routing.domain.state import State
 
 REVIEW_CLOCK = "review"
+MOST_SPOKEN = 500
+"""Facts of one partner's doing about one referral: who says more needs a conversation, not another record. What brings
+something to its end is always taken, and there is an end to it; what could be said for ever is not."""
+MOST_REFUSED = 2 * MOST_SPOKEN
+"""From then on a refused reply leaves no record, and no note: each would call for the next."""
+FOR_EVER = ("asked", "hold", "progress")
+SPOKEN_ENOUGH = "there are too many records of yours", "bring the work to its end, or speak to the desk"
 
 
 def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:
@@ -34,9 +41,10 @@ def taken(
     """The facts that a partner's step leads to, or Refused with the steps that are legal now."""
     step: str = reply.WhichOneof("step") or "none"
     if step == CONFIRMED:
-        return confirmed(leg)
+        return confirmed(leg, reply.erasure_confirmed)
     name = "hold" if step == "progress" and reply.progress.on_hold else step
-    barred = {}
+    enough = state.spoken.get(leg.partner_id, 0) >= MOST_SPOKEN
+    barred = dict.fromkeys(FOR_EVER, SPOKEN_ENOUGH) if enough else {}
     if step == "told" and not _may_tell(state, leg, reply.told.audience):
         barred["told"] = "there is nobody for you to tell", "name who is still to be told"
     if state.known.withdrawn:
@@ -127,7 +135,8 @@ def of_request(request: Any) -> partner_pb2.Reply:
         case routing_pb2.AskRaiserRequest():
             return partner_pb2.Reply(asked=partner_pb2.AskedReply())
         case routing_pb2.ConfirmErasureRequest():
-            return partner_pb2.Reply(erasure_confirmed=partner_pb2.ErasureConfirmedReply())
+            said = partner_pb2.ErasureConfirmedReply(subjects=request.subjects)
+            return partner_pb2.Reply(erasure_confirmed=said)
         case routing_pb2.AcknowledgeRecallRequest():
             return partner_pb2.Reply(recall_acknowledged=partner_pb2.RecallAcknowledgedReply())
         case _:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import (
     GRADE_UNSPECIFIED,
     SUBJECT_ROLE_BUSINESS,
@@ -59,6 +60,8 @@ class State:
     shielded: tuple[Shielded, ...] = ()
     """What the desk hid or showed again, in order."""
     procedures: Procedures = NONE
+    spoken: Mapping[str, int] = field(default_factory=dict)
+    """By partner how many facts are of its own doing."""
     sequence: int = 0
 
     @property
@@ -196,7 +199,9 @@ class State:
 
 def with_routing(state: State, fact: Any) -> State:
     """The state after one more of routing's own facts."""
-    state = replace(state, sequence=fact.header.sequence)
+    by = fact.header.actor
+    spoken = {**state.spoken, by.id: state.spoken.get(by.id, 0) + 1} if by.role == ROLE_PARTNER else state.spoken
+    state = replace(state, sequence=fact.header.sequence, spoken=spoken)
     kind = fact.WhichOneof("fact")
     body = getattr(fact, kind)
     at = moment(fact.header.occurred_at)
@@ -247,12 +252,13 @@ def with_routing(state: State, fact: Any) -> State:
             return _with_leg(state, replace(leg, asked=leg.asked + 1))
         case "information_passed":
             leg = state.legs[body.leg_id]
-            return _with_leg(state, replace(leg, answered=leg.asked))
+            return _with_leg(state, replace(leg, answered=leg.asked, told_account=leg.told_account or body.given))
         case "erasure_told":
             leg = state.legs[body.leg_id]
             return _with_leg(state, replace(leg, to_delete=leg.to_delete | {body.subject}))
         case "erasure_confirmed":
-            return _with_leg(state, replace(state.legs[body.leg_id], to_delete=frozenset()))
+            leg = state.legs[body.leg_id]
+            return _with_leg(state, replace(leg, to_delete=leg.to_delete.difference(body.subjects or leg.to_delete)))
         case "recall_acknowledged":
             return _with_leg(state, replace(state.legs[body.leg_id], recall_acknowledged=True))
         case _ if kind in STATE_OF_FACT:

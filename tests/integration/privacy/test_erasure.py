@@ -209,7 +209,7 @@ def test_partners_are_told_and_confirm_by_kafka_and_by_the_inbox(erased: Case, h
     leg_id = erased.legs[KAFKA_PARTNER]
     login = house.partner_login(KAFKA_PARTNER)
     reply = partner_pb2.Reply(reply_id=new_key(), referral_id=erased.referral_id, leg_id=leg_id)
-    reply.erasure_confirmed.SetInParent()
+    reply.erasure_confirmed.subjects.append(notice.subject)
     key = erased.referral_id.encode()
     house.send("", login["replies_topic"], reply.SerializeToString(), key, login=login["login"])
 

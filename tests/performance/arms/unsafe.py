@@ -10,7 +10,7 @@ from safeguarding.v1.common_pb2 import Sealed
 from services.chassis.deciding import Context, Upstream
 from services.chassis.engine.document import Document, serialized, stamp
 from services.chassis.engine.items import Item
-from services.chassis.engine.judge import APPLIED, Judge, Verdict
+from services.chassis.engine.judge import APPLIED, Judge, Verdict, must_keep_rules
 from services.intake import sealed
 
 OBSERVED = "tracing and metrics"
@@ -29,6 +29,7 @@ class Trusting(Judge[Any]):
         after = document.length(decider.writer)
         decided = decider.decide(state, given, context)
         stamp(decided, document.id, after, context.now, context.service, given.cause_id)
+        must_keep_rules(decided, headers=False)
         document.append(given.writer, given.cause_id, item.record.value, state)
         for fact in decided:
             state = decider.evolve(state, decider.writer, fact)

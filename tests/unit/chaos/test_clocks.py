@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import time
+from http import HTTPStatus
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from services.chassis.listening import Handler, Listening
 from tests.chaos import clocks
 from tests.chaos.clocks import DAY, Clocks, NoLibrary
 
@@ -35,3 +40,34 @@ def test_a_clock_is_set_for_one_service_alone(tmp_path: Path, monkeypatch: pytes
 
     said = {name: file.read_text().strip() for name, file in files.items()}
     assert said == {"triage": "+86400", "intake": "+0", "audit": "-86400"}
+
+
+class _Ahead(Handler):
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(time.time() + DAY)
+
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        self.answer(HTTPStatus.OK, "text/plain", b"alive")
+
+
+def test_a_service_whose_clock_is_wrong_is_seen_by_its_own_answers() -> None:
+    server = Listening(ThreadingHTTPServer(("127.0.0.1", 0), _Ahead), "ahead")
+    server.start()
+    try:
+        shown = clocks.wrong_by(f"127.0.0.1:{server.port}")
+    finally:
+        server.stop()
+
+    assert clocks.is_near(shown, DAY)
+    assert not clocks.is_near(shown, 0)
+    assert not clocks.is_near(shown, -DAY)
+
+
+def test_a_service_that_does_not_answer_shows_no_clock() -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+
+        shown = clocks.wrong_by(f"127.0.0.1:{silent.getsockname()[1]}")
+
+    assert shown is None
+    assert not clocks.is_near(shown, 0)

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from safeguarding.v1.intake_pb2 import RaiseConcernResponse
-from safeguarding.v1.partner_pb2 import Copy, Offer, RefusalNotice
+from safeguarding.v1.partner_pb2 import AnswerNotice, Copy, Offer, RefusalNotice
 from services.cli.scenario import ScenarioConcern
 from tests.chaos import load
 from tests.chaos.ledger import Ledger, Submission, Verdict
@@ -121,5 +121,69 @@ def test_all_partners_having_answered_is_told_once_in_whatever_order_it_is_learn
     ledger.answered(second, REFERRAL)
     assert told == []
     ledger.acknowledged(Submission("key-1", stated), an_answer())
+
+    assert told == [REFERRAL]
+
+
+def an_answer_of_the_raiser(partner: str, at: datetime = NOON) -> Copy:
+    copy = Copy(referral_id=REFERRAL, leg_id=f"leg-{partner}", answer=AnswerNotice())
+    copy.occurred_at.FromDatetime(at)
+    return copy
+
+
+def test_an_answer_after_its_offer_is_a_second_copy_in_order() -> None:
+    ledger = a_run()
+    partner = next(iter(a_concern().partners))
+
+    ledger.asked(partner, REFERRAL)
+    assert ledger.is_asked(REFERRAL)
+    ledger.read(partner, "event-6", b"copy 6", an_answer_of_the_raiser(partner, NOON + timedelta(seconds=1)))
+
+    assert not ledger.is_asked(REFERRAL)
+    assert ledger.answers == 1
+    assert ledger.verdict().clean
+
+
+def test_an_answer_before_its_offer_is_out_of_order_though_their_times_are_not() -> None:
+    ledger = a_run(reads=False)
+    partner = next(iter(a_concern().partners))
+
+    ledger.asked(partner, REFERRAL)
+    ledger.read(partner, "event-6", b"copy 6", an_answer_of_the_raiser(partner))
+    ledger.read(partner, "event-7", b"copy 7", an_offer(f"leg-{partner}"))
+
+    assert ledger.verdict().out_of_order == 1
+
+
+def test_a_question_without_an_answer_is_a_loss_and_one_with_two_a_duplicate() -> None:
+    ledger = a_run()
+    partner, other = a_concern().partners
+    for each in (partner, other):
+        ledger.asked(each, REFERRAL)
+
+    for event in ("event-6", "event-7"):
+        ledger.read(partner, event, b"copy", an_answer_of_the_raiser(partner))
+
+    verdict = ledger.verdict()
+    assert (verdict.lost, verdict.duplicated) == (1, 1)
+    assert any(f"{other} asked" in said for said in verdict.said)
+
+
+def test_an_answer_that_nobody_asked_for_is_said() -> None:
+    ledger = a_run()
+    partner = next(iter(a_concern().partners))
+
+    ledger.read(partner, "event-6", b"copy 6", an_answer_of_the_raiser(partner))
+
+    assert any("had not asked" in said for said in ledger.verdict().said)
+
+
+def test_the_raiser_hears_of_a_question_in_whatever_order_it_is_learned() -> None:
+    told: list[str] = []
+    ledger = Ledger(on_asked=lambda referral_id, _: told.append(referral_id))
+
+    ledger.asked("turning-tide", REFERRAL)
+    assert told == []
+    ledger.acknowledged(Submission("key-1", a_concern()), an_answer())
 
     assert told == [REFERRAL]

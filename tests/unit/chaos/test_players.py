@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from kafka.errors import KafkaTimeoutError
 
+from safeguarding.v1.partner_pb2 import Copy, Offer
+from tests.chaos import players
 from tests.chaos.ledger import Ledger
 from tests.chaos.players import KafkaPartner, Table
 
@@ -92,3 +96,20 @@ def test_copies_whose_commit_failed_are_read_again() -> None:
     partner.run()
 
     assert partner.answered == [0, 1, 0, 1, 2, 3, 4]
+
+
+def test_one_leg_in_five_is_asked_about_and_a_repeated_offer_is_answered_by_the_same_replies() -> None:
+    offers = [Copy(referral_id=str(uuid.UUID(int=n)), leg_id=str(uuid.UUID(int=n)), offer=Offer()) for n in range(500)]
+    asking = [offer for offer in offers if players.asks(offer)]
+    assert 60 < len(asking) < 140
+
+    key = X25519PrivateKey.generate().public_key().public_bytes_raw()
+    accepted, asked = players.question(asking[0], "turning-tide", key)
+    again = players.question(asking[0], "turning-tide", key)
+
+    assert (accepted.WhichOneof("step"), asked.WhichOneof("step")) == ("accepted", "asked")
+    assert asked.sealed_note, "a question needs its words"
+    assert [reply.reply_id for reply in again] == [accepted.reply_id, asked.reply_id]
+    done = players.replies_to(asking[0], "turning-tide", key)
+    assert done[0] == accepted, "which is taken once"
+    assert done[1].reply_id not in (accepted.reply_id, asked.reply_id)

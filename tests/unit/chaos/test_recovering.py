@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from math import inf
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
 
+from kafka.errors import KafkaConnectionError
+
+from services.cli.local.stack import Stack
 from tests.chaos import recovering
-from tests.chaos.concluding import Done, Looks, last_line
-from tests.chaos.ledger import Verdict
+from tests.chaos.concluding import Done, Looks, conclude, last_line
+from tests.chaos.ledger import Ledger, Verdict
 from tests.chaos.recovering import Recovery
 from tests.chaos.schedule import BROKER, STORE, Fault, Kind
 from tests.chaos.topics import Facts
@@ -72,3 +82,39 @@ def test_what_cannot_be_looked_at_is_wrong_and_the_next_is_looked_at_all_the_sam
     assert looks.at("the topics", gone, nothing) == []
     assert looks.at("the log", lambda: "complete", "") == "complete"
     assert looks.wrong == ["the topics could not be looked at: ConnectionError: the broker is gone"]
+
+
+def test_a_run_whose_stack_is_gone_still_says_its_last_line_and_is_wrong(tmp_path: Path) -> None:
+    said: list[str] = []
+    poison = SimpleNamespace(places=set(), parked={}, refusals=Counter(), kinds=Counter(), replayed=0)
+    gone: Any = SimpleNamespace(
+        stack=Stack(tmp_path),  # never started: nothing answers
+        ledger=Ledger(),
+        poison=poison,
+        clients=SimpleNamespace(codes={}),
+        wiring=SimpleNamespace(injected=Counter()),
+        end=lambda: None,
+    )
+
+    done = Done(5, 3, [a_kill("intake", inf, "NotReady")], wired=True)
+    with patched(KafkaConnectionError("gone")):
+        status = conclude(gone, done, said.append)
+
+    assert status == 1
+    assert said[-1].startswith("chaos: seed 5, 1 of 3 faults, 0 acknowledged")
+    assert said[-1].endswith("log incomplete")
+    wrong = "\n".join(line for line in said if "WRONG" in line)
+    for what in ("the topics", "what is parked", "audit's index", "the log", "the rebuilds"):
+        assert f"{what} could not be looked at: KafkaConnectionError" in wrong
+    assert "2 of 3 faults were not done" in wrong
+
+
+@contextmanager
+def patched(error: Exception) -> Iterator[None]:
+    """Every look at the stack fails at once."""
+    looks = ["topics.facts", "topics.parked", "topics.timeline_holes"]
+    looks += ["rebuilding.log_trouble", "rebuilding.differences"]
+    with ExitStack() as patches:
+        for look in looks:
+            patches.enter_context(patch(f"tests.chaos.concluding.{look}", side_effect=error))
+        yield

@@ -8,6 +8,7 @@ import pytest
 
 from services.topics import SERVICES
 from tests.chaos import load, schedule
+from tests.chaos.faults import POISON_AT_ONCE
 from tests.chaos.schedule import BROKER, STORE, Fault, Kind, Struck
 
 
@@ -43,9 +44,28 @@ def test_a_run_has_faults_of_every_kind() -> None:
     kinds = Counter(fault.kind for fault in schedule.planned(5, 2_000, 30, wired=True))
 
     assert kinds == {
-        **{Kind.KILL: 5, Kind.FULL: 5, Kind.FREEZE: 3, Kind.ROLL: 2, Kind.POISON: 3, Kind.INJECT: 5},
+        **{Kind.KILL: 7, Kind.FULL: 3, Kind.FREEZE: 3, Kind.ROLL: 2, Kind.POISON: 3, Kind.INJECT: 5},
         **{Kind.CUT: 2, Kind.RESET: 2, Kind.DELAY: 2, Kind.SLOW: 1},
     }
+
+
+def test_the_form_that_ci_runs_has_something_of_every_kind() -> None:
+    kinds = Counter(fault.kind for fault in schedule.planned(5, 400, 12, wired=True))
+
+    assert kinds == {
+        **{Kind.KILL: 2, Kind.FULL: 1, Kind.FREEZE: 2, Kind.ROLL: 1, Kind.POISON: 1, Kind.INJECT: 2},
+        **{Kind.CUT: 1, Kind.RESET: 1, Kind.DELAY: 1},
+    }
+
+
+def test_the_form_that_the_night_runs_has_as_much_as_it_should() -> None:
+    kinds = Counter(fault.kind for fault in schedule.planned(5, 20_000, 500, wired=True))
+
+    assert sum(kinds[kind] for kind in schedule.BROKEN) >= 100
+    assert kinds[Kind.FREEZE] >= 20
+    assert kinds[Kind.ROLL] >= 20
+    assert kinds[Kind.POISON] * POISON_AT_ONCE >= 10_000
+    assert Counter(fault.kind for fault in schedule.planned(5, 100_000, 240))[Kind.KILL] >= 200
 
 
 def test_a_run_that_is_not_wired_kills_freezes_and_restarts() -> None:

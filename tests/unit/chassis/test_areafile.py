@@ -115,9 +115,27 @@ def test_an_inline_table_has_the_line_of_its_key() -> None:
             "there is an unconfirmed_reason",
             "confirmed = false with the reason",
         ),
+        (
+            'source = "s"\nconfirmed = true',
+            f'source = "s"\nconfirmed = false\nunconfirmed_reason = "{"r" * 501}"',
+            15,
+            "'unconfirmed_reason' is longer than 500 characters",
+            "of at most 500 characters",
+        ),
+        ('source = "s"', f'source = "{"s" * 301}"', 13, "'source' is longer", "of at most 300 characters"),
         ('id = "two"', "id = two", 11, "this is not TOML", 'key = "value"'),
     ],
-    ids=["unknown key", "no source", "empty source", "wrong type", "no reason", "needless reason", "no TOML"],
+    ids=[
+        "unknown key",
+        "no source",
+        "empty source",
+        "wrong type",
+        "no reason",
+        "needless reason",
+        "long reason",
+        "long source",
+        "no TOML",
+    ],
 )
 def test_what_is_wrong_is_named_with_its_line_and_what_would_be_right(
     tmp_path: Path, before: str, after: str, line: int, wrong: str, right: str

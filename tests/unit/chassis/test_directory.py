@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from safeguarding.v1.access_control_pb2 import ROLE_OFFICER
+from safeguarding.v1.common_pb2 import Actor
+from services.chassis.checking import violations
 from services.chassis.deciding import Refused, Why
-from services.chassis.directory import BrokenEntry, Directory
+from services.chassis.directory import LONGEST_KIND, BrokenEntry, Directory
 from services.chassis.identity import Identity, Name
 
 OFFICER = Name(ROLE_OFFICER, "officer-1")
@@ -36,6 +38,14 @@ def test_an_entry_says_kind_and_team(tmp_path: Path) -> None:
     found = Directory(tmp_path).find(OFFICER)
 
     assert found == Identity(ROLE_OFFICER, "officer-1", "special_constable", "north")
+
+
+def test_the_longest_kind_is_the_longest_that_facts_carry() -> None:
+    def carried(length: int) -> bool:
+        return not violations(Actor(role=ROLE_OFFICER, id="officer-1", kind="k" * length))
+
+    assert carried(LONGEST_KIND)
+    assert not carried(LONGEST_KIND + 1)
 
 
 def test_absent_and_removed_are_refused_at_once(tmp_path: Path) -> None:
@@ -72,7 +82,11 @@ def test_an_unchanged_entry_is_not_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("kind = ", "officer/officer-1.toml: not TOML"), ("kind = 3", "officer/officer-1.toml: kind must be a text")],
+    [
+        ("kind = ", "officer/officer-1.toml: not TOML"),
+        ("kind = 3", "officer/officer-1.toml: kind must be a text"),
+        (f'kind = "{"k" * 61}"', "officer/officer-1.toml: kind is longer than 60 characters"),
+    ],
 )
 def test_a_broken_entry_is_named(tmp_path: Path, text: str, says: str) -> None:
     write(tmp_path, "officer", "officer-1", text)
@@ -127,6 +141,7 @@ def test_a_partner_may_pause_and_say_what_it_can_take_on(tmp_path: Path) -> None
         (PARTNER + "colour = 1\n", 8, "unknown key 'colour'"),
         (PARTNER.replace('name = "Riverside Housing"', ""), 1, "the key 'name' is missing"),
         (PARTNER + "kafka\n", 8, "this is not TOML"),
+        (PARTNER.replace('"housing"\n', f'"{"k" * 61}"\n'), 3, "'kind' is longer than 60 characters"),
         (PARTNER.replace('["housing"]', '["housing", "housing"]'), 4, "housing is stated twice"),
     ],
 )

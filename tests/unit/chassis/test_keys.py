@@ -10,8 +10,12 @@ import grpc
 import pytest
 
 from safeguarding.v1 import intake_pb2, intake_pb2_grpc
+from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE
+from safeguarding.v1.concern_pb2 import Narrative
+from services.chassis import sealing
 from services.chassis.engine.away import Away
-from services.chassis.keys import MOST_AHEAD, REMEMBERED_SECONDS, Keys
+from services.chassis.keys import MOST_AHEAD, REMEMBERED_SECONDS, Keys, NotOpened
+from services.chassis.sealing import seal, unseal
 from tests.waiting import happens
 
 REFERRAL = "5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a01"
@@ -27,7 +31,8 @@ class Intake(intake_pb2_grpc.KeysServicer):
         """Of how many referrals each call asked."""
         self.may_answer = threading.Event()
         self.may_answer.set()
-        self.fails = False
+        self.fails: list[grpc.StatusCode] = []
+        """The next calls fail so; the last goes on."""
 
     def Open(  # noqa: N802 - the RPC's name
         self, request: intake_pb2.OpenRequest, context: grpc.ServicerContext
@@ -41,7 +46,7 @@ class Intake(intake_pb2_grpc.KeysServicer):
         ]
         assert self.may_answer.wait(60)
         if self.fails:
-            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+            context.abort(self.fails[0] if len(self.fails) == 1 else self.fails.pop(0), "no")
         return intake_pb2.OpenResponse(keys=opened)
 
 
@@ -85,6 +90,29 @@ def test_who_hears_of_an_erasure_forgets_at_once(intake: Intake, channel: grpc.C
     keys.forget(REFERRAL)
 
     assert set(keys.open([REFERRAL])[REFERRAL]) == {"narrative"}
+
+
+def test_what_was_made_of_keys_is_forgotten_with_an_erasure_and_after_a_time_in_any_case(
+    intake: Intake, channel: grpc.Channel
+) -> None:
+    """A cipher holds its key."""
+    now = [100.0]
+    keys = Keys(channel, "copies", clock=lambda: now[0])
+    narrative = keys.open([REFERRAL])[REFERRAL]["narrative"]
+    sealed = seal(narrative, REFERRAL, "narrative", FIELD_GROUP_NARRATIVE, 1, Narrative(text="words"))
+
+    def opened() -> int:
+        assert unseal(narrative, REFERRAL, sealed, Narrative).text == "words"
+        return sealing._cipher.cache_info().currsize
+
+    assert opened()
+    keys.forget(REFERRAL)
+    assert sealing._cipher.cache_info().currsize == 0
+
+    assert opened()
+    now[0] += REMEMBERED_SECONDS
+    keys.open(["5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a02"])
+    assert sealing._cipher.cache_info().currsize == 0
 
 
 def test_keys_that_are_expected_are_asked_for_once_and_waited_for_only_by_who_needs_them(
@@ -149,12 +177,12 @@ def test_keys_that_were_expected_and_did_not_come_are_asked_for_again_by_who_nee
     intake: Intake, channel: grpc.Channel
 ) -> None:
     keys = Keys(channel, "copies")
-    intake.fails = True
+    intake.fails = [grpc.StatusCode.UNAVAILABLE]
     keys.expect([REFERRAL])
     happens("intake was asked", lambda: intake.asked == 1)
     with pytest.raises(Away):
         keys.open([REFERRAL])
-    intake.fails = False
+    intake.fails = []
 
     assert set(keys.open([REFERRAL])[REFERRAL]) == {"subject-1", "narrative"}
 
@@ -166,3 +194,30 @@ def test_a_key_that_was_added_since_is_asked_for(intake: Intake, channel: grpc.C
     intake.keys["subject-2"] = b"2" * 32
 
     assert "subject-2" in keys.open([REFERRAL], {REFERRAL: ["subject-2"]})[REFERRAL]
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED"])
+def test_what_waiting_may_mend_is_away(intake: Intake, channel: grpc.Channel, code: str) -> None:
+    """Also where intake knows us no more: for no referral would it be otherwise."""
+    intake.fails = [grpc.StatusCode[code]]
+
+    with pytest.raises(Away):
+        Keys(channel, "copies").open([REFERRAL])
+
+
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "INTERNAL", "UNKNOWN"])
+def test_what_is_of_the_question_is_no_reason_to_wait(intake: Intake, channel: grpc.Channel, code: str) -> None:
+    """Waiting for ever, everybody else would wait too. Asked twice, since a connection that breaks looks like it."""
+    intake.fails = [grpc.StatusCode[code]]
+
+    with pytest.raises(NotOpened, match=code):
+        Keys(channel, "copies").open([REFERRAL])
+
+    assert intake.asked == 2
+
+
+def test_a_connection_that_breaks_in_the_middle_is_no_answer(intake: Intake, channel: grpc.Channel) -> None:
+    intake.fails = [grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE]
+
+    with pytest.raises(Away):
+        Keys(channel, "copies").open([REFERRAL])

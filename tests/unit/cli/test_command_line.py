@@ -78,6 +78,7 @@ USAGE = [
     ("conference", "held", REFERRAL, REFERRAL, "--as", "triage/t-1", "--decision", "visit", "--file", "pyproject.toml"),
     ("person", "add", "partner", "x", "--kind", "x", "--name", "x"),
     ("person", "add", "officer", "Not An Id", "--kind", "x", "--name", "x"),
+    ("person", "add", "officer", "x", "--kind", "k" * 61, "--name", "x"),
 ]
 
 

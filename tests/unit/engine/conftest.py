@@ -19,6 +19,7 @@ from safeguarding.v1.triage_pb2 import Linked, TriageFact
 from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Engine, engine, standing
 from services.chassis.engine.forerunners import Early
+from services.chassis.engine.gathering import Gather
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.reading import facts_of
 from services.chassis.engine.wiring import Wiring
@@ -42,6 +43,7 @@ class House:
         store: MemoryStore | None = None,
         publisher: MemoryPublisher | None = None,
         early: Early | None = None,
+        gather: Gather[State] | None = None,
     ) -> None:
         self.store = store or MemoryStore("triage")
         self.publisher = publisher or MemoryPublisher()
@@ -62,6 +64,7 @@ class House:
                 actor=Actor(role=ROLE_SERVICE, id="triage"),
                 readers={UPSTREAM: facts_of("intake", IntakeFact)},
                 early=early,
+                gather=gather,
                 clock=lambda: self.now,
                 release=self.released.append,
                 standing=lambda what, ready: self.standing.append((what, ready)),

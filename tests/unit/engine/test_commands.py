@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from safeguarding.v1.triage_pb2 import Linked
+from services.chassis import sealing
 from services.chassis.deciding import Command, Refused, Why
 from services.chassis.engine import Away, engine, outbox
 from tests.unit.engine.conftest import DESK, House
@@ -212,3 +213,16 @@ def test_commands_that_come_quickly_are_decided_together(
 
     assert house.engine.counts["turns"] == turns + 1
     assert house.stored(referral) == ["first", "second", "third"]
+
+
+def test_what_memory_made_of_keys_goes_where_a_command_destroys_keys(house: House, referral: str) -> None:
+    """A cipher holds its key."""
+    sealing._cipher(b"k" * 32)
+    house.say(referral, "something else").result(60)
+    assert sealing._cipher.cache_info().currsize
+
+    erasing = Command(referral, "erasure", DESK, Linked(by="erased"), b"", drops=["keys.subject-1"])
+    [future] = house.engine.submit([erasing])
+    future.result(60)
+
+    assert sealing._cipher.cache_info().currsize == 0

@@ -6,9 +6,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from safeguarding.v1.parked_pb2 import ParkedClass, ParkedRecord
+from services.chassis.deciding import Input
 from services.chassis.engine import gaps
-from tests.unit.engine.conftest import House
+from services.chassis.kafka_in.chunk import Record
+from tests.unit.engine.conftest import UPSTREAM, House
 
 Eventually = Callable[[Callable[[], Any]], None]
 
@@ -80,6 +84,30 @@ def test_what_cannot_be_read_is_parked_whole_and_blocks_only_its_own_referral(ho
     assert house.published(other) == ["upstream 1"]
 
 
+def test_a_reader_that_fails_parks_its_record_and_no_other(
+    house: House, referral: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug of its own ends nobody."""
+    other = str(uuid.uuid4())
+    bad = house.record(referral, 1)
+    readers: Any = house.engine._w.readers
+    read = readers[UPSTREAM]
+
+    def fails(record: Record) -> Input:
+        if record is bad:
+            raise LookupError
+        found: Input = read(record)
+        return found
+
+    monkeypatch.setitem(readers, UPSTREAM, fails)
+    house.hear(bad, house.record(other, 1)).result(60)
+
+    [entry] = house.parked.entries()
+    assert (entry.kind, entry.error) == (ParkedClass.PARKED_CLASS_BUG, "LookupError")
+    assert house.published(other) == ["upstream 1"]
+    assert not house.died.is_set()
+
+
 def test_junk_on_a_topic_holds_back_no_fact_that_follows_its_predecessor(house: House, referral: str) -> None:
     """What is missing is known by its sequence, so a foreign record blocks nothing."""
     house.hear(house.record(referral, 0, value=b"\xff"), house.record(referral, 1)).result(60)
@@ -113,12 +141,25 @@ def test_what_comes_in_one_fetch_with_a_fork_and_after_it_is_not_handled_either(
         house.record(referral, 3, event="other"),
     ).result(60)
 
+    assert [future.result(60) for future in house.engine.replay()] == [False, False]
     assert house.published(referral) == ["upstream 1", "upstream 2"]
     assert house.published(other) == ["upstream 1"]
     assert [entry.kind for entry in house.parked.entries()] == [
         ParkedClass.PARKED_CLASS_FORK,
         ParkedClass.PARKED_CLASS_BEHIND,
     ]
+
+
+def test_what_lies_behind_a_fork_goes_on_where_an_operator_replays_it_by_itself(house: House, referral: str) -> None:
+    """Whoever knows the branch says so by naming the record."""
+    house.hear(house.record(referral, 1), house.record(referral, 1, event="other"), house.record(referral, 2)).result(
+        60
+    )
+    [_, behind] = house.parked.entries()
+
+    assert [future.result(60) for future in house.engine.replay([behind.record.position])] == [True]
+
+    assert house.published(referral) == ["upstream 1", "upstream 2"]
 
 
 def test_a_decider_that_raises_parks_the_record_and_a_replay_after_the_mend_goes_on_in_order(

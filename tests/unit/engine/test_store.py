@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from pymongo.errors import OperationFailure
+
 from services.chassis.engine.document import Document
 from services.chassis.engine.store import MongoStore
 
@@ -50,3 +53,44 @@ def test_a_save_asks_by_ids_alone_or_by_one_id_and_one_revision() -> None:
         {"_id": "four", "revision": "r3"},
         {"_id": {"$in": ["one", "two"]}},
     ]
+
+
+class Indexes:
+    """What MongoDB 8 makes of indexes: none twice under two names, and none anew under its name with other options."""
+
+    def __init__(self, known: Mapping[str, tuple[list[Any], bool]]) -> None:
+        self.known = dict(known)
+        self.dropped: list[str] = []
+
+    def create_index(
+        self, keys: Sequence[tuple[str, int]], name: str = "", unique: bool = False, sparse: bool = False
+    ) -> None:
+        name = name or "_".join(f"{field}_{order}" for field, order in keys)
+        wanted = ([tuple(key) for key in keys], sparse)
+        if name in self.known and self.known[name] != wanted:
+            raise OperationFailure("same name, other options", 86, {"codeName": "IndexKeySpecsConflict"})
+        if any(found == wanted for other, found in self.known.items() if other != name):
+            raise OperationFailure("same options, other name", 85, {"codeName": "IndexOptionsConflict"})
+        self.known[name] = wanted
+
+    def index_information(self) -> Mapping[str, Any]:
+        return dict(self.known)
+
+    def drop_index(self, name: str) -> None:
+        self.dropped.append(name)
+        del self.known[name]
+
+
+@pytest.mark.parametrize("sparse", [None, False, True], ids=["new", "before they were sparse", "before their names"])
+def test_a_store_of_any_age_is_prepared_and_then_left_as_it_is(sparse: bool | None) -> None:
+    fields = ["pending", "view.next_clock", "view.waiting"]
+    old = {} if sparse is None else {f"{field}_1": ([(field, 1)], sparse) for field in fields}
+    collection: Any = Indexes(old)
+    store = MongoStore(collection, "triage", ["waiting"])
+
+    store.prepare()
+    store.prepare()
+
+    assert collection.dropped == list(old)
+    assert set(collection.known) == {"_id_1_revision_1", *(f"{field}_sparse" for field in fields)}
+    assert all(collection.known[f"{field}_sparse"] == ([(field, 1)], True) for field in fields)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,9 +23,14 @@ from safeguarding.v1 import (
     triage_pb2,
 )
 from safeguarding.v1.equality_pb2 import EqualityAnswers, EqualityQuestion, EqualityRecord
-from services.intake.equality import Answers, plan, question_of
+from services.chassis.deciding import Refused
+from services.chassis.identity import Identity
+from services.intake import equality
+from services.intake.equality import Answers, EqualityApi, plan, question_of
 from services.tables import figure_of
 from tests.fuzz.stage import Loose
+from tests.unit.domains import OFFICER, REFERRAL
+from tests.unit.intake.test_erasing import a_life, asked, decided
 
 KEY = b"k" * 32
 REFERRALS = [f"00000000-0000-4000-8000-{number:012}" for number in range(40)]
@@ -132,3 +138,30 @@ def test_no_fact_no_copy_no_journey_and_no_timeline_can_hold_an_answer() -> None
     can = {message.name for message in messages() if holds_answers(message)}
 
     assert can == {"EqualityAnswers", "EqualityRecord", "AnswerEqualityRequest"}
+
+
+class Erasing:
+    """Intake's documents, of which somebody is erased while an answer is kept: the second look finds it."""
+
+    def __init__(self) -> None:
+        self.life = a_life()
+
+    def find(self, query: Mapping[str, Any], fields: Any) -> list[dict[str, Any]]:
+        """The referral as it was before; from then on it is erased."""
+        document = self.life.document
+        facts = {writer: list(raws) for writer, raws in document.facts.items()}
+        if not self.life.state.known.erased:
+            decided(self.life, asked(self.life))
+        return [{"_id": document.id, "revision": "r", "published": 0, "facts": facts}]
+
+
+def test_an_answer_that_an_erasure_overtook_is_not_kept(kept: Loose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(equality, "caller", lambda: Identity(OFFICER.role, OFFICER.id))
+    parts: Any = SimpleNamespace(collection=Erasing())
+    api: Any = EqualityApi(parts, answers(kept), list)
+    request = equality_pb2.AnswerEqualityRequest(referral_id=REFERRAL, answers=ANSWERS)
+
+    with pytest.raises(Refused, match="somebody was erased"):
+        api.AnswerEquality(request, None)
+
+    assert kept.kept == {}

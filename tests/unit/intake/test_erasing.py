@@ -11,6 +11,7 @@ from safeguarding.v1.access_control_pb2 import ROLE_PROTECTION
 from safeguarding.v1.common_pb2 import (
     CONCERN_KIND_CHILD_AT_RISK,
     FIELD_GROUP_NARRATIVE,
+    FIELD_GROUP_PLACE,
     SUBJECT_ROLE_CHILD,
     SUBJECT_ROLE_VICTIM,
     Actor,
@@ -132,3 +133,35 @@ def test_a_withdrawn_concern_is_erased_too() -> None:
     life.say(intake_pb2.WithdrawRequest(reason=intake_pb2.WITHDRAWAL_REASON_MISTAKE), OFFICER)
 
     assert kinds_of(decided(life, asked(life))) == ["erased"]
+
+
+SUPPLIED = intake_pb2.InformationSupplied(information=sealed(FIELD_GROUP_NARRATIVE, version=2))
+TOLD = (intake_pb2.SupplyInformationRequest(), SUPPLIED)
+MOVED = (intake_pb2.AmendRequest(), intake_pb2.Amended(parts=[sealed(FIELD_GROUP_PLACE, version=2)]))
+
+
+@pytest.mark.parametrize("more", [TOLD, MOVED], ids=["information", "place"])
+def test_what_was_told_after_the_request_is_not_destroyed_unread(more: tuple[Any, Any]) -> None:
+    life = a_life()
+    request = asked(life)
+    body, said = more
+    life.say(body, OFFICER, said)
+
+    why, wrong = refused(lambda: decided(life, request))
+
+    assert (why, wrong) == (Why.ILLEGAL, "the raiser told more since it was asked for, which would go unread")
+    assert not life.state.known.erased
+    assert kinds_of(decided(life, request, agreed=False, reason="more_was_told")) == ["erasure_refused"]
+    again = asked(life)
+    assert again != request
+    assert kinds_of(decided(life, again)) == ["erased"], "whoever asked anew had it before them"
+
+
+def test_what_tells_nothing_under_the_key_that_goes_keeps_no_request_from_being_agreed() -> None:
+    life = a_life()
+    request = asked(life)
+    further = intake_pb2.SealedSubject(number=3, role=SUBJECT_ROLE_CHILD, parts=[sealed(1, "subject-3")])
+    life.say(intake_pb2.AmendRequest(), OFFICER, intake_pb2.Amended(subjects=[further]))
+
+    assert kinds_of(decided(life, request)) == ["erased"]
+    assert len(life.state.known.subjects[3].parts) == 1

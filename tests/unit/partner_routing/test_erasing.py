@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from safeguarding.v1 import partner_pb2, routing_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
-from safeguarding.v1.common_pb2 import FIELD_GROUP_IDENTITY, FIELD_GROUP_NARRATIVE, SERVICE_KIND_HOUSING, Actor
+from safeguarding.v1.common_pb2 import (
+    CONCERN_KIND_CHILD_AT_RISK,
+    FIELD_GROUP_IDENTITY,
+    FIELD_GROUP_NARRATIVE,
+    SERVICE_KIND_HOUSING,
+    SUBJECT_ROLE_CHILD,
+    Actor,
+)
 from safeguarding.v1.intake_pb2 import Erased, IntakeFact
+from safeguarding.v1.triage_pb2 import RequestedLeg
 from services.chassis.deciding import Refused
+from services.known import Known
+from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.views import inbox
-from tests.unit.domains import REFERRAL, Life, kinds_of, sealed
+from tests.unit.domains import DESK, REFERRAL, Life, kinds_of, raised, sealed
 from tests.unit.partner_routing.life import (
     ACCEPTED,
     FULL,
     LEG,
     OTHER_LEG,
     SUPPORTED,
+    Area,
+    Disclosed,
     life_of,
     read_outcome,
     reply,
     request,
     routed,
 )
+from tests.unit.partner_routing.test_asking import answer, ask, put
 
 CONFIRMED: dict[str, Any] = {"erasure_confirmed": partner_pb2.ErasureConfirmedReply()}
 
@@ -60,6 +75,30 @@ def test_every_partner_that_was_given_something_is_told_also_when_all_is_closed(
     assert life.decider.view(life.state)["partners"] == ["council-a", "council-b"]
 
 
+class Withholding(Area):
+    """Gives nothing at all."""
+
+    def disclose(self, partner_id: str, request: RequestedLeg, known: Known, now: datetime) -> Disclosed:
+        """See Area."""
+        return Disclosed((), ((FIELD_GROUP_NARRATIVE, 0, "no_narrative"),))
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_partner_that_read_the_account_only_as_an_answer_is_told_to_delete_it(given: bool) -> None:
+    life = Life(RoutingDecider(), Withholding())
+    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=[SUBJECT_ROLE_CHILD]))
+    life.hear("triage", routed(request()), DESK)
+    ask(life)
+    put(life)
+    life.rules = Area() if given else Withholding()
+    [passed] = answer(life)
+    assert passed.information_passed.given == given
+
+    told = [(fact.erasure_told.partner_id, fact.erasure_told.narrative) for fact in erase(life)]
+
+    assert told == ([("council-a", True)] if given else [])
+
+
 def test_a_partner_confirms_wherever_its_leg_stands_and_once() -> None:
     life = life_of(request())
     with pytest.raises(Refused, match="nothing of this leg was erased"):
@@ -83,6 +122,43 @@ def test_by_the_inbox_it_is_confirmed_as_by_kafka() -> None:
     facts = life.say(routing_pb2.ConfirmErasureRequest(command=command()), Actor(role=ROLE_PARTNER, id="council-a"))
 
     assert kinds_of(facts) == ["erasure_confirmed"]
+
+
+def of(*subjects: int) -> dict[str, Any]:
+    return {"erasure_confirmed": partner_pb2.ErasureConfirmedReply(subjects=subjects)}
+
+
+@pytest.mark.parametrize("by_kafka", [True, False])
+def test_what_was_erased_while_a_partner_confirmed_is_still_to_be_confirmed(by_kafka: bool) -> None:
+    life = life_of(request(), roles=(SUBJECT_ROLE_CHILD, SUBJECT_ROLE_CHILD))
+    erase(life)
+    erase(life, 2)
+
+    if by_kafka:
+        [fact] = reply(life, of(1))
+    else:
+        body = routing_pb2.ConfirmErasureRequest(command=command(), subjects=[1])
+        [fact] = life.say(body, Actor(role=ROLE_PARTNER, id="council-a"))
+
+    assert list(fact.erasure_confirmed.subjects) == [1]
+    assert life.state.legs[LEG].to_delete == {2}
+    assert kinds_of(reply(life, of(1))) == ["reply_refused"], "nothing of them waits"
+    assert kinds_of(reply(life, of(1, 2))) == ["erasure_confirmed"]
+    assert not life.state.legs[LEG].to_delete
+
+
+def test_a_partner_that_names_nobody_confirms_all_whom_it_was_told_of_as_facts_of_before_do() -> None:
+    life = life_of(request(), roles=(SUBJECT_ROLE_CHILD, SUBJECT_ROLE_CHILD))
+    erase(life)
+    erase(life, 2)
+
+    [fact] = reply(life, CONFIRMED)
+
+    assert list(fact.erasure_confirmed.subjects) == [1, 2]
+    fact.erasure_confirmed.ClearField("subjects")
+    told = replace(life.state.legs[LEG], to_delete=frozenset({1, 2}))
+    before = replace(life.state, legs={LEG: told})
+    assert not life.decider.evolve(before, "partner-routing", fact).legs[LEG].to_delete
 
 
 def command() -> routing_pb2.InboxCommand:

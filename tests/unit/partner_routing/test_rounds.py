@@ -188,3 +188,28 @@ def test_a_referral_of_which_everything_was_recalled_is_the_desks_again() -> Non
 
     assert kinds_of(facts) == ["recalled", "came_back"]
     assert facts[1].came_back.reason == CAME_BACK_REASON_RECALLED
+
+
+def recall(life: Life, leg: str) -> list[str]:
+    return kinds_of(life.say(routing_pb2.RecallRequest(leg_id=leg, reason="opened_again"), DESK))
+
+
+def test_the_desk_takes_back_what_was_open_when_a_new_round_began() -> None:
+    life = life_of(request(), request(OTHER_LEG, SERVICE_KIND_HOUSING))
+    life.hear("triage", copy_of(REOPENED), SUPERVISOR)
+    assert life.state.legs[LEG].is_open
+    assert not life.state.current
+
+    assert recall(life, LEG) == ["recalled"], "the desk has the referral already"
+    assert recall(life, OTHER_LEG) == ["recalled"]
+    assert not life.state.with_desk
+
+
+def test_beside_a_leg_of_this_round_one_of_an_earlier_round_is_taken_back_alone() -> None:
+    life = life_of(request())
+    life.hear("triage", copy_of(REOPENED), SUPERVISOR)
+    life.hear("triage", routed(request(OTHER_LEG, SERVICE_KIND_HOUSING)), DESK)
+
+    assert recall(life, LEG) == ["recalled"]
+    assert recall(life, OTHER_LEG) == ["recalled", "came_back"]
+    assert life.state.with_desk == {OTHER_LEG}

@@ -1,0 +1,74 @@
+"""A fact that breaks its field rules, which every reader would park, is never stored, published or acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.parked_pb2 import ParkedClass
+from safeguarding.v1.triage_pb2 import TriageFact
+from services.chassis.engine.judge import MadeWrong, must_keep_rules
+from tests.fakes.decider import TOO_LONG
+from tests.unit.engine.conftest import DESK, NOON, House
+
+Eventually = Callable[[Callable[[], Any]], None]
+
+
+def test_a_command_that_leads_to_such_a_fact_fails_and_changes_nothing(
+    house: House, referral: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was wrong is told by the field and its rule, never by what it holds."""
+    house.say(referral, "before").result(60)
+
+    with pytest.raises(MadeWrong, match=r"linked\.by") as failed:
+        house.say(referral, TOO_LONG).result(60)
+    house.say(referral, "after").result(60)
+
+    assert house.stored(referral) == house.published(referral) == ["before", "after"]
+    assert TOO_LONG not in str(failed.value)
+    assert TOO_LONG not in caplog.text
+
+
+def test_a_record_that_leads_to_such_a_fact_is_parked_and_goes_on_after_the_mend(house: House, referral: str) -> None:
+    house.decider.wrong = True
+    house.hear(house.record(referral, 1)).result(60)
+
+    [entry] = house.parked.entries()
+    assert (entry.kind, entry.error) == (ParkedClass.PARKED_CLASS_BUG, "MadeWrong")
+    assert house.stored(referral) == house.published(referral) == []
+
+    house.decider.wrong = False
+    assert [future.result(60) for future in house.engine.replay()] == [True]
+    assert house.published(referral) == ["upstream 1"]
+
+
+def test_a_clock_that_leads_to_such_a_fact_fails_and_is_offered_again(
+    house: House, referral: str, eventually: Eventually
+) -> None:
+    house.decider.clock = NOON + timedelta(minutes=1)
+    house.say(referral, "start").result(60)
+    house.decider.wrong = True
+    house.now = NOON + timedelta(minutes=2)
+    eventually(lambda: house.engine.counts["failed"] == 1)
+    assert house.stored(referral) == ["start"]
+
+    house.decider.wrong = False
+    house.engine.rescan()
+
+    eventually(lambda: house.published(referral) == ["start", "clock"])
+
+
+def test_who_acts_is_held_against_the_rules_as_well(house: House, referral: str) -> None:
+    """A header holds what the directory says of a caller."""
+    house.say(referral, "start").result(60)
+    fact = TriageFact.FromString(house.store.documents[referral]["facts"]["triage"][0])
+    must_keep_rules([fact], headers=True)
+
+    fact.header.actor.CopyFrom(Actor(role=DESK.role, id=DESK.id, kind="k" * 61))
+
+    with pytest.raises(MadeWrong, match=r"header\.actor\.kind"):
+        must_keep_rules([fact], headers=True)
