@@ -16,9 +16,9 @@ EMPTY_STOCK, EMPTY_ASYNCIO = "empty handler, grpc.server", "empty handler, grpc.
 LIMIT, PRODUCER = "limit: nothing but what must be", "floor: bare producer"
 EMPTY_WHY = (
     "an empty call on the services' own server (three of gRPC's events, answered on gRPC's thread) takes 110 µs, where"
-    " gRPC's own synchronous server takes 190 to 290: beside that one it was 0.44. 0.4 of the faster leaves 275 µs for a"
-    " whole call. In the same rounds, beside others' work, the bare handler of 4.limit took 390 to 430 and intake 550 to"
-    " 600."
+    " gRPC's own synchronous server takes 190 to 290: beside that one it was 0.44. 0.4 of the faster leaves 275 µs for"
+    " a whole call. In the same rounds, beside others' work, the bare handler of 4.limit took 390 to 430 and intake"
+    " 550 to 600."
 )
 UNARY_WHY = (
     "of some 335 µs a call, the thread on which gRPC serves takes 167 (51 of it sealing and match keys; the rest gRPC,"
