@@ -18,7 +18,9 @@ from services.chassis.engine.store import DUPLICATE_KEY, answering
 from services.chassis.keyed import Keyed
 
 MOST_KEPT = 100
-"""Of one match key the newest so many are kept: more share only what tells nothing, such as a hospital's telephone."""
+"""Of one match key the newest so many count: more share only what tells nothing, such as a hospital's telephone."""
+CUT_AT = MOST_KEPT * 3 // 2
+"""So many are cut back to those, and not at each that is added: it takes a round trip of its own."""
 COLLECTION = "links"
 PLACE = 0
 """Stands where a subject's number would, for what belongs to the place."""
@@ -83,14 +85,13 @@ class Index:
 class MongoBuckets:
     """Buckets in a collection: a document each, found by its id alone, since the local store has no other quick way.
 
-    At most three round trips to add: inserts, and for what was there already one update and one read. Used by one
-    thread.
+    At most three round trips to add: inserts, and for what was there already one update and one read; seldom a fourth
+    that cuts. A turn that met something away comes again, in this process or another, and nobody knows how far it had
+    come: what is added is a set, so that each entry is in it once. Used by one thread.
     """
 
     def __init__(self, collection: MongoCollection[dict[str, Any]]) -> None:
         self._collection = collection
-        self._last: set[tuple[str, Entry]] = set()
-        """What the last call added: a turn that met something away comes again, and must not push out the old."""
 
     def prepare(self) -> None:
         """Make the index by which an erasure finds its entries; the local store scans instead."""
@@ -103,19 +104,18 @@ class MongoBuckets:
             return {}
         with answering():
             present = self._insert(entries)
-            last, self._last = self._last, {(each, entry) for each, added in entries.items() for entry in added}
-            new = {each: [entry for entry in entries[each] if (each, entry) not in last] for each in present}
-            push = [
-                UpdateOne(
-                    {"_id": each}, {"$push": {"of": {"$each": [_stored(e) for e in added], "$slice": -MOST_KEPT}}}
-                )
-                for each, added in new.items()
-                if added
-            ]
-            if push:
-                self._collection.bulk_write(push, ordered=False)
-            found = self._collection.find({"_id": {"$in": present}}) if present else ()
-            return {bucket["_id"]: [_entry(stored) for stored in bucket["of"]] for bucket in found}
+            if not present:
+                return {}
+            self._collection.bulk_write(
+                [
+                    UpdateOne({"_id": each}, {"$addToSet": {"of": {"$each": [_stored(e) for e in entries[each]]}}})
+                    for each in present
+                ],
+                ordered=False,
+            )
+            found = {bucket["_id"]: bucket["of"] for bucket in self._collection.find({"_id": {"$in": present}})}
+            self._cut([each for each, held in found.items() if len(held) > CUT_AT])
+            return {each: [_entry(stored) for stored in held[-MOST_KEPT:]] for each, held in found.items()}
 
     def forget(self, referral_id: str, subjects: Collection[int]) -> None:
         """See Buckets."""
@@ -123,6 +123,12 @@ class MongoBuckets:
             self._collection.update_many(
                 {"of.r": referral_id}, {"$pull": {"of": {"r": referral_id, "s": {"$in": sorted(subjects)}}}}
             )
+
+    def _cut(self, overfull: Sequence[str]) -> None:
+        """Only the newest stay."""
+        newest = {"$push": {"of": {"$each": [], "$slice": -MOST_KEPT}}}
+        if overfull:
+            self._collection.bulk_write([UpdateOne({"_id": each}, newest) for each in overfull], ordered=False)
 
     def _insert(self, entries: Mapping[str, Sequence[Entry]]) -> list[str]:
         """Insert what is new; the ids of what was there already."""

@@ -48,12 +48,12 @@ class Side:
         """Set where its present round's warm-up is over."""
 
     def play(self, seconds: float) -> list[Outcome]:
-        """Send for so long, after the warm-up, and wait for every answer."""
+        """Send for so long, and wait for every answer; what warmed up before is left out."""
         self._rounds += 1
         warm = int(self._rate * WARM_SECONDS)
         keys = (f"fair-{self._run}-{self._rounds}-{n:07d}" for n in range(warm + int(self._rate * seconds)))
         requests = [request_of(Submission(key, self._stated)).SerializeToString() for key in keys]
-        return self._driver.paced(requests, warm, self._rate, self.counts.set)
+        return self._driver.paced(requests, warm, self._rate, self.counts.set)[warm:]
 
 
 def main() -> int:

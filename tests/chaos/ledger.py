@@ -62,6 +62,8 @@ class Ledger:
     """Called once for each referral: acknowledged, and all its partners have answered."""
     on_asked: Callable[[str, Submission], None] = lambda referral_id, submission: None
     """Called when a referral is acknowledged and a partner has asked its raiser, perhaps more than once."""
+    clocks_are_right: bool = True
+    """Whether copies of one referral must come in the order of their times; else only an answer after its offer."""
     _keys: dict[str, Acknowledged] = field(default_factory=dict)
     _referrals: dict[str, Acknowledged] = field(default_factory=dict)
     _closed: set[str] = field(default_factory=set)
@@ -113,7 +115,7 @@ class Ledger:
                 return False
             self._contents[partner, event_id] = digest
             at = copy.occurred_at.ToDatetime(UTC)
-            if at < self._newest.get((partner, referral_id), at):
+            if self.clocks_are_right and at < self._newest.get((partner, referral_id), at):
                 self._wrong("out_of_order", f"event {event_id} of referral {referral_id} reached {partner} too late")
             self._newest[partner, referral_id] = at
             if copy.WhichOneof("content") == "refusal" and (referral_id, partner) not in self._offers:
@@ -198,11 +200,10 @@ class Ledger:
             return frozenset(self._referrals)
 
     @property
-    def newest(self) -> tuple[str, Submission] | None:
-        """The referral that a client was told of last; None before the first."""
+    def oldest(self) -> tuple[str, Submission] | None:
+        """The referral that a client was told of first, which every service knows by now; None before there is one."""
         with self._changed:
-            newest = next(reversed(self._referrals), None)
-            return None if newest is None else (newest, self._referrals[newest].submission)
+            return next(((referral_id, told.submission) for referral_id, told in self._referrals.items()), None)
 
     def is_asked(self, referral_id: str) -> bool:
         """True while a partner waits for the raiser's answer."""

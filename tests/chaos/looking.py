@@ -25,7 +25,7 @@ TOO_EARLY = grpc.StatusCode.NOT_FOUND
 
 
 class Looker:
-    """Somebody who may look, at what a client was told of last."""
+    """Somebody who may look, at what a client was told of first."""
 
     def __init__(self, channels: Channels, ledger: Ledger) -> None:
         self._channels = channels
@@ -39,11 +39,11 @@ class Looker:
 
     def look(self, service: str) -> None:
         """One look, answered or not; any answer but the data, and that something is away for now, is trouble."""
-        newest = self._ledger.newest
-        if newest is None:
+        oldest = self._ledger.oldest
+        if oldest is None:
             return
         try:
-            self._looks[service](*newest)
+            self._looks[service](*oldest)
         except grpc.RpcError as error:
             if error.code() not in (*REPEAT, TOO_EARLY):
                 self._ledger.trouble(f"a look at {service}: {error.code().name}")

@@ -54,6 +54,7 @@ class World(AbstractContextManager["World"]):
         """`wired`: its links can be broken, its disks filled, and its services' points can fail; `clocks`: they can
         also be set. Raises NoLibrary."""
         kafka_headers.tolerate()  # what is written to harm the services must not harm who looks on
+        self._clocks = clocks
         self.stack = Stack(root, ends_with=os.getpid())
         is_wired = wired or clocks or brokers == 3
         self._wiring = Wiring(self.stack, disks=brokers == 1 and not clocks, clocks=clocks) if is_wired else None
@@ -109,7 +110,7 @@ class World(AbstractContextManager["World"]):
         if self._threads:
             raise RuntimeError("everyone plays already, into another ledger")
         self._stopping = threading.Event()
-        self.ledger = Ledger(on_answered=self._look_soon, on_asked=self._answer_soon)
+        self.ledger = Ledger(self._look_soon, self._answer_soon, clocks_are_right=not self._clocks)
         self.clients = Clients(self.channels, self.ledger, self._stopping)
         with_kafka = [partner.id for partner in self._partners if partner.kafka]
         self.poison = Poison(self.stack, self.channels, self.clients, with_kafka)

@@ -94,7 +94,7 @@ def main() -> int:
         asked.quick,
         os.getloadavg()[0],
         called(asked),
-        whole=not (asked.rows or asked.rounds or asked.night),
+        whole=asked.page or not (asked.quick or asked.rows or asked.rounds or asked.night),
     )
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -124,6 +124,7 @@ def options(words: Sequence[str] | None = None) -> argparse.Namespace:
     sizes.add_argument("--night", action="store_true", help="row 9 alone, with 1,000,000 stored: a night")
     parser.add_argument("--rows", type=_rows, default=[], help="only these rows, such as 1,3")
     parser.add_argument("--rounds", type=int, default=0, help="so many, and that many must count")
+    parser.add_argument("--page", action="store_true", help="write docs/performance.md as a whole run does")
     return parser.parse_args(words)
 
 

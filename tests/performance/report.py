@@ -44,7 +44,7 @@ class Run:
     words: str
     """The command that asks for this and nothing else."""
     whole: bool
-    """True where nothing was left out of what the command asks for by itself: only that goes into docs."""
+    """True where it goes into docs: nothing was left out, or it was asked for."""
 
 
 def keep(run: Run, found: Sequence[Found], ratios: Sequence[Ratio], root: Path = CHECKOUT) -> str:

@@ -207,18 +207,15 @@ class Turns(Generic[S]):
         failed: Mapping[str, Exception],
     ) -> list[Verdict]:
         """Judge one after the other. What comes behind a fork is not judged, also where both come in one turn, or where
-        the fork was parked after this one was read: nobody knows which branch it is of. What an operator replays by
-        itself is judged."""
+        the fork was parked after this one was read: nobody knows which branch it is of. Whoever replays
+        says so: that is judged."""
         verdicts = []
         forked: set[tuple[str, bytes | None]] = set()
         parked = self._w.parked
         some = len(parked) > 0
         for item in items:
-            record = item.record
-            if forked and record and record.lane in forked:
-                verdicts.append(BEHIND)
-                continue
-            if some and record and item.replay is None and parked.forked(record):
+            record = item.record if item.replay is None else None
+            if record and ((forked and record.lane in forked) or (some and parked.forked(record))):
                 verdicts.append(BEHIND)
                 continue
             if failed and item.given is not None and item.referral_id in failed:

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
+from pymongo.errors import AutoReconnect
 
 from safeguarding.v1.concern_pb2 import Concern
 from services.chassis.engine.away import Away
 from services.cli.local.stack import Stack
 from services.triage.gather import Gatherer
-from services.triage.index import COLLECTION, MOST_KEPT, PLACE, Entry, Index, MongoBuckets
+from services.triage.index import COLLECTION, CUT_AT, MOST_KEPT, PLACE, Entry, Index, MongoBuckets
 from services.triage.indexing import MADE, Indexing
 from services.triage.views import Referrals
 from tests.fakes.linking import INDEX_KEY, Linking
@@ -72,6 +73,57 @@ def test_a_batch_that_comes_again_pushes_nothing_out(buckets: MongoBuckets) -> N
         index.add({KEY: [entry(3)]})
 
     assert index.add({KEY: [entry(3)]})[KEY] == [entry(1), entry(2), entry(3)]
+
+
+class Lost:
+    """The collection as a store shows it that goes away at a write of many: before it is done, or before it answers."""
+
+    def __init__(self, collection: Any, *, done: bool) -> None:
+        self._collection = collection
+        self._done = done
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._collection, name)
+
+    def bulk_write(self, requests: Any, **more: Any) -> Any:
+        """Never answers."""
+        if self._done:
+            self._collection.bulk_write(requests, **more)
+        raise AutoReconnect("told to fail")
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_batch_that_lost_the_store_halfway_is_whole_once_it_comes_again(
+    database: Database[dict[str, Any]], buckets: MongoBuckets, done: bool, restarted: bool
+) -> None:
+    added = {KEY: [entry(2)], OTHER_KEY: [entry(2)]}
+    Index(buckets, INDEX_KEY).add({KEY: [entry(1)]})
+    broken = MongoBuckets(Lost(database[COLLECTION], done=done))  # type: ignore[arg-type]  # all that is asked of one
+    with pytest.raises(Away):
+        Index(broken, INDEX_KEY).add(added)
+
+    if not restarted:
+        broken._collection = database[COLLECTION]  # it is there again
+    found = Index(buckets if restarted else broken, INDEX_KEY).add(added)
+
+    assert found == {KEY: [entry(1), entry(2)], OTHER_KEY: [entry(2)]}
+    stored = {bucket["_id"]: len(bucket["of"]) for bucket in database[COLLECTION].find({})}
+    assert sorted(stored.values()) == [1, 2]
+
+
+def test_what_tells_nothing_is_cut_back_to_the_newest(
+    database: Database[dict[str, Any]], buckets: MongoBuckets
+) -> None:
+    index = Index(buckets, INDEX_KEY)
+    index.add({KEY: [entry(number) for number in range(CUT_AT)]})
+
+    found = index.add({KEY: [entry(CUT_AT)]})
+
+    [bucket] = database[COLLECTION].find({})
+    assert len(bucket["of"]) == len(found[KEY]) == MOST_KEPT
+    assert [each["t"] for each in bucket["of"]] == [each.raised_at_ms for each in found[KEY]]
+    assert found[KEY][-1] == entry(CUT_AT)
 
 
 def test_what_is_forgotten_is_found_no_more(buckets: MongoBuckets) -> None:

@@ -187,3 +187,19 @@ def test_the_raiser_hears_of_a_question_in_whatever_order_it_is_learned() -> Non
     ledger.acknowledged(Submission("key-1", a_concern()), an_answer())
 
     assert told == [REFERRAL]
+
+
+def test_where_clocks_are_set_an_earlier_time_is_no_disorder_and_an_answer_before_its_offer_is() -> None:
+    partner = next(iter(a_concern().partners))
+    earlier = an_answer_of_the_raiser(partner, NOON - timedelta(days=1))
+    orders = ([an_offer(f"leg-{partner}"), earlier], [earlier, an_offer(f"leg-{partner}")])
+
+    found = []
+    for copies in orders:
+        ledger = Ledger(clocks_are_right=False)
+        ledger.asked(partner, REFERRAL)
+        for number, copy in enumerate(copies):
+            ledger.read(partner, f"event-{number}", b"copy", copy)
+        found.append(ledger.verdict().out_of_order)
+
+    assert found == [0, 1]
