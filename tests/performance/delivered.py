@@ -56,10 +56,12 @@ def uneven(alike: Mapping[bytes, Hashable], records: Iterable[tuple[bytes, str, 
     twice = ids.total() - len(ids)
     if not (strangers or twice or odd):
         return ""
-    return (
+    said = (
         f"gave {strangers} records of what nobody raised and {twice} a second time; {odd} referrals had others than"
         " those that were raised with the same words"
     )
+    [usual, *others] = max((counts.most_common(2) for counts in found.values()), key=lambda two: len(two))
+    return said + (f", such as {others[0][0]} and not {usual[0]}" if others else "")
 
 
 def timeless(fact: Any) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import grpc
 from kafka import TopicPartition
 
 from safeguarding.v1 import intake_pb2, intake_pb2_grpc
+from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
 from services.chassis.partitions import partition_of
 from services.cli.demo.people import partners_of
@@ -55,6 +57,8 @@ class Referral(NamedTuple):
     raised: Loaded
     triaged: Sequence[Loaded]
     routed: bool
+    causes: Sequence[str]
+    """The ids of all these facts."""
 
 
 class Partners:
@@ -149,20 +153,29 @@ class Partners:
 def _compared(referrals: Sequence[Referral], found: Sequence[Any]) -> str:
     """What is wrong with what came, or nothing.
 
-    Facts hold times and the hash of an encrypted copy: not their bytes are compared, but that a referral's are
-    numbered, and of the same kinds, as those of its like.
+    Facts hold times and the hash of an encrypted copy: not their bytes are compared, but that a referral's are numbered
+    without a gap, and that those which follow from what was loaded are of the same kinds as those of its like. What a
+    clock brings comes when its time has come: some have run out before they are set, since what is loaded is of weeks
+    ago.
     """
     facts = [(record, RoutingFact.FromString(record.value)) for record in found]
-    delivered = {record.key for record, _ in facts}
-    lost = sum(one.routed and one.raised.key not in delivered for one in referrals)
-    if lost:
-        return f"lost {lost} referrals"
+    numbers: dict[bytes, list[int]] = defaultdict(list)
+    for record, fact in facts:
+        numbers[record.key].append(fact.header.sequence)
+    lost = sum(one.routed and one.raised.key not in numbers for one in referrals)
+    gaps = sum(sorted(given) != list(range(1, len(given) + 1)) for given in numbers.values())
+    if lost or gaps:
+        return f"lost {lost} referrals, and facts of {gaps} others, or gave them twice"
+    causes = {cause for one in referrals for cause in one.causes}
     alike = {one.raised.key: number % different() for number, one in enumerate(referrals)}
-    kinds = [
-        (record.key, fact.header.event_id, (fact.header.sequence, fact.WhichOneof("fact"), _place(record)))
-        for record, fact in facts
-    ]
-    return uneven(alike, kinds)
+    return uneven(
+        alike,
+        [
+            (record.key, fact.header.event_id, (fact.WhichOneof("fact"), _place(record)))
+            for record, fact in facts
+            if fact.header.cause_id in causes or record.key not in alike
+        ],
+    )
 
 
 def _place(record: Any) -> bool:
@@ -174,7 +187,8 @@ def _place(record: Any) -> bool:
 def _triaged(raised: Loaded) -> Referral:
     facts = decided(raised)
     said = [Loaded(raised.key, fact.SerializeToString(deterministic=True)) for fact in facts]
-    return Referral(raised, said, any(fact.HasField("routed") for fact in facts))
+    causes = [IntakeFact.FromString(raised.value).header.event_id, *(fact.header.event_id for fact in facts)]
+    return Referral(raised, said, any(fact.HasField("routed") for fact in facts), causes)
 
 
 class _Keys(intake_pb2_grpc.KeysServicer):

@@ -49,6 +49,7 @@ def test_records_are_right_where_all_that_were_made_of_the_same_are_alike() -> N
 
 def test_a_record_too_few_or_too_many_or_of_a_stranger_or_a_second_time_is_wrong() -> None:
     assert "1 referrals had others" in uneven(ALIKE, EACH[1:])
+    assert "such as ('offered',) and not ('offered', 'received')" in uneven(ALIKE, EACH[1:])
     assert "1 referrals had others" in uneven(ALIKE, [*EACH, (b"1", "more", "closed")])
     assert "1 referrals had others" in uneven(ALIKE, EACH[2:]), "one of which nothing came"
     assert "gave 1 records of what nobody raised" in uneven(ALIKE, [*EACH, (b"5", "other", "offered")])
