@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -30,6 +30,8 @@ log = logs.get(__name__)
 
 MOST_NAMED = 5
 """Fields of a wrong fact that are named; of 40,000 wrong items each is one."""
+MOST_BYTES = 900_000
+"""Of a record's value: below the 1 MiB that a broker takes unless it is told otherwise, with key, headers and batch."""
 
 
 class Kind(StrEnum):
@@ -59,7 +61,8 @@ Evolved = tuple[Any, bytes, S]
 
 
 class MadeWrong(Exception):
-    """A decider made a fact that breaks its field rules: every reader would park it. The text names no value."""
+    """What was decided breaks the rules of its fields, so that every reader would park it, or is too long for a broker,
+    so that all behind it would wait for ever. The text names no value."""
 
 
 class Copier(Protocol, Generic[Seen]):
@@ -178,6 +181,7 @@ class Judge(Generic[S]):
         for fact in decided:
             state = self._decider.evolve(state, writer, fact)
             evolved.append((fact, serialized(fact), state))
+        must_fit([*(raw for _, raw, _ in evolved), *(copy.value for copy in copies)], document.id)
         return evolved, copies
 
     def _take(self, evolved: list[Evolved[S]], copies: Sequence[Copy], document: Document[S]) -> None:
@@ -205,6 +209,14 @@ def must_keep_rules(facts: Sequence[Any], *, headers: bool) -> None:
             fields = ", ".join(f"{each.field}: {each.right}" for each in wrong[:MOST_NAMED])
             log.error("fact_breaks_its_rules", referral_id=fact.header.referral_id, fact=kind, fields=fields)
             raise MadeWrong(f"{kind} breaks its rules at {fields}")
+
+
+def must_fit(values: Iterable[bytes], referral_id: str) -> None:
+    """Raise MadeWrong for a record's value that no broker takes, before it is stored."""
+    longest = max(map(len, values))
+    if longest > MOST_BYTES:
+        log.error("record_too_long", referral_id=referral_id, bytes=longest)
+        raise MadeWrong(f"a record of {longest:,} bytes is longer than {MOST_BYTES:,}")
 
 
 def pseudonymous(given: PartnerReply, referral_id: str, wrong: str) -> PartnerReply:

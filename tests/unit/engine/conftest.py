@@ -20,6 +20,7 @@ from services.chassis.deciding import Command
 from services.chassis.engine import Answer, Engine, engine, standing
 from services.chassis.engine.forerunners import Early
 from services.chassis.engine.gathering import Gather
+from services.chassis.engine.judge import Copier
 from services.chassis.engine.outbox import Outbox
 from services.chassis.engine.reading import facts_of
 from services.chassis.engine.wiring import Wiring
@@ -44,6 +45,7 @@ class House:
         publisher: MemoryPublisher | None = None,
         early: Early | None = None,
         gather: Gather[State] | None = None,
+        copier: Copier[State] | None = None,
     ) -> None:
         self.store = store or MemoryStore("triage")
         self.publisher = publisher or MemoryPublisher()
@@ -65,6 +67,7 @@ class House:
                 readers={UPSTREAM: facts_of("intake", IntakeFact)},
                 early=early,
                 gather=gather,
+                copier=copier,
                 clock=lambda: self.now,
                 release=self.released.append,
                 standing=lambda what, ready: self.standing.append((what, ready)),

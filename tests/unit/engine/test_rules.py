@@ -1,8 +1,8 @@
-"""A fact that breaks its field rules, which every reader would park, is never stored, published or acknowledged."""
+"""What every reader would park, or no broker takes, is never stored, published or acknowledged."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +11,10 @@ import pytest
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.parked_pb2 import ParkedClass
 from safeguarding.v1.triage_pb2 import TriageFact
-from services.chassis.engine.judge import MadeWrong, must_keep_rules
-from tests.fakes.decider import TOO_LONG
+from services.chassis.deciding import Context
+from services.chassis.engine.document import Copy
+from services.chassis.engine.judge import MOST_BYTES, MadeWrong, must_keep_rules
+from tests.fakes.decider import TOO_LONG, State
 from tests.unit.engine.conftest import DESK, NOON, House
 
 Eventually = Callable[[Callable[[], Any]], None]
@@ -72,3 +74,33 @@ def test_who_acts_is_held_against_the_rules_as_well(house: House, referral: str)
 
     with pytest.raises(MadeWrong, match=r"header\.actor\.kind"):
         must_keep_rules([fact], headers=True)
+
+
+class OneCopy:
+    """For each turn of decisions, a copy of so many bytes."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def copies(self, state: State, facts: Sequence[Any], context: Context) -> list[Copy]:
+        """See Copier."""
+        return [Copy(facts[0].header.event_id, "partner.council.v1", "PartnerRecord.Offer", b"c" * self.bytes)]
+
+
+def test_a_copy_that_no_broker_takes_fails_what_led_to_it_and_keeps_nothing_else_waiting(referral: str) -> None:
+    """Sent, it would be refused and sent again for ever, and the whole turn with it."""
+    copier = OneCopy()
+    house = House(copier=copier)
+    house.engine.start()
+    try:
+        copier.bytes = MOST_BYTES
+        house.say(referral, "fits").result(60)
+        copier.bytes += 1
+        with pytest.raises(MadeWrong, match="a record of 900,001 bytes"):
+            house.say(referral, "does not").result(60)
+        copier.bytes = 1
+        house.say(referral, "goes on").result(60)
+    finally:
+        house.stop()
+
+    assert house.stored(referral) == ["fits", "goes on"]
