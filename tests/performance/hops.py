@@ -67,7 +67,7 @@ def stock(ground: Ground, events: int) -> Contest:
                 "engine",
                 "stock faust",
                 15,
-                reached=5.0,
+                reached=4.5,
                 why=WHY,
             ),
             Claim("1.floor", "one hop: engine to bare loop", "engine", "floor: kafka-python loop", 0),
