@@ -320,7 +320,7 @@ RIGHT: Mapping[str, tuple[str, Message]] = {
         routing_pb2.FailRequest(command=inbox(), reason=partner_pb2.FAILURE_REASON_UNREACHABLE),
     ),
     "PartnerInbox/Tell": ("partner", routing_pb2.TellRequest(command=inbox(), told=told())),
-    "PartnerInbox/ConfirmErasure": ("partner", routing_pb2.ConfirmErasureRequest(command=inbox())),
+    "PartnerInbox/ConfirmErasure": ("partner", routing_pb2.ConfirmErasureRequest(command=inbox(), subjects=[1])),
     "PartnerInbox/AcknowledgeRecall": ("partner", routing_pb2.AcknowledgeRecallRequest(command=inbox())),
     "PartnerInbox/AskRaiser": ("partner", routing_pb2.AskRaiserRequest(command=inbox())),
     "ParkedRecords/ListParked": ("operator", parked_pb2.ListParkedRequest()),

@@ -129,16 +129,16 @@ def _changed(root: Message, path: Path, field: FieldDescriptor, value: Any) -> M
             setattr(holder, field.name, value)
         return request
     items = getattr(holder, field.name)
-    new = _so_many(items, value) if isinstance(value, int) else value
+    new = _so_many(field, items, value) if isinstance(value, int) else value
     del items[:]
     items.extend(new)
     return request
 
 
-def _so_many(items: Any, count: int) -> list[Any]:
-    """Items of which their number alone is wrong: enum numbers must differ, all else may repeat."""
+def _so_many(field: FieldDescriptor, items: Any, count: int) -> list[Any]:
+    """Items of which their number is wrong: of an enum they differ, all else may repeat, or is named for that too."""
     first = copy.deepcopy(items[0])
-    return list(range(1, count + 1)) if isinstance(first, int) else [first] * count
+    return list(range(1, count + 1)) if field.enum_type is not None else [first] * count
 
 
 def _filled(root: Message, path: Path) -> tuple[Message, Any]:
