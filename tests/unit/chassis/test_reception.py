@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import grpc
@@ -14,7 +15,7 @@ import pytest
 from google.rpc import error_details_pb2 as details
 
 from safeguarding.v1 import intake_pb2 as intake
-from services.chassis.admission import LEAST, MOST
+from services.chassis.admission import FEW, MOST
 from services.chassis.deciding import Refused, Why
 from services.chassis.engine.away import Away
 from services.chassis.later import Later
@@ -28,6 +29,7 @@ A_CONNECTION = 200
 DANGER_EVERY = 40
 """So that there is room for all of them."""
 LONG_ENOUGH = 60
+ATTEMPTS = 5_000
 ANSWERED = intake.RaiseConcernResponse(referral_id=REFERRAL)
 OK, REFUSED = grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -71,7 +73,7 @@ def test_of_a_thousand_calls_at_once_each_is_answered_or_told_when_to_return_and
     codes = flood(rig, lambda stub: stub.RaiseConcern, until_all_are_taken_or_refused)
 
     assert set(codes) == {(True, OK), (False, OK), (False, REFUSED)}
-    assert codes[False, OK] + codes[True, OK] >= LEAST
+    assert codes[False, OK] + codes[True, OK] >= FEW  # all that are let in once calls wait unread, as on a busy machine
     assert codes[False, OK] <= MOST
 
 
@@ -104,7 +106,7 @@ def test_handlers_that_wait_are_flooded_as_well_and_whoever_is_let_in_is_answere
     codes = flood(rig, Withdrawing, until_all_are_taken_or_refused)
 
     assert {code for _, code in codes} == {OK, REFUSED}
-    assert len(entered) == codes[True, OK] + codes[False, OK] >= LEAST
+    assert len(entered) == codes[True, OK] + codes[False, OK] >= FEW
 
 
 def test_an_answer_that_comes_later_reaches_its_caller(rig: Rig) -> None:
@@ -160,6 +162,24 @@ def test_whose_answer_does_not_come_in_time_hears_that_it_is_unknown_before_thei
     assert detail(refusal(raised), details.RetryInfo).retry_delay.seconds == 1
 
 
+def _any_more(entered: list[Any], before: int, call: Any) -> bool:
+    return len(entered) > before or bool(call.done())
+
+
+def let_in(stub: Any, entered: list[Any], count: int) -> list[Any]:
+    """So many calls under way. Those before may still be leaving: who is refused asks again."""
+    calls: list[Any] = []
+    for number in range(ATTEMPTS):
+        if len(calls) == count:
+            return calls
+        call = stub.RaiseConcern.future(concern(number, danger=False), timeout=LONG_ENOUGH)
+        before = len(calls)
+        happens("let in or refused", partial(_any_more, entered, before, call))
+        if len(entered) > before:
+            calls.append(call)
+    raise AssertionError(f"only {len(calls)} of {count} were let in")
+
+
 def test_room_is_given_back_by_calls_that_fail_or_whose_callers_leave(rig: Rig) -> None:
     def fails(_request: Any, _context: grpc.ServicerContext) -> Any:
         raise Refused(Why.STALE, "it moved on", "read it")
@@ -176,10 +196,9 @@ def test_room_is_given_back_by_calls_that_fail_or_whose_callers_leave(rig: Rig) 
         return Later(left[-1], lambda made: made)
 
     rig.handler.answers = leaves
-    for _ in range(MOST // LEAST + 1):
+    for _ in range(MOST // FEW + 1):
         left.clear()
-        calls = [stub.RaiseConcern.future(concern(n, danger=False), timeout=LONG_ENOUGH) for n in range(LEAST)]
-        happens("all are let in", lambda: len(left) == LEAST)
+        calls = let_in(stub, left, FEW)
         for call, future in zip(calls, left, strict=True):
             call.cancel()
             future.set_result(ANSWERED)
