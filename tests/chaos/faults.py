@@ -147,7 +147,7 @@ def _set_clock(world: World, fault: Fault) -> str:
     clocks.set(fault.target, wanted)
     try:
         over = time.monotonic() + WRONG_CLOCK_SECONDS
-        was_wrong = is_near(wrong_by(address), wanted)
+        was_wrong = False
         while time.monotonic() < over:
             was_wrong |= is_near(wrong_by(address), wanted)
             time.sleep(LOOK_EVERY)

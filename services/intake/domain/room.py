@@ -11,12 +11,9 @@ from services.known import Known
 
 MOST_SUBJECTS = 20
 """As SealedSubject.number states: a fact that names a further one is parked by everybody who reads it."""
-
-
 MOST_NARRATIVE_BYTES = 400_000
 """Of all narratives together, sealed. One copy holds them all, beside at most 20 people (320,000 bytes) and the rest of
 an offer (50,000), and a broker takes no record above 1 MiB unless it is told to."""
-
 SEALING = 32
 """What sealing adds to a text at most: its tag, and the text's own field."""
 
