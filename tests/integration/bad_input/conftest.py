@@ -56,12 +56,11 @@ def nothing_changes(house: House) -> Iterator[None]:
 
 def settled(house: House) -> dict[str, Any]:
     """What is there once nothing moves any more."""
-    last: list[dict[str, Any]] = [traces_left(house)]
 
     def still() -> dict[str, Any] | None:
-        now = traces_left(house)
-        same, last[0] = now == last[0] and not facts_wait(house.stack), now
-        return now if same else None
+        # Looked at on both sides: a fact may be handled, and that be told, just after the first look.
+        before = traces_left(house)
+        return before if not facts_wait(house.stack) and traces_left(house) == before else None
 
     return happens("the house comes to rest", still)
 
