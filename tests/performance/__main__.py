@@ -8,8 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 
+from services.cli.local.home import CHECKOUT
 from tests.performance import (
     disclosing,
     growing,
@@ -24,8 +26,9 @@ from tests.performance import (
 )
 from tests.performance.failures import FAILURES, reason
 from tests.performance.ground import Ground
+from tests.performance.kept import Kept, save
 from tests.performance.report import Run, keep, line_of, show, write
-from tests.performance.result import QUICK_SHARE, Claim, Contest, Found, Ratio, Sample
+from tests.performance.result import QUICK_SHARE, Claim, Contest, Found, Sample
 
 COMMAND = "python -m tests.performance"
 Make = Callable[[Ground, "Size"], Contest]
@@ -92,22 +95,23 @@ def main() -> int:
         asked.rows or list(QUICK if asked.quick else NIGHT if asked.night else ROWS),
         asked.rounds or size.rounds,
         asked.quick,
-        os.getloadavg()[0],
         called(asked),
         whole=asked.page or not (asked.quick or asked.rows or asked.rounds or asked.night),
     )
     # Ended from outside, it still ends what it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    found: list[Found] = []
+    kept: list[Kept] = []
     with Ground() as ground:
         for row in run.rows:
-            found.append(of_row(row, partial(ROWS[row], ground, size), run))
-            for ratio in _ratios(found[-1:], run):
+            began, load = datetime.now(UTC), os.getloadavg()[0]
+            found = of_row(row, partial(ROWS[row], ground, size), run)
+            kept.append(Kept(row, began, load, run.words, run.quick, found))
+            for ratio in kept[-1].ratios:
                 show(line_of(ratio))
-            keep(run, found, _ratios(found, run))
-    ratios = _ratios(found, run)
-    write(run, found, ratios)
-    missed = [ratio for ratio in ratios if not ratio.holds]
+            save(kept[-1], CHECKOUT)
+            keep(run, kept)
+    write(run, kept, list(ROWS))
+    missed = [ratio for one in kept for ratio in one.ratios if not ratio.holds]
     show(
         "\nmissed: " + ", ".join(ratio.claim.id for ratio in missed)
         if missed
@@ -124,7 +128,11 @@ def options(words: Sequence[str] | None = None) -> argparse.Namespace:
     sizes.add_argument("--night", action="store_true", help="row 9 alone, with 1,000,000 stored: a night")
     parser.add_argument("--rows", type=_rows, default=[], help="only these rows, such as 1,3")
     parser.add_argument("--rounds", type=int, default=0, help="so many, and that many must count")
-    parser.add_argument("--page", action="store_true", help="write docs/performance.md as a whole run does")
+    parser.add_argument(
+        "--page",
+        action="store_true",
+        help="write docs/performance.md of the newest figures of every row, as a whole run does",
+    )
     return parser.parse_args(words)
 
 
@@ -142,10 +150,6 @@ def _rows(words: str) -> list[str]:
     if unknown := set(rows) - ROWS.keys():
         raise argparse.ArgumentTypeError(f"no row {', '.join(sorted(unknown))}: there are {', '.join(ROWS)}")
     return rows
-
-
-def _ratios(found: Sequence[Found], run: Run) -> list[Ratio]:
-    return [ratio for one in found for ratio in one.ratios(QUICK_SHARE if run.quick else 1.0)]
 
 
 def of_row(row: str, make: Callable[[], Contest], run: Run) -> Found:

@@ -98,6 +98,7 @@ def peers(ground: Ground, events: int) -> Contest:
             "sentry-arroyo": lambda: forwarding.run("hop_arroyo"),
             "quixstreams": lambda: forwarding.run("hop_quix", command=quix.command()),
             "kafka streams": lambda: _streams(warmed),
+            "limit: nothing but what must be": lambda: hop.run("hop_limit"),
         },
         [
             _of_peer("aiokafka", "bare aiokafka loop", "aiokafka loop", 0.8, 0.08),
@@ -114,12 +115,21 @@ def peers(ground: Ground, events: int) -> Contest:
                 "memory",
                 "at most",
             ),
+            _of_limit("aiokafka", "bare aiokafka loop", "aiokafka loop"),
+            _of_limit("confluent", "bare confluent-kafka loop", "confluent-kafka loop"),
+            _of_limit("arroyo", "sentry-arroyo", "sentry-arroyo"),
+            _of_limit("quix", "quixstreams", "quixstreams"),
         ],
     )
 
 
 def _of_peer(row: str, name: str, arm: str, goal: float, reached: float) -> Claim:
     return Claim(f"2.{row}", f"one hop: engine to {name}", "engine", arm, goal, reached=reached, why=PEERS_WHY)
+
+
+def _of_limit(row: str, name: str, arm: str) -> Claim:
+    what = f"only what a decided event cannot do without, to {name}"
+    return Claim(f"2.limit.{row}", what, "limit: nothing but what must be", arm, 0)
 
 
 def _streams(hop: Hop) -> Sample:

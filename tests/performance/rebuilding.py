@@ -37,11 +37,23 @@ def beside_drain(ground: Ground, referrals: int) -> Contest:
     return Contest(
         "rebuild",
         f"triage's {referrals:,} referrals from {len(raised) + len(said):,} facts of two topics, stored and checked;"
-        " the drain reads by the same client in a bare loop, parses nothing and keeps nothing",
-        {"rebuild": lambda: arm("rebuild"), "bare drain": lambda: arm("drain")},
+        " the drain reads by the same client in a bare loop, parses nothing and keeps nothing; the limit parses, holds"
+        " against the field rules, folds and stores, and asks nothing else",
+        {
+            "rebuild": lambda: arm("rebuild"),
+            "bare drain": lambda: arm("drain"),
+            "limit: nothing but what must be": lambda: arm("limit"),
+        },
         [
             Claim("10", "rebuild to a bare drain, by CPU-second", "rebuild", "bare drain", 0.3, reached=0.16, why=WHY),
             Claim("10.clock", "rebuild to a bare drain, by the clock", "rebuild", "bare drain", 0, "per_second"),
+            Claim(
+                "10.limit",
+                "only what a rebuild cannot do without, to the same drain",
+                "limit: nothing but what must be",
+                "bare drain",
+                0,
+            ),
         ],
     )
 

@@ -1,4 +1,4 @@
-"""What a run says: tables on the screen, build/bench.json, plots, and docs/performance.md after a whole run."""
+"""What a run says: tables on the screen, build/bench.json, plots, and docs/performance.md where it is to be written."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
 from services.cli.local.home import CHECKOUT
 from tests.performance.failures import plain
+from tests.performance.kept import Kept, newest
 from tests.performance.plots import draw
 from tests.performance.result import EVERYWHERE, QUICK_SHARE, Found, Ratio
 
@@ -34,36 +34,34 @@ def show(line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was asked of a run, as its page says it."""
+    """What was asked of a run."""
 
     rows: Sequence[str]
     rounds: int
     quick: bool
-    load: float
-    """Of the machine, when the run began."""
     words: str
     """The command that asks for this and nothing else."""
     whole: bool
-    """True where it goes into docs: nothing was left out, or it was asked for."""
+    """True where the page in docs is written: nothing was left out, or it was asked for."""
 
 
-def keep(run: Run, found: Sequence[Found], ratios: Sequence[Ratio], root: Path = CHECKOUT) -> str:
+def keep(run: Run, kept: Sequence[Kept], root: Path = CHECKOUT) -> str:
     """Write what there is so far below build, so that a run that is cut off keeps what it measured; the page."""
-    page, folder = page_of(run, found, ratios), root / "build" / "bench"
+    page, folder = page_of(kept, run.rows), root / "build" / "bench"
     folder.mkdir(parents=True, exist_ok=True)
-    (root / "build" / "bench.json").write_text(json.dumps([ratio.as_json() for ratio in ratios], indent=2) + "\n")
+    claims = [ratio.as_json() for one in kept for ratio in one.ratios]
+    (root / "build" / "bench.json").write_text(json.dumps(claims, indent=2) + "\n")
     (folder / "performance.md").write_text(page)
     return page
 
 
-def write(run: Run, found: Sequence[Found], ratios: Sequence[Ratio], root: Path = CHECKOUT) -> None:
-    """Print the tables and write the files at the end of a run; only a whole one goes into the page in docs."""
-    page = keep(run, found, ratios, root)
-    show("\n" + page)
-    for plot in draw(found, root / "build" / "bench"):
+def write(run: Run, kept: Sequence[Kept], every: Sequence[str], root: Path = CHECKOUT) -> None:
+    """Print the tables and write the files at the end of a run; the page in docs of every row's newest figures."""
+    show("\n" + keep(run, kept, root))
+    for plot in draw([one.found for one in kept], root / "build" / "bench"):
         show(f"drawn: {plot.relative_to(root)}")
     if run.whole:
-        (root / PAGE).write_text(within((root / PAGE).read_text(), page))
+        (root / PAGE).write_text(within((root / PAGE).read_text(), page_of(newest(every, root), every)))
 
 
 def within(page: str, made: str) -> str:
@@ -75,32 +73,45 @@ def within(page: str, made: str) -> str:
     return f"{before}{BEGIN}\n{made}{END}{after}"
 
 
-def page_of(run: Run, found: Sequence[Found], ratios: Sequence[Ratio]) -> str:
-    """The tables, as they stand in docs between the marks."""
-    made = datetime.now(UTC)
-    asked = "0.8 of each goal" if run.quick else "each goal"
+def page_of(kept: Sequence[Kept], rows: Sequence[str]) -> str:
+    """The tables of those of the rows that were measured, as they stand in docs between the marks."""
     lines = [
-        f"Measured {made:%d %B %Y %H:%M} UTC by `{run.words}` on {_machine()},"
-        f" whose load was {run.load:.1f} when it began. Every figure"
-        f" is a ratio between two arms of the same round on one broker, the median of at least {run.rounds} rounds"
-        " that count, with their range; absolute figures below are of this machine only. Asked of this run:"
-        f" {asked}; where a goal is not reached, {QUICK_SHARE} of what was reached before.",
+        f"Measured on {_machine()}. Every figure is a ratio between two arms of the same round on one broker, the"
+        " median of the rounds that count, with their range; absolute figures below are of this machine only. Asked is"
+        f" each goal, in a quick run {QUICK_SHARE} of it; where a goal is not reached, {QUICK_SHARE} of what was"
+        " reached before. When each row was measured, how and beside what, stands over its own table.",
     ]
-    if len(found) < len(run.rows):
-        lines += ["", f"Not over: {len(found)} of its {len(run.rows)} rows ({', '.join(run.rows)}) are measured."]
-    lines += ["", "| # | measured | ratio | range | goal | |", "|---|---|---|---|---|---|", *map(line_of, ratios)]
-    short = [ratio.claim for ratio in ratios if ratio.claim.reached and not ratio.reaches_goal]
+    measured = {one.row for one in kept}
+    missing = [row for row in rows if row not in measured]
+    if missing:
+        lines += ["", f"Not measured: {', '.join(missing)}."]
+    lines += ["", "| # | measured | ratio | range | goal | |", "|---|---|---|---|---|---|"]
+    lines += [line_of(ratio) for one in kept for ratio in one.ratios]
+    short = [ratio.claim for one in kept for ratio in one.ratios if ratio.claim.reached and not ratio.reaches_goal]
     if short:
         lines += ["", "## Goals that are not reached, and why", ""]
         lines += [
             f"- **{claim.id}** ({claim.goal:g} wanted, {claim.reached:g} reached): {claim.why}" for claim in short
         ]
-    for one in found:
-        lines += ["", f"## {one.contest.name}", "", f"{one.contest.work}.", ""]
-        lines += _arms(one)
-        lines += _beside(one)
-        lines += [f"\nvoid: {arm}: {plain(why)}" for arm, why in one.voids()]
+    for one in kept:
+        lines += _section(one)
     return "\n".join(lines) + "\n"
+
+
+def _section(kept: Kept) -> list[str]:
+    """One row: how it was measured, its arms, and what can be compared of them."""
+    found = kept.found
+    return [
+        "",
+        f"## {found.contest.name}",
+        "",
+        f"{found.contest.work}. Row {kept.row}, {kept.began:%d %B %Y %H:%M} UTC, by `{kept.words}`, at least"
+        f" {found.enough} rounds; the machine's load was {kept.load:.1f} when it began.",
+        "",
+        *_arms(found),
+        *_beside(found),
+        *(f"\nvoid: {arm}: {plain(why)}" for arm, why in found.voids()),
+    ]
 
 
 def line_of(ratio: Ratio) -> str:

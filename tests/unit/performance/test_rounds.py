@@ -90,7 +90,7 @@ def test_a_row_that_cannot_be_prepared_is_void_and_fails_the_run() -> None:
     def make() -> Contest:
         raise TimeoutError("the topic was not made")
 
-    asked = Run(["3"], 5, quick=False, load=0.0, words="make bench", whole=True)
+    asked = Run(["3"], 5, quick=False, words="make bench", whole=True)
     found = of_row("3", make, asked)
 
     assert found.voids() == [("preparing", "TimeoutError: the topic was not made")]
