@@ -8,7 +8,6 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
 from safeguarding.v1.common_pb2 import (
     CAME_BACK_REASON_CONSENT_ENDED,
     CAME_BACK_REASON_RECALLED,
@@ -40,6 +39,7 @@ from services.partner_routing.domain.erasing import told_to_delete
 from services.partner_routing.domain.leg import ALREADY_KNOWN, Leg, taken_up
 from services.partner_routing.domain.offers import AreaRules, answers, came_back, offers, open_legs, rerouted
 from services.partner_routing.domain.replies import (
+    DESK_ENOUGH,
     MOST_REFUSED,
     MOST_SPOKEN,
     SPOKEN_ENOUGH,
@@ -47,7 +47,7 @@ from services.partner_routing.domain.replies import (
     own_leg,
     taken,
 )
-from services.partner_routing.domain.state import State, with_routing
+from services.partner_routing.domain.state import STAFF, State, speaker, with_routing
 
 ROUTING = "partner-routing"
 INTAKE = "intake"
@@ -55,8 +55,13 @@ TRIAGE = "triage"
 PARTNER_REMOVED = "partner_removed"
 IN_ERROR = "entered_in_error"
 CONSENT_ENDED = "consent_ended"
-FOR_EVER_BY_CALL = (routing_pb2.RecordVictimStepRequest, procedure_pb2.RecordStageRequest)
-"""What a partner, also, may record again and again."""
+FOR_EVER_BY_CALL = (
+    routing_pb2.RecordVictimStepRequest,
+    procedure_pb2.RecordStageRequest,
+    procedure_pb2.CallConferenceRequest,
+    routing_pb2.ShieldRequest,
+)
+"""What could be recorded again and again."""
 _NEW = State()
 """For all: a state is never changed, and making one takes as long as a fact."""
 
@@ -138,9 +143,10 @@ class RoutingDecider:
 
     def _commanded(self, state: State, given: Command, context: Context) -> list[RoutingFact]:
         body: Any = given.body
-        by_partner = isinstance(body, FOR_EVER_BY_CALL) and given.actor.role == ROLE_PARTNER
-        if by_partner and state.spoken.get(given.actor.id, 0) >= MOST_SPOKEN:
-            raise Refused(Why.ILLEGAL, *SPOKEN_ENOUGH)
+        if isinstance(body, FOR_EVER_BY_CALL):
+            # Who is to be hidden is hidden long after what else is said has found its end.
+            hides = isinstance(body, routing_pb2.ShieldRequest) and not body.lift
+            _room_for_more(state, given, MOST_REFUSED if hides else MOST_SPOKEN)
         match body:
             case routing_pb2.ReadOutcomeRequest():
                 return read(state, given)
@@ -259,6 +265,13 @@ def _expired(state: State, leg_id: str, clock: str, context: Context) -> list[Ro
     expired = RoutingFact(expired=routing_pb2.Expired(leg_id=leg_id, clock=clock))
     then = rerouted(state, state.legs[leg_id], context.rules, context.now, to_lead=True)
     return _by_rule([expired, *then], context)
+
+
+def _room_for_more(state: State, given: Command, most: int) -> None:
+    """A document that no store takes would stop routing for everybody."""
+    who = speaker(given.actor)
+    if who is not None and state.spoken.get(who, 0) >= most:
+        raise Refused(Why.ILLEGAL, *(DESK_ENOUGH if who == STAFF else SPOKEN_ENOUGH))
 
 
 def _by_rule(facts: list[RoutingFact], context: Context) -> list[RoutingFact]:

@@ -19,12 +19,14 @@ from services.partner_routing.domain.state import State
 
 REVIEW_CLOCK = "review"
 MOST_SPOKEN = 500
-"""Facts of one partner's doing about one referral: who says more needs a conversation, not another record. What brings
-something to its end is always taken, and there is an end to it; what could be said for ever is not."""
+"""Facts of one partner's doing about one referral, or of the desk's: who says more needs a conversation, not another
+record. What brings something to its end is always taken, and there is an end to it; what could be said for ever is
+not."""
 MOST_REFUSED = 2 * MOST_SPOKEN
 """From then on a refused reply leaves no record, and no note: each would call for the next."""
 FOR_EVER = ("asked", "hold", "progress")
 SPOKEN_ENOUGH = "there are too many records of yours", "bring the work to its end, or speak to the desk"
+DESK_ENOUGH = "there are too many records of the desk's", "end the work, and raise what is new as another concern"
 
 
 def own_leg(state: State, leg_id: str, partner_id: str) -> Leg:

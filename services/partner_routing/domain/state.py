@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
+from safeguarding.v1.access_control_pb2 import ROLE_PARTNER, ROLE_SERVICE
 from safeguarding.v1.common_pb2 import (
     GRADE_UNSPECIFIED,
     SUBJECT_ROLE_BUSINESS,
     SUBJECT_ROLE_VICTIM,
+    Actor,
     Deadline,
     Shield,
 )
@@ -29,6 +30,9 @@ from services.partner_routing.domain.leg import Leg, moved, taken_up
 from services.partner_routing.domain.procedures import FACTS, NONE, Procedures, closed, followed, opened_again
 from services.partner_routing.domain.victims import Victim, with_rights, with_step
 from services.shields import same
+
+STAFF = ""
+"""Under which State.spoken counts what people of the desk do, whoever it is; no partner's id is empty."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class State:
     """What the desk hid or showed again, in order."""
     procedures: Procedures = NONE
     spoken: Mapping[str, int] = field(default_factory=dict)
-    """By partner how many facts are of its own doing."""
+    """By partner how many facts are of its own doing; under STAFF of everybody else's but rules'."""
     sequence: int = 0
 
     @property
@@ -197,10 +201,18 @@ class State:
         return frozenset(leg.partner_id for leg in self.legs.values() if self.request_of(leg) == request_id)
 
 
+def speaker(actor: Actor) -> str | None:
+    """Under whom what an actor does is counted; None for our own services."""
+    if actor.role == ROLE_PARTNER:
+        return actor.id
+    return None if actor.role == ROLE_SERVICE else STAFF
+
+
 def with_routing(state: State, fact: Any) -> State:
     """The state after one more of routing's own facts."""
-    by = fact.header.actor
-    spoken = {**state.spoken, by.id: state.spoken.get(by.id, 0) + 1} if by.role == ROLE_PARTNER else state.spoken
+    who, spoken = speaker(fact.header.actor), state.spoken
+    if who is not None:
+        spoken = {**spoken, who: spoken.get(who, 0) + 1}
     state = replace(state, sequence=fact.header.sequence, spoken=spoken)
     kind = fact.WhichOneof("fact")
     body = getattr(fact, kind)

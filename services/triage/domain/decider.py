@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from safeguarding.v1 import triage_pb2
+from safeguarding.v1.access_control_pb2 import ROLE_SERVICE
 from safeguarding.v1.common_pb2 import ClockReached, Deadline
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.routing_pb2 import RoutingFact
@@ -53,8 +54,10 @@ class TriageDecider:
             return replace(state, known=learned(state.known, fact))
         if writer == ROUTING:
             return _followed(state, fact)
-        state = replace(state, sequence=fact.header.sequence)
-        at = moment(fact.header.occurred_at)
+        header = fact.header
+        by_people = header.actor.role != ROLE_SERVICE
+        state = replace(state, sequence=header.sequence, said=state.said + by_people)
+        at = moment(header.occurred_at)
         match fact.WhichOneof("fact"):
             case "graded":
                 graded: triage_pb2.Graded = fact.graded

@@ -16,6 +16,12 @@ from services.triage.domain.state import GRADE_WORDS, AreaRules, State, to_decid
 
 LEGS = uuid.UUID("7f0e7d5a-9f6b-5f0a-8c57-0a0f5e9f6d11")
 """Namespace of leg ids."""
+MOST_SAID = 200
+"""Facts of people's doing about one referral, as many as a raiser may add: a document that no store takes would stop
+triage for everybody. What leads it to partners or to its end, and a higher grade, are taken still: there is an end to
+them."""
+FOR_EVER = ("RequestInformation", "Reopen", "ConfirmLink", "RejectLink", "RecordThrive")
+SAID_ENOUGH = "there are too many records of it", "bring it to its end, and raise what is new as another concern"
 
 
 def commanded(state: State, given: Command, context: Context) -> list[TriageFact]:
@@ -55,6 +61,8 @@ def commanded(state: State, given: Command, context: Context) -> list[TriageFact
 def barred(state: State) -> dict[str, tuple[str, str]]:
     """What the state alone would allow and something else bars, each with what is wrong and what would be right."""
     found = {"RecordTold": ("triage records nothing of it", "tell partner-routing")}
+    if state.said >= MOST_SAID:
+        found |= dict.fromkeys(FOR_EVER, SAID_ENOUGH)
     if not state.links:
         found |= dict.fromkeys(("ConfirmLink", "RejectLink"), ("no link was suggested", "judge a link that it has"))
     if state.awaiting_information:
@@ -83,6 +91,8 @@ def _may_lower(state: State, given: Command, body: triage_pb2.OverrideGradeReque
         raise Refused(Why.INVALID, "a lower grade without a reason", "say why it is less urgent", field="reason")
     if state.grade == GRADE_RED and given.actor.role != ROLE_SUPERVISOR:
         raise Refused(Why.FORBIDDEN, "only a supervisor lowers a RED grade", "ask a supervisor")
+    if state.said >= MOST_SAID:
+        raise Refused(Why.ILLEGAL, *SAID_ENOUGH, field="grade", legal=_legal(state, given))
     known = state.known
     concern = state.concern
     floor = GRADE_UNSPECIFIED

@@ -121,6 +121,8 @@ class State:
     """Other referrals that seem to be about the same."""
     thrive: tuple[triage_pb2.TriageFact, ...] = ()
     """The records of THRIVE, oldest first."""
+    said: int = 0
+    """Facts of people's doing, not of rules'."""
     sequence: int = 0
 
     @property

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR, ROLE_PARTNER
-from safeguarding.v1.common_pb2 import Actor
+from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR, ROLE_PARTNER, ROLE_SUPERVISOR
+from safeguarding.v1.common_pb2 import SHIELDED_PART_ADDRESS, Actor, Shield
 from safeguarding.v1.procedure_pb2 import STAGE_STRATEGY_DISCUSSION
 from services.chassis.commanding import Commands
 from services.chassis.deciding import Command, Refused
@@ -23,6 +23,7 @@ from services.chassis.identity import Identity
 from services.partner_routing import api
 from services.partner_routing.api import RoutingApi
 from services.partner_routing.domain.replies import MOST_REFUSED, MOST_SPOKEN
+from services.partner_routing.domain.state import STAFF
 from services.partner_routing.views import Referrals, inbox
 from tests.unit.domains import DESK, Life, kinds_of
 from tests.unit.partner_routing.life import (
@@ -87,14 +88,14 @@ def after(spoken: int) -> Life:
     return life
 
 
-def test_what_a_partner_does_is_counted_and_what_others_do_is_not() -> None:
+def test_what_partners_and_the_desk_do_is_counted_and_what_follows_by_rule_is_not() -> None:
     life = life_of(request())
     reply(life, ACCEPTED)
     reply(life, ON_HOLD)
     reply(life, ON_HOLD)
     life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="unsafe_to_contact"), DESK)
 
-    assert life.state.spoken == {"council-a": 3}, "a refused reply is a record too"
+    assert life.state.spoken == {"council-a": 3, STAFF: 1}, "a refused reply is a record too"
 
 
 @pytest.mark.parametrize("step", [ON_HOLD, PROGRESS, {"asked": {}}], ids=["on_hold", "progress", "asked"])
@@ -108,6 +109,25 @@ def test_nobody_fills_a_referral_with_what_can_be_said_for_ever(step: dict[str, 
         life.say(stage, Actor(role=ROLE_PARTNER, id="council-a"))
     assert kinds_of(life.say(stage, DESK)) == ["stage_reached"]
     assert kinds_of(reply(life, SUPPORTED)) == ["completed", "outcome_known"], "what brings it to its end is taken"
+
+
+def test_neither_does_the_desk_which_can_still_hide_and_recall() -> None:
+    life, supervisor = life_of(request()), Actor(role=ROLE_SUPERVISOR, id="s-1")
+    stage = procedure_pb2.RecordStageRequest(stage=STAGE_STRATEGY_DISCUSSION)
+    hide = routing_pb2.ShieldRequest(shield=Shield(part=SHIELDED_PART_ADDRESS), reason="afraid")
+    lift = routing_pb2.ShieldRequest(shield=hide.shield, lift=True)
+    life.document.state = replace(life.state, spoken={STAFF: MOST_SPOKEN - 1})
+
+    assert kinds_of(life.say(stage, DESK)) == ["stage_reached"]
+    assert kinds_of(life.say(hide, DESK)) == ["shielded"]
+    for more in (stage, procedure_pb2.CallConferenceRequest(), routing_pb2.RecordVictimStepRequest(), lift):
+        with pytest.raises(Refused, match="too many records of the desk's"):
+            life.say(more, supervisor)
+    assert kinds_of(life.say(routing_pb2.RecallRequest(leg_id=LEG, reason="unsafe_to_contact"), DESK))[0] == "recalled"
+
+    life.document.state = replace(life.state, spoken={STAFF: MOST_REFUSED}, shielded=())
+    with pytest.raises(Refused, match="too many records of the desk's"):
+        life.say(hide, DESK)
 
 
 def test_refusals_end_too_and_what_is_legal_is_still_taken() -> None:

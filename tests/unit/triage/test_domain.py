@@ -25,8 +25,10 @@ from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import IntakeFact
 from safeguarding.v1.triage_pb2 import TriageFact
 from services.chassis.deciding import Refused, Why
+from services.frozen import replace
 from services.triage.area import Area
 from services.triage.domain import TriageDecider
+from services.triage.domain.desk import MOST_SAID
 from tests.unit.domains import DESK, OFFICER, SUPERVISOR, Life, kinds_of, raised, sealed
 
 AREA = Area(Path(__file__).parents[3] / "deploy/areas/avon-and-somerset")
@@ -227,3 +229,30 @@ def test_a_leg_on_consent_is_refused_where_the_person_has_not_agreed_and_taken_w
 
     agreed, _ = life_of(signs=Signs(consents_to_support=True))
     assert kinds_of(agreed.say(body, DESK)) == ["routed"]
+
+
+def test_nobody_fills_a_referral_with_what_could_be_recorded_for_ever() -> None:
+    life, _ = life_of()
+    raise_it, thrive = override(GRADE_RED), triage_pb2.RecordThriveRequest()
+    life.document.state = replace(life.state, said=MOST_SAID - 1)
+
+    assert kinds_of(life.say(thrive, DESK)) == ["thrive_recorded"]
+    assert life.state.said == MOST_SAID
+    for more in (thrive, triage_pb2.RequestInformationRequest()):
+        with pytest.raises(Refused, match="too many records") as refused:
+            life.say(more, DESK)
+        assert "Route" in refused.value.legal
+        assert "RecordThrive" not in refused.value.legal
+    assert life.say(raise_it, DESK)[0].graded.grade == GRADE_RED, "what is worse than was thought is always said"
+    with pytest.raises(Refused, match="too many records"):
+        life.say(override(GRADE_GREEN, "less"), SUPERVISOR)
+    assert kinds_of(life.say(NFA, SUPERVISOR)) == ["no_further_action"]
+    with pytest.raises(Refused, match="too many records"):
+        life.say(triage_pb2.ReopenRequest(), SUPERVISOR)
+
+
+def test_what_rules_decide_does_not_count_as_said() -> None:
+    life, facts = life_of(Signs(immediate_danger=True))
+
+    assert len(facts) == 2
+    assert life.state.said == 0

@@ -26,7 +26,7 @@ def test_each_record_is_kept_with_whose_it_is_and_moves_nothing() -> None:
 
     records = [(fact.thrive_recorded.thrive.version, fact.header.actor.id) for fact in life.state.thrive]
     assert records == [(5, DESK.id), (6, SUPERVISOR.id)]
-    assert replace(life.state, thrive=(), sequence=before.sequence) == before
+    assert replace(life.state, thrive=(), said=before.said, sequence=before.sequence) == before
 
 
 def test_it_is_written_in_a_file_whose_fields_are_its_six(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
