@@ -44,8 +44,7 @@ class Size:
         self.triage = 2_000 if quick else 20_000
         self.calls = 2_000 if quick else 20_000
         self.stream = 5_000 if quick else 50_000
-        self.latency = (20.0, 10.0) if quick else (200.0, 60.0)
-        self.latency_beside = 10.0 if quick else 60.0
+        self.latency = 10.0 if quick else 60.0
         self.overload = 8.0 if quick else 30.0
         self.rebuilt = 4_000 if quick else 20_000
         self.stored = (1_000, 10_000) if quick else (1_000, 10_000, 100_000, *((1_000_000,) if night else ()))
@@ -63,8 +62,9 @@ ROWS: dict[str, Make] = {
     "3": lambda ground, size: triaging.beside_usual(ground, size.triage),
     "4": lambda ground, size: raising.unary(ground, size.calls),
     "5": lambda ground, size: raising.stream(ground, size.stream),
-    "6": lambda ground, size: latency.to_partner(ground, *size.latency),
-    "6u": lambda ground, size: latency.beside_usual(ground, size.latency_beside),
+    "6": lambda ground, size: latency.to_partner(ground, "6", 200, size.latency),
+    "6s": lambda ground, size: latency.to_partner(ground, "6s", 20, size.latency),
+    "6u": lambda ground, size: latency.beside_usual(ground, size.latency),
     "7": lambda ground, size: overload.at_twice_capacity(ground, size.overload),
     "8": lambda ground, size: safeties.on_the_hop(ground, size.hop),
     "8.sealing": lambda ground, size: safeties.sealing(ground, size.stream),
