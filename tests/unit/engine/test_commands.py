@@ -202,7 +202,8 @@ def test_commands_that_come_quickly_are_decided_together(
     house: House, referral: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "GATHER_SECONDS", 0.5)
-    many = [Command(str(uuid.uuid4()), str(uuid.uuid4()), DESK, Linked(by="one"), b"one") for _ in range(4)]
+    quickly = range(engine.GATHERS_FROM)
+    many = [Command(str(uuid.uuid4()), str(uuid.uuid4()), DESK, Linked(by="one"), b"one") for _ in quickly]
     for answer in house.engine.submit(many):
         answer.result(60)
     turns = house.engine.counts["turns"]
