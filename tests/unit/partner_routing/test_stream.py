@@ -13,7 +13,7 @@ from services.chassis.engine.reading import Unreadable
 from services.chassis.kafka_in.chunk import Record
 from services.partner_routing.domain import RoutingDecider
 from services.partner_routing.stream import ReplyReader
-from services.topics import LONGEST_PARTNER_ID, REPLIES_PATTERN, partner_topic, replies_of, replies_topic
+from services.topics import LONGEST_PARTNER_ID, REPLIES_PATTERN, partner_of, partner_topic, replies_of, replies_topic
 from tests.unit.domains import REFERRAL, Life
 from tests.unit.partner_routing.life import LEG, RECEIVED, Area
 
@@ -66,6 +66,7 @@ def test_every_topic_of_replies_is_found_and_its_partner_known() -> None:
 def test_a_topic_whose_name_is_not_like_one_of_replies_is_not_even_read(topic: str) -> None:
     assert re.search(REPLIES_PATTERN, topic) is None
     assert replies_of(topic) == ""
+    assert partner_of(topic) in ("", "oak-school")
 
 
 @pytest.mark.parametrize(
