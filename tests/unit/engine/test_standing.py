@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -37,6 +38,23 @@ def test_an_idle_service_says_that_its_store_is_away_until_the_store_answers(
     house.say(referral, "again").result(60)
     assert house.standing == [("store", False), ("store", True)]
     house.stop()
+
+
+def test_records_that_are_parked_without_a_store_say_nothing_of_it(
+    house: House, referral: str, eventually: Eventually
+) -> None:
+    house.store.failing["waiting"] = 1_000_000
+    house.engine.rescan()
+    eventually(lambda: house.engine.away == "store")
+
+    house.hear(house.record(referral, 1, value=b"no message")).result(60)
+    looked = house.store.calls.count("waiting")
+    eventually(lambda: house.store.calls.count("waiting") > looked + 1)
+    assert len(house.parked.entries()) == 1
+    assert house.standing == [("store", False)]
+
+    house.hear(house.record(str(uuid.uuid4()), 1)).result(60)
+    eventually(lambda: ("store", True) in house.standing)
 
 
 def test_a_store_that_does_not_take_what_idleness_leaves_room_for_is_away_until_it_does(
