@@ -1,5 +1,6 @@
 """The server and the channel hold their bounds: size, calls, retries, and nothing shown outside local."""
 
+import io
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from safeguarding.v1 import intake_pb2 as intake
 from safeguarding.v1.intake_pb2_grpc import add_IntakeServicer_to_server
+from services.chassis.arrivals import THREADS, Served
 from services.chassis.deciding import Refused, Why
 from services.chassis.errors import MOST_VIOLATIONS, Unavailable
 from services.chassis.grpc_client import LARGEST_MESSAGE, channel
@@ -25,6 +27,7 @@ from tests.unit.chassis.rig import (
     Handler,
     Rig,
     RigSettings,
+    answers_well,
     detail,
     free_port,
     refusal,
@@ -134,6 +137,29 @@ def test_a_call_whose_caller_has_gone_before_its_turn_reaches_no_handler(tmp_pat
         happens("all such calls have ended", lambda: ended(hurried) == len(read))
 
     assert reached == []
+
+
+def test_calls_that_cannot_even_be_refused_leave_the_server_its_threads(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
+) -> None:
+    """A bug in what tells callers of others: nobody would be served once each thread had met it."""
+    lost: list[tuple[Served, Any]] = []
+
+    def loses(served: Served, status: Any) -> None:
+        lost.append((served, status))
+        raise LookupError
+
+    rig.handler.answers = answers_well
+    stub = rig.officer()
+    with monkeypatch.context() as broken:
+        broken.setattr(Served, "refuse", loses)
+        asked = [stub.GetReferral.future(intake.GetReferralRequest(), timeout=60) for _ in range(THREADS + 1)]
+        happens("each was lost", lambda: logged.getvalue().count("call_lost") == len(asked))
+
+    assert stub.GetReferral(ASK, timeout=60).referral_id == REFERRAL
+    for served, status in lost:
+        served.refuse(status)
+    assert {call.code() for call in asked} == {grpc.StatusCode.INVALID_ARGUMENT}
 
 
 def ended(rig: Rig) -> float:

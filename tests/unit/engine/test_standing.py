@@ -41,8 +41,9 @@ def test_an_idle_service_says_that_its_store_is_away_until_the_store_answers(
 
 
 def test_records_that_are_parked_without_a_store_say_nothing_of_it(
-    house: House, referral: str, eventually: Eventually
+    house: House, referral: str, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(outbox, "RAISE_FEW_EVERY", 3_600.0)
     house.store.failing["waiting"] = 1_000_000
     house.engine.rescan()
     eventually(lambda: house.engine.away == "store")
