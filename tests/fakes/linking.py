@@ -59,6 +59,7 @@ class FakeKeys:
         self.calls = 0
         self.opened: list[list[str]] = []
         """The referrals of each call."""
+        self.forgotten: list[str] = []
 
     def keep(self, referral_id: str, sealer: Sealer) -> None:
         """Keep what a sealer made, as intake's document does."""
@@ -77,6 +78,7 @@ class FakeKeys:
 
     def forget(self, referral_id: str) -> None:
         """See Keys; nothing is remembered."""
+        self.forgotten.append(referral_id)
 
 
 class FakeEarlier:

@@ -123,6 +123,7 @@ def test_an_inline_table_has_the_line_of_its_key() -> None:
             "of at most 500 characters",
         ),
         ('source = "s"', f'source = "{"s" * 301}"', 13, "'source' is longer", "of at most 300 characters"),
+        ('words = "w"', f'words = "{"w" * 501}"', 12, "'words' is longer than 500", "of at most 500 characters"),
         ('id = "two"', "id = two", 11, "this is not TOML", 'key = "value"'),
     ],
     ids=[
@@ -134,6 +135,7 @@ def test_an_inline_table_has_the_line_of_its_key() -> None:
         "needless reason",
         "long reason",
         "long source",
+        "long words",
         "no TOML",
     ],
 )

@@ -48,6 +48,15 @@ def test_the_longest_kind_is_the_longest_that_facts_carry() -> None:
     assert not carried(LONGEST_KIND + 1)
 
 
+def test_the_longest_kind_is_taken_of_people_and_partners(tmp_path: Path) -> None:
+    longest = "k" * LONGEST_KIND
+    write(tmp_path, "officer", "officer-1", f'kind = "{longest}"')
+    write(tmp_path, "partner", "riverside", PARTNER.replace('"housing"\n', f'"{longest}"\n'))
+
+    assert Directory(tmp_path).find(OFFICER).kind == longest
+    assert Directory(tmp_path).partners()[0].kind == longest
+
+
 def test_absent_and_removed_are_refused_at_once(tmp_path: Path) -> None:
     directory = Directory(tmp_path)
     with pytest.raises(Refused) as never:

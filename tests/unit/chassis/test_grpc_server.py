@@ -1,6 +1,7 @@
 """The server and the channel hold their bounds: size, calls, retries, and nothing shown outside local."""
 
-import threading
+import io
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from safeguarding.v1 import intake_pb2 as intake
 from safeguarding.v1.intake_pb2_grpc import add_IntakeServicer_to_server
-from services.chassis.arrivals import THREADS
+from services.chassis.arrivals import THREADS, Served
 from services.chassis.deciding import Refused, Why
 from services.chassis.errors import MOST_VIOLATIONS, Unavailable
 from services.chassis.grpc_client import LARGEST_MESSAGE, channel
@@ -26,7 +27,7 @@ from tests.unit.chassis.rig import (
     Handler,
     Rig,
     RigSettings,
-    concern,
+    answers_well,
     detail,
     free_port,
     refusal,
@@ -37,6 +38,8 @@ from tests.waiting import happens
 
 ASK = intake.GetReferralRequest(referral_id=REFERRAL)
 CANARY = "Zephyrine Quillfeather"
+IN_A_HURRY = 0.1
+"""Seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -110,27 +113,59 @@ def test_many_wrong_fields_still_fit_into_an_answer(rig: Rig) -> None:
     assert len(refusal(error).SerializeToString()) < 8_000
 
 
-def test_a_call_whose_caller_has_gone_before_its_turn_reaches_no_handler(rig: Rig) -> None:
-    reached: list[str] = []
-    release = threading.Event()
+def test_a_call_whose_caller_has_gone_before_its_turn_reaches_no_handler(tmp_path: Path) -> None:
+    """A server counts a caller's time from when it read the call, a little later than the caller: that time is let run
+    out here, between reading it and its turn, however slow the machine is."""
+    read: list[str] = []
+    reached: list[Any] = []
 
-    def answer(request: Any, _context: grpc.ServicerContext) -> Any:
-        reached.append(request.DESCRIPTOR.name)
-        release.wait(60)
-        return intake.RaiseConcernResponse()
+    def only_once_it_is_late(request: Any) -> bool:
+        read.append(request.referral_id)
+        time.sleep(2 * IN_A_HURRY)
+        return False
 
-    rig.handler.answers = answer
+    def gone(stub: Any) -> bool:
+        """The caller gives up; on a busy machine perhaps before the call was read."""
+        error = failure(lambda request, timeout: stub.GetReferral(request, timeout=IN_A_HURRY), ASK)
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        return bool(read)
+
+    with running(tmp_path, only_once_it_is_late) as hurried:
+        hurried.handler.answers = lambda request, _context: reached.append(request)
+        stub = hurried.officer()
+        happens("a call was read whose caller then was gone", lambda: gone(stub))
+        happens("all such calls have ended", lambda: ended(hurried) == len(read))
+
+    assert reached == []
+
+
+def test_calls_that_cannot_even_be_refused_leave_the_server_its_threads(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
+) -> None:
+    """A bug in what tells callers of others: nobody would be served once each thread had met it."""
+    lost: list[tuple[Served, Any]] = []
+
+    def loses(served: Served, status: Any) -> None:
+        lost.append((served, status))
+        raise LookupError
+
+    rig.handler.answers = answers_well
     stub = rig.officer()
-    before = [stub.RaiseConcern.future(concern(number, danger=False), timeout=60) for number in range(THREADS)]
-    happens("the server's threads are busy", lambda: len(reached) == THREADS)
-    gone = failure(lambda request, timeout: stub.GetReferral(request, timeout=0.1), ASK)
-    release.set()
-    for each in before:
-        each.result()
-    stub.RaiseConcern(concern(THREADS, danger=False), timeout=60)
+    with monkeypatch.context() as broken:
+        broken.setattr(Served, "refuse", loses)
+        asked = [stub.GetReferral.future(intake.GetReferralRequest(), timeout=60) for _ in range(THREADS + 1)]
+        happens("each was lost", lambda: logged.getvalue().count("call_lost") == len(asked))
 
-    assert gone.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-    assert reached == ["RaiseConcernRequest"] * (THREADS + 1)
+    assert stub.GetReferral(ASK, timeout=60).referral_id == REFERRAL
+    for served, status in lost:
+        served.refuse(status)
+    assert {call.code() for call in asked} == {grpc.StatusCode.INVALID_ARGUMENT}
+
+
+def ended(rig: Rig) -> float:
+    """Calls, however they ended."""
+    samples = (sample for metric in rig.metrics.registry.collect() for sample in metric.samples)
+    return sum(sample.value for sample in samples if sample.name == "referrals_rpc_seconds_count")
 
 
 def test_outside_local_there_is_no_reflection(tmp_path: Path) -> None:

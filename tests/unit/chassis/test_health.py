@@ -7,6 +7,7 @@ from http.client import HTTPConnection
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from services.chassis.health import Health
 from services.chassis.http import HttpServer
@@ -62,6 +63,14 @@ def test_a_service_without_a_stream_names_its_own_conditions() -> None:
     assert health.ready
     with pytest.raises(KeyError):
         health.set("stream", ready=True)
+
+
+def test_what_stays_as_it_is_is_told_of_once(health: Health) -> None:
+    with capture_logs() as told:
+        for ready in (False, True, True, False):
+            health.set("store", ready=ready)
+
+    assert [line["ready"] for line in told] == [True, False]
 
 
 def test_a_stopping_service_is_not_ready_whatever_holds() -> None:

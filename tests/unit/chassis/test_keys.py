@@ -114,6 +114,12 @@ def test_what_was_made_of_keys_is_forgotten_with_an_erasure_and_after_a_time_in_
     keys.open(["5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a02"])
     assert sealing._cipher.cache_info().currsize == 0
 
+    assert opened()
+    now[0] += REMEMBERED_SECONDS - 1
+    keys.open(["5f3a7b52-0b1e-5c53-9f5f-3a0f6f0d9a03"])
+    assert sealing._cipher.cache_info().currsize, "until then they save work"
+    assert REMEMBERED_SECONDS <= 600, "as docs/erasure.md promises"
+
 
 def test_keys_that_are_expected_are_asked_for_once_and_waited_for_only_by_who_needs_them(
     intake: Intake, channel: grpc.Channel
@@ -196,7 +202,10 @@ def test_a_key_that_was_added_since_is_asked_for(intake: Intake, channel: grpc.C
     assert "subject-2" in keys.open([REFERRAL], {REFERRAL: ["subject-2"]})[REFERRAL]
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED"])
+MENDED = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED", "UNAUTHENTICATED", "PERMISSION_DENIED")
+
+
+@pytest.mark.parametrize("code", MENDED)
 def test_what_waiting_may_mend_is_away(intake: Intake, channel: grpc.Channel, code: str) -> None:
     """Also where intake knows us no more: for no referral would it be otherwise."""
     intake.fails = [grpc.StatusCode[code]]

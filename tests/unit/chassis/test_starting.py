@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from kafka.errors import KafkaConnectionError
-from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from services.chassis import starting
 from services.chassis.engine.away import Away
@@ -47,6 +47,14 @@ def test_a_store_that_answers_and_refuses_ends_the_start_and_is_named() -> None:
 
     said = "triage cannot start: the store answers with OperationFailure (AuthenticationFailed)"
     assert ended.value.code == said
+
+
+@pytest.mark.parametrize("wrong", [OperationFailure("no", 2), ConfigurationError("no")])
+def test_a_refusal_without_a_name_is_named_by_its_class(wrong: PyMongoError) -> None:
+    with pytest.raises(SystemExit) as ended:
+        wait_for("triage", "store", Answers(wrong), threading.Event())
+
+    assert ended.value.code == f"triage cannot start: the store answers with {type(wrong).__name__}"
 
 
 def test_who_is_told_to_end_waits_no_longer() -> None:

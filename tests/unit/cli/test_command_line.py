@@ -11,7 +11,10 @@ import typer
 from typer.core import TyperGroup
 from typer.testing import CliRunner
 
+from services.chassis.directory import LONGEST_KIND
 from services.cli import __main__ as command
+from services.cli import partner
+from services.cli.local import directory
 
 REFERRAL = "8f14e45f-ceea-467f-a0e6-1b2f6c9d3a01"
 runner = CliRunner()
@@ -85,6 +88,19 @@ USAGE = [
 @pytest.mark.parametrize("words", USAGE, ids=" ".join)
 def test_a_wrong_command_line_has_status_two(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, *words) == 2
+
+
+def test_the_longest_kind_that_facts_carry_is_taken_and_none_longer() -> None:
+    directory.check_kind("k" * LONGEST_KIND)
+    with pytest.raises(ValueError, match="a kind of 61 characters: must be at most 60"):
+        directory.check_kind("k" * (LONGEST_KIND + 1))
+
+
+def test_no_partner_is_added_of_a_kind_that_no_fact_carries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partner, "installed", lambda: None)
+    said = ("--name", "Homes", "--serves", "housing", "--area", "bristol", "--kind", "k" * (LONGEST_KIND + 1))
+
+    assert run(monkeypatch, "partner", "add", "homes", *said) == 2
 
 
 def test_an_error_is_json_where_json_was_asked_for(

@@ -6,6 +6,7 @@ from pathlib import Path
 from safeguarding.v1.partner_pb2 import Copy, Reply
 from services.chassis.sealing import copy_info, reply_info
 from services.partner_routing.copies import RIGHT
+from services.partner_routing.domain.replies import MOST_REFUSED, MOST_SPOKEN
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDE = (ROOT / "docs" / "partners.md").read_text()
@@ -43,6 +44,13 @@ def test_every_refusal_is_explained_as_it_is_sent() -> None:
     explained = {wrong: right.replace("`", "") for wrong, right in table("When an answer is refused").items()}
 
     assert explained == RIGHT
+
+
+def test_how_much_a_partner_may_say_of_one_referral_is_what_the_code_takes() -> None:
+    told = " ".join(GUIDE.split())
+
+    assert f"After {MOST_SPOKEN:,} records of your doing about one referral" in told
+    assert f"after {MOST_REFUSED:,} what is refused is not answered" in told
 
 
 def test_what_binds_copies_and_replies_is_what_the_code_binds() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -198,19 +201,33 @@ def test_two_processes_on_one_referral_both_take_effect_once(referral: str) -> N
     two.stop()
 
 
+def many(count: int) -> list[Command]:
+    return [Command(str(uuid.uuid4()), str(uuid.uuid4()), DESK, Linked(by="one"), b"one") for _ in range(count)]
+
+
 def test_commands_that_come_quickly_are_decided_together(
     house: House, referral: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "GATHER_SECONDS", 0.5)
-    many = [Command(str(uuid.uuid4()), str(uuid.uuid4()), DESK, Linked(by="one"), b"one") for _ in range(4)]
-    for answer in house.engine.submit(many):
-        answer.result(60)
+    """The moment for which they gather lasts as long as the test says; after fewer there is none."""
+    over, asked_for = threading.Event(), list[float]()
+
+    def sleep(seconds: float) -> None:
+        asked_for.append(seconds)
+        over.wait(60)
+
+    monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr(engine, "GATHER_SECONDS", 60.0)
+    for count in (engine.GATHERS_FROM - 1, engine.GATHERS_FROM):
+        for answer in house.engine.submit(many(count)):
+            answer.result(30)
     turns = house.engine.counts["turns"]
 
     answers = [house.say(referral, by) for by in ("first", "second", "third")]
+    over.set()
     for answer in answers:
         answer.result(60)
 
+    assert asked_for
     assert house.engine.counts["turns"] == turns + 1
     assert house.stored(referral) == ["first", "second", "third"]
 

@@ -58,6 +58,35 @@ def test_what_fails_only_together_fails_for_all() -> None:
     assert {referral_id: type(error) for referral_id, error in failed.items()} == {"a": Broken, "b": Broken}
 
 
+def test_a_referral_fails_for_any_of_its_inputs_and_no_other_fails_with_it() -> None:
+    def gather(work: Work) -> Mapping[str, Any]:
+        if any(given == 1 for _, given in work):
+            raise Broken
+        return {"found": [given for _, given in work]}
+
+    found, failed = gathered(gather, [("a", (State(), 1)), ("a", (State(), 2)), ("b", (State(), 3))])
+
+    assert found == {"found": [3]}
+    assert set(failed) == {"a"}
+
+
+def test_what_is_met_alone_is_told_of_it_and_what_is_met_together_of_the_others() -> None:
+    def gather(work: Work) -> Mapping[str, Any]:
+        if any(given == 3 for _, given in work):
+            raise LookupError
+        if len(work) > 1:
+            raise Broken
+        return {}
+
+    _, failed = gathered(gather, [("a", (State(), 1)), ("b", (State(), 2)), ("c", (State(), 3))])
+
+    assert {referral_id: type(error) for referral_id, error in failed.items()} == {
+        "a": Broken,
+        "b": Broken,
+        "c": LookupError,
+    }
+
+
 def test_what_is_away_is_waited_for_by_all() -> None:
     def gather(work: Work) -> Mapping[str, Any]:
         if len(work) > 1:

@@ -10,11 +10,12 @@ import pytest
 
 from safeguarding.v1.common_pb2 import Actor
 from safeguarding.v1.parked_pb2 import ParkedClass
-from safeguarding.v1.triage_pb2 import TriageFact
+from safeguarding.v1.triage_pb2 import Linked, RequestedLeg, Routed, TriageFact
 from services.chassis.deciding import Context
+from services.chassis.engine import judge
 from services.chassis.engine.document import Copy
-from services.chassis.engine.judge import MOST_BYTES, MadeWrong, must_keep_rules
-from tests.fakes.decider import TOO_LONG, State
+from services.chassis.engine.judge import MOST_BYTES, MOST_NAMED, MadeWrong, must_keep_rules
+from tests.fakes.decider import OTHER, TOO_LONG, State
 from tests.unit.engine.conftest import DESK, NOON, House
 
 Eventually = Callable[[Callable[[], Any]], None]
@@ -74,6 +75,43 @@ def test_who_acts_is_held_against_the_rules_as_well(house: House, referral: str)
 
     with pytest.raises(MadeWrong, match=r"header\.actor\.kind"):
         must_keep_rules([fact], headers=True)
+
+
+def linked(by: str) -> Linked:
+    return Linked(other_referral_id=OTHER, by=by, score=1)
+
+
+def test_of_several_facts_each_is_held_against_its_rules() -> None:
+    right, wrong = TriageFact(linked=linked("one")), TriageFact(linked=linked(TOO_LONG))
+    must_keep_rules([right, right], headers=False)
+
+    for facts in ([wrong, right], [right, wrong]):
+        with pytest.raises(MadeWrong, match=r"linked breaks its rules at by"):
+            must_keep_rules(facts, headers=False)
+
+
+def test_of_very_many_wrong_fields_a_few_are_named() -> None:
+    """A log line and an answer are to hold them."""
+    fact = TriageFact(routed=Routed(legs=[RequestedLeg()] * (MOST_NAMED + 1)))
+
+    with pytest.raises(MadeWrong) as failed:
+        must_keep_rules([fact], headers=False)
+
+    assert str(failed.value).count("legs[") == MOST_NAMED
+
+
+def test_a_fact_that_no_broker_takes_fails_as_a_copy_does(
+    house: House, referral: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.say(referral, "as long").result(60)
+    [stored] = house.store.documents[referral]["facts"]["triage"]
+    monkeypatch.setattr(judge, "MOST_BYTES", len(stored))
+
+    house.say(referral, "as long").result(60)
+    with pytest.raises(MadeWrong, match="is longer than"):
+        house.say(referral, "a longer one").result(60)
+
+    assert house.stored(referral) == ["as long", "as long"]
 
 
 class OneCopy:

@@ -8,10 +8,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pymongo.errors import OperationFailure
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConfigurationError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WTimeoutError,
+)
 
+from services.chassis.engine.away import Away
 from services.chassis.engine.document import Document
-from services.chassis.engine.store import MongoStore
+from services.chassis.engine.store import MongoStore, connect_failures
 
 
 class Asked:
@@ -61,6 +72,7 @@ class Indexes:
     def __init__(self, known: Mapping[str, tuple[list[Any], bool]]) -> None:
         self.known = dict(known)
         self.dropped: list[str] = []
+        self.unique: list[str] = []
 
     def create_index(
         self, keys: Sequence[tuple[str, int]], name: str = "", unique: bool = False, sparse: bool = False
@@ -72,11 +84,15 @@ class Indexes:
         if any(found == wanted for other, found in self.known.items() if other != name):
             raise OperationFailure("same options, other name", 85, {"codeName": "IndexOptionsConflict"})
         self.known[name] = wanted
+        if unique:
+            self.unique.append(name)
 
     def index_information(self) -> Mapping[str, Any]:
         return dict(self.known)
 
     def drop_index(self, name: str) -> None:
+        if name not in self.known:
+            raise OperationFailure("no such index", 27, {"codeName": "IndexNotFound"})
         self.dropped.append(name)
         del self.known[name]
 
@@ -94,3 +110,60 @@ def test_a_store_of_any_age_is_prepared_and_then_left_as_it_is(sparse: bool | No
     assert collection.dropped == list(old)
     assert set(collection.known) == {"_id_1_revision_1", *(f"{field}_sparse" for field in fields)}
     assert all(collection.known[f"{field}_sparse"] == ([(field, 1)], True) for field in fields)
+    assert set(collection.unique) == {"_id_1_revision_1"}, "or a save by id and revision reads them all"
+
+
+def fails(error: Exception) -> Any:
+    def with_it(*_: Any, **__: Any) -> None:
+        raise error
+
+    return with_it
+
+
+def test_of_two_processes_that_start_the_second_does_without_what_the_first_has_dropped() -> None:
+    collection: Any = Indexes({})
+    old = {"pending_1": ([("pending", 1)], False), **collection.known}
+    collection.index_information = lambda: old  # as it was a moment ago
+
+    MongoStore(collection, "triage").prepare()
+
+    assert "pending_sparse" in collection.known
+
+
+@pytest.mark.parametrize("call", ["create_index", "drop_index"])
+def test_a_store_that_refuses_is_not_taken_for_one_that_is_away(call: str) -> None:
+    collection: Any = Indexes({"pending_1": ([("pending", 1)], True)})
+    setattr(collection, call, fails(OperationFailure("not authorized", 13, {"codeName": "Unauthorized"})))
+
+    with pytest.raises(OperationFailure, match="not authorized"):
+        MongoStore(collection, "triage").prepare()
+
+
+@pytest.mark.parametrize("call", ["create_index", "index_information", "drop_index"])
+def test_a_store_that_does_not_answer_is_away(call: str) -> None:
+    collection: Any = Indexes({"pending_1": ([("pending", 1)], True)})
+    setattr(collection, call, fails(AutoReconnect("no server")))
+
+    with pytest.raises(Away):
+        MongoStore(collection, "triage").prepare()
+
+
+LATE = {"writeErrors": [], "writeConcernErrors": [{"code": 64, "errmsg": "late", "errInfo": {"wtimeout": True}}]}
+
+
+@pytest.mark.parametrize(
+    ("error", "mended_by_waiting"),
+    [
+        (AutoReconnect("gone"), True),
+        (ServerSelectionTimeoutError("none"), True),
+        (ExecutionTimeout("slow"), True),
+        (WTimeoutError("slow"), True),
+        (WaitQueueTimeoutError("full"), True),
+        (BulkWriteError(LATE), True),
+        (BulkWriteError({"writeErrors": [{"code": 2}], "writeConcernErrors": []}), False),
+        (OperationFailure("no", 13), False),
+        (ConfigurationError("no"), False),
+    ],
+)
+def test_only_what_does_not_answer_in_time_is_waited_for(error: PyMongoError, mended_by_waiting: bool) -> None:
+    assert connect_failures(error) is mended_by_waiting

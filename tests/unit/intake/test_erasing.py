@@ -18,7 +18,7 @@ from safeguarding.v1.common_pb2 import (
 )
 from services.chassis.deciding import Command, Refused, Why
 from services.intake.domain import IntakeDecider
-from services.intake.domain.erasing import keys_of, next_narrative_key, path_of
+from services.intake.domain.erasing import UNPROTECTED, keys_of, next_narrative_key, path_of
 from tests.unit.domains import OFFICER, REFERRAL, Life, kinds_of, raised, sealed
 
 FIRST = Actor(role=ROLE_PROTECTION, id="dpo-1")
@@ -152,6 +152,9 @@ def test_what_was_told_after_the_request_is_not_destroyed_unread(more: tuple[Any
     assert (why, wrong) == (Why.ILLEGAL, "the raiser told more since it was asked for, which would go unread")
     assert not life.state.known.erased
     assert kinds_of(decided(life, request, agreed=False, reason="more_was_told")) == ["erasure_refused"]
+    assert life.state.protected == UNPROTECTED
+    life.say(body, OFFICER, said)
+    assert life.state.protected == UNPROTECTED, "nothing waits that it could overtake"
     again = asked(life)
     assert again != request
     assert kinds_of(decided(life, again)) == ["erased"], "whoever asked anew had it before them"

@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from safeguarding.v1 import common_pb2, partner_pb2, procedure_pb2, routing_pb2, triage_pb2
 from safeguarding.v1.access_control_pb2 import ROLE_PARTNER
-from safeguarding.v1.common_pb2 import FIELD_GROUP_NARRATIVE, SERVICE_KIND_HOUSING, Actor
+from safeguarding.v1.common_pb2 import (
+    CONCERN_KIND_CHILD_AT_RISK,
+    FIELD_GROUP_NARRATIVE,
+    SERVICE_KIND_HOUSING,
+    SUBJECT_ROLE_CHILD,
+    Actor,
+)
 from safeguarding.v1.concern_pb2 import Narrative
 from safeguarding.v1.intake_pb2 import Erased, IntakeFact
 from safeguarding.v1.procedure_pb2 import STAGE_INITIAL_CONFERENCE, STAGE_PLAN_ENDED
@@ -21,12 +27,24 @@ from services.chassis.directory import Partner
 from services.chassis.sealing import copy_info, new_key, open_with, seal
 from services.partner_routing.conferences import may_have, minutes_of, shown_to
 from services.partner_routing.copies import RoutingCopier
-from services.partner_routing.domain import State
+from services.partner_routing.domain import RoutingDecider, State
 from services.partner_routing.domain.conferring import seen_by
 from services.partner_routing.gather import may_need_keys
 from services.partner_routing.views import inbox, journey
-from tests.unit.domains import DESK, NOON, REFERRAL, SUPERVISOR, SYSTEM, Life, kinds_of
-from tests.unit.partner_routing.life import ACCEPTED, FULL, HOUR, LEG, OTHER_LEG, SUPPORTED, life_of, reply, request
+from tests.unit.domains import DESK, NOON, REFERRAL, SUPERVISOR, SYSTEM, Life, kinds_of, raised
+from tests.unit.partner_routing.life import (
+    ACCEPTED,
+    FULL,
+    HOUR,
+    LEG,
+    OTHER_LEG,
+    SUPPORTED,
+    Area,
+    life_of,
+    reply,
+    request,
+    routed,
+)
 from tests.unit.partner_routing.test_asking import Withholding
 
 COUNCIL, HOMES = Actor(role=ROLE_PARTNER, id="council-a"), Actor(role=ROLE_PARTNER, id="homes")
@@ -316,6 +334,21 @@ def test_hidden_with_the_referral_and_erased_with_the_narrative() -> None:
     assert seen_by(life.state, "council-a") == []
     assert refusal(done, life, conference).why is Why.UNKNOWN
     assert watched(life).keys() <= {"recall"}
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_who_had_what_was_said_only_as_minutes_is_told_to_delete_it(given: bool) -> None:
+    life = Life(RoutingDecider(), Withholding())
+    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=[SUBJECT_ROLE_CHILD]))
+    life.hear("triage", routed(request()), DESK)
+    reply(life, ACCEPTED)
+    conference = called(life)
+    life.rules = Area() if given else Withholding()
+    held(life, conference)
+
+    told = life.hear("intake", IntakeFact(erased=Erased(subject=1)))
+
+    assert [fact.erasure_told.narrative for fact in told] == ([True] if given else [])
 
 
 def test_the_journey_shows_it_to_the_desk_without_what_was_said() -> None:

@@ -17,13 +17,13 @@ from safeguarding.v1.common_pb2 import (
 )
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.intake_pb2 import Amended, IntakeFact
-from safeguarding.v1.triage_pb2 import RequestedLeg
+from safeguarding.v1.triage_pb2 import Reopened, RequestedLeg, TriageFact
 from services.known import Known
 from services.lifecycle import Leg
 from services.partner_routing.agreements import NO_CONSENT
 from services.partner_routing.copies import offer_now
 from services.partner_routing.domain import RoutingDecider
-from tests.unit.domains import DESK, NOON, REFERRAL, Life, kinds_of, raised
+from tests.unit.domains import DESK, NOON, REFERRAL, SUPERVISOR, Life, kinds_of, raised
 from tests.unit.partner_routing.life import (
     ACCEPTED,
     FULL,
@@ -140,6 +140,21 @@ def test_where_that_was_all_the_desk_decides_what_now() -> None:
 
     assert kinds_of(take_back(life)) == ["recalled", "came_back"]
     assert life.state.with_desk == {LEG}
+
+
+def test_of_several_that_end_with_it_one_brings_the_referral_back() -> None:
+    life = life_of(on_consent(), on_consent(OTHER_LEG, service=SERVICE_KIND_HOUSING))
+
+    assert kinds_of(take_back(life)) == ["recalled", "recalled", "came_back"]
+    assert life.state.with_desk == {OTHER_LEG}
+
+
+def test_what_ends_of_an_earlier_round_does_not_come_back() -> None:
+    life = life_of(on_consent())
+    life.hear("triage", TriageFact(reopened=Reopened()), SUPERVISOR)
+
+    assert kinds_of(take_back(life)) == ["recalled"]
+    assert not life.state.with_desk
 
 
 def test_what_had_ended_before_stays_as_it_ended() -> None:

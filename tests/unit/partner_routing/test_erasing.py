@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -18,11 +19,13 @@ from safeguarding.v1.common_pb2 import (
     SUBJECT_ROLE_CHILD,
     Actor,
 )
-from safeguarding.v1.intake_pb2 import Erased, IntakeFact
+from safeguarding.v1.intake_pb2 import Erased, IntakeFact, Withdrawn
 from safeguarding.v1.triage_pb2 import RequestedLeg
-from services.chassis.deciding import Refused
+from services.chassis.deciding import Refused, Upstream
+from services.chassis.keys import Keys, ReferralKeys
 from services.known import Known
 from services.partner_routing.domain import RoutingDecider
+from services.partner_routing.gather import Gatherer
 from services.partner_routing.views import inbox
 from tests.unit.domains import DESK, REFERRAL, Life, kinds_of, raised, sealed
 from tests.unit.partner_routing.life import (
@@ -75,6 +78,35 @@ def test_every_partner_that_was_given_something_is_told_also_when_all_is_closed(
     assert life.decider.view(life.state)["partners"] == ["council-a", "council-b"]
 
 
+class Remembering(Keys):
+    """Notes what is done with keys, and has none."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def forget(self, referral_id: str) -> None:
+        """See Keys."""
+        self.done.append(f"forget {referral_id}")
+
+    def open(
+        self, referral_ids: Collection[str], needed: Mapping[str, Iterable[str]] | None = None
+    ) -> dict[str, ReferralKeys]:
+        """See Keys."""
+        self.done += [f"open {each}" for each in referral_ids]
+        return {}
+
+
+@pytest.mark.parametrize("erases", [True, False])
+def test_keys_are_forgotten_before_any_is_used_after_an_erasure(erases: bool) -> None:
+    keys = Remembering()
+    state = life_of(request()).state
+    fact = IntakeFact(erased=Erased(subject=1)) if erases else IntakeFact(withdrawn=Withdrawn())
+
+    Gatherer(keys).gather([(state, Upstream(REFERRAL, "cause", Actor(), "intake", fact, 2))])
+
+    assert keys.done == [*([f"forget {REFERRAL}"] if erases else []), f"open {REFERRAL}"]
+
+
 class Withholding(Area):
     """Gives nothing at all."""
 
@@ -97,6 +129,19 @@ def test_a_partner_that_read_the_account_only_as_an_answer_is_told_to_delete_it(
     told = [(fact.erasure_told.partner_id, fact.erasure_told.narrative) for fact in erase(life)]
 
     assert told == ([("council-a", True)] if given else [])
+
+
+def test_an_account_that_was_given_once_stays_given_though_a_later_answer_is_withheld() -> None:
+    life = Life(RoutingDecider(), Withholding())
+    life.hear("intake", raised([CONCERN_KIND_CHILD_AT_RISK], roles=[SUBJECT_ROLE_CHILD]))
+    life.hear("triage", routed(request()), DESK)
+    for number, rules in enumerate([Area(), Withholding()]):
+        life.rules = rules
+        ask(life, key=f"reply-000{number}")
+        put(life, supplied_before=number)
+        answer(life)
+
+    assert [fact.erasure_told.narrative for fact in erase(life)] == [True]
 
 
 def test_a_partner_confirms_wherever_its_leg_stands_and_once() -> None:

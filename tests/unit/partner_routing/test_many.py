@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from safeguarding.v1 import procedure_pb2, routing_pb2
-from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR, ROLE_PARTNER, ROLE_SUPERVISOR
+from safeguarding.v1.access_control_pb2 import ROLE_OPERATOR, ROLE_PARTNER, ROLE_SUPERVISOR, ROLE_TRIAGE
 from safeguarding.v1.common_pb2 import SHIELDED_PART_ADDRESS, Actor, Shield
 from safeguarding.v1.procedure_pb2 import STAGE_STRATEGY_DISCUSSION
 from services.chassis.commanding import Commands
@@ -25,7 +25,7 @@ from services.partner_routing.api import RoutingApi
 from services.partner_routing.domain.replies import MOST_REFUSED, MOST_SPOKEN
 from services.partner_routing.domain.state import STAFF
 from services.partner_routing.views import Referrals, inbox
-from tests.unit.domains import DESK, Life, kinds_of
+from tests.unit.domains import DESK, REFERRAL, Life, kinds_of
 from tests.unit.partner_routing.life import (
     ACCEPTED,
     LEG,
@@ -40,6 +40,7 @@ from tests.unit.partner_routing.life import (
 )
 from tests.unit.partner_routing.test_asking import QUESTION
 
+COUNCIL = Actor(role=ROLE_PARTNER, id="council-a")
 ROOM = 500
 """For which the engine has room; the real one has for ten thousand."""
 MANY = ROOM + 1
@@ -80,11 +81,11 @@ def test_a_partner_with_more_referrals_than_may_wait_is_released_bit_by_bit(monk
     assert len({command.cause_id for command in engine.taken}) == 1, "each referral tells its causes apart"
 
 
-def after(spoken: int) -> Life:
-    """A referral on whose leg its partner, which works on it, has said so much."""
+def after(spoken: int, of_another: int = 0) -> Life:
+    """A referral on whose leg its partner, which works on it, has said so much, and others so much."""
     life = life_of(request())
     reply(life, ACCEPTED)
-    life.document.state = replace(life.state, spoken={"council-a": spoken})
+    life.document.state = replace(life.state, spoken={"council-a": spoken, "homes": of_another, STAFF: of_another})
     return life
 
 
@@ -104,10 +105,8 @@ def test_nobody_fills_a_referral_with_what_can_be_said_for_ever(step: dict[str, 
     life.gathered = {"keys": {}, "notes": {"reply-0001": QUESTION}}
 
     assert kinds_of(reply(life, step, key="reply-0001")) == ["reply_refused"]
-    stage = procedure_pb2.RecordStageRequest(leg_id=LEG, stage=STAGE_STRATEGY_DISCUSSION)
-    with pytest.raises(Refused, match="too many records of yours"):
-        life.say(stage, Actor(role=ROLE_PARTNER, id="council-a"))
-    assert kinds_of(life.say(stage, DESK)) == ["stage_reached"]
+    of_the_same_name = Actor(role=ROLE_TRIAGE, id="council-a")
+    assert kinds_of(life.say(STAGE, of_the_same_name)) == ["stage_reached"]
     assert kinds_of(reply(life, SUPPORTED)) == ["completed", "outcome_known"], "what brings it to its end is taken"
 
 
@@ -130,8 +129,27 @@ def test_neither_does_the_desk_which_can_still_hide_and_recall() -> None:
         life.say(hide, DESK)
 
 
+VICTIM_STEP = routing_pb2.RecordVictimStepRequest(referral_id=REFERRAL)
+STAGE = procedure_pb2.RecordStageRequest(leg_id=LEG, stage=STAGE_STRATEGY_DISCUSSION)
+
+
+@pytest.mark.parametrize("body", [VICTIM_STEP, STAGE], ids=["victim step", "stage"])
+def test_what_can_be_recorded_for_ever_by_a_call_ends_as_well(body: Any) -> None:
+    with pytest.raises(Refused, match="too many records of yours"):
+        after(MOST_SPOKEN).say(body, COUNCIL)
+
+
+def test_up_to_that_all_is_taken_however_much_others_said() -> None:
+    life = after(MOST_SPOKEN - 1, of_another=MOST_REFUSED)
+    assert kinds_of(life.say(STAGE, COUNCIL)) == ["stage_reached"]
+
+    life = after(MOST_SPOKEN - 1, of_another=MOST_REFUSED)
+    assert kinds_of(reply(life, ON_HOLD)) == ["on_hold"]
+    assert kinds_of(reply(life, PROGRESS)) == ["reply_refused"], "that was the last"
+
+
 def test_refusals_end_too_and_what_is_legal_is_still_taken() -> None:
-    life = after(MOST_REFUSED - 1)
+    life = after(MOST_REFUSED - 1, of_another=MOST_REFUSED)
 
     assert kinds_of(reply(life, RECEIVED)) == ["reply_refused"]
     assert reply(life, RECEIVED) == []

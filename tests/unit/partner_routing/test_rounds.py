@@ -213,3 +213,15 @@ def test_beside_a_leg_of_this_round_one_of_an_earlier_round_is_taken_back_alone(
     assert recall(life, LEG) == ["recalled"]
     assert recall(life, OTHER_LEG) == ["recalled", "came_back"]
     assert life.state.with_desk == {OTHER_LEG}
+
+
+def test_what_the_desk_takes_back_comes_back_to_it_only_where_nothing_else_is_left() -> None:
+    with_desk = life_of(request(), request(OTHER_LEG, SERVICE_KIND_HOUSING))
+    reply(with_desk, UNSAFE, "homes", OTHER_LEG)
+    assert recall(with_desk, LEG) == ["recalled"], "the other lies with the desk already"
+
+    taken_up = life_of(request(), request(OTHER_LEG, SERVICE_KIND_HOUSING))
+    reply(taken_up, ACCEPTED, "homes", OTHER_LEG)
+    reply(taken_up, SUPPORTED, "homes", OTHER_LEG)
+    assert recall(taken_up, LEG) == ["recalled", "outcome_known"]
+    assert not taken_up.state.with_desk

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from safeguarding.v1 import routing_pb2, triage_pb2
@@ -12,12 +14,14 @@ from safeguarding.v1.common_pb2 import (
     SERVICE_KIND_HOUSING,
     SERVICE_KIND_POLICE_RESPONSE,
     SERVICE_KIND_VICTIM_SUPPORT,
+    CameBackReason,
 )
 from safeguarding.v1.concern_pb2 import Signs
 from safeguarding.v1.routing_pb2 import RoutingFact
+from services.chassis.checking import violations
 from services.chassis.deciding import Refused, Why
 from services.lifecycle import Referral
-from tests.unit.domains import DESK, SUPERVISOR, Life, kinds_of, sealed
+from tests.unit.domains import DESK, REFERRAL, SUPERVISOR, Life, kinds_of, sealed
 from tests.unit.triage.test_domain import NFA, desk_leg, life_of, supplied
 
 NOTE = sealed(FIELD_GROUP_NARRATIVE)
@@ -156,3 +160,27 @@ def test_nobody_is_asked_about_a_referral_that_was_entered_in_error() -> None:
     asked = RoutingFact(information_asked=routing_pb2.InformationAsked(leg_id=leg, question=NOTE))
 
     assert life.hear("partner-routing", asked) == []
+
+
+WRONG = [
+    {"leg_id": "no id", "reason": CAME_BACK_REASON_NOBODY_LEFT},
+    {"leg_id": "", "reason": CAME_BACK_REASON_NOBODY_LEFT},
+    {"leg_id": REFERRAL, "reason": 0},
+    {"leg_id": REFERRAL, "reason": 99},
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=["no id", "empty id", "no reason", "a reason of a later version"])
+def test_what_triage_could_not_say_after_it_is_wrong_where_it_comes_from(wrong: dict[str, Any]) -> None:
+    """Else triage would fail over it, for as long as it is replayed."""
+    back, taken = routing_pb2.CameBack(**wrong), triage_pb2.TakenBack(**wrong)
+
+    assert violations(taken)
+    assert violations(back) == violations(taken)
+
+
+def test_what_comes_back_rightly_is_right_on_both_sides() -> None:
+    for reason in CameBackReason.values()[1:]:
+        right: dict[str, Any] = {"leg_id": REFERRAL, "reason": reason}
+        assert not violations(routing_pb2.CameBack(**right))
+        assert not violations(triage_pb2.TakenBack(**right))

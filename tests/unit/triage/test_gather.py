@@ -218,6 +218,7 @@ def test_an_erased_subject_is_found_no_more() -> None:
     del linking.keys.keys[fact.header.referral_id]["subject-1"]
     linking.hear(erased)
 
+    assert linking.keys.forgotten == [fact.header.referral_id]
     assert links_of(linking, about(person())) == []
     assert not any(linking.buckets.buckets.values()) or all(
         entry.referral_id != fact.header.referral_id for kept in linking.buckets.buckets.values() for entry in kept
