@@ -25,8 +25,8 @@ LEAST: Final = 64
 """As many are let in however few were answered: a machine that has just started has answered none yet."""
 FEW: Final = 12
 """As many are let in, besides danger, while calls wait long before they are read: those that are refused must be more
-than those that come, or the wait stays for ever. With 64 it did, for seconds (docs/performance-notes.md on row 7); with so
-few that turns do not gather, too."""
+than those that come, or the wait stays for ever. With 64 it did, for seconds (docs/performance-notes.md on row 7);
+with so few that turns do not gather, too."""
 WAIT_SECONDS: Final = 0.04
 """How long a call may wait behind those before it: room is what was answered in such a time."""
 MOMENT_SECONDS: Final = 1.0

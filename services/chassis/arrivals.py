@@ -124,13 +124,14 @@ class _Door:
 class Served:
     """One call as gRPC knows it. It is ended once: answered or refused."""
 
-    __slots__ = ("_serializer", "context", "event", "state")
+    __slots__ = ("_ended", "_serializer", "context", "event", "state")
 
     def __init__(self, event: Any, state: Any, serializer: Any) -> None:
         self.event = event
         self.state = state
         self.context = _grpc._Context(event, state, None)
         self._serializer = serializer
+        self._ended = False
 
     def read(self, guarded: Guarded, take: Take) -> None:
         """Ask for the request's bytes, with which gRPC calls us on its own thread."""
@@ -146,6 +147,7 @@ class Served:
                     take(self, guarded, raw)
             except Exception as error:  # the thread serves everybody else as well
                 log.error("call_lost", method=guarded.method.short, error=type(error).__name__, exc_info=error)
+                self._lose(guarded)
             return None, ()
 
         self.event.call.start_server_batch((_grpc.cygrpc.ReceiveMessageOperation(0),), come)
@@ -169,8 +171,17 @@ class Served:
         else:
             self._end(status.trailing_metadata, _grpc._application_code(status.code), status.details.encode())
 
+    def _lose(self, guarded: Guarded) -> None:
+        """End what a bug of ours left open: its caller would wait for their deadline, and a stop for the call."""
+        if self._ended:  # or began to: gRPC takes one end
+            return
+        try:
+            self._end(None, _grpc.cygrpc.StatusCode.internal, b"our fault")
+        except Exception as error:
+            log.error("call_unended", method=guarded.method.short, error=type(error).__name__, exc_info=error)
+
     def _end(self, trailing: Any, code: Any, details: bytes, *sent: Any) -> None:
-        state = self.state
+        state, self._ended = self.state, True
         with state.condition:
             first = (_grpc._get_initial_metadata_operation(state, None),) if state.initial_metadata_allowed else ()
             status = _grpc.cygrpc.SendStatusFromServerOperation(trailing, code, details, 0)

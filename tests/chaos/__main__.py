@@ -55,7 +55,14 @@ def main() -> int:
             return 1
     with (
         tempfile.TemporaryDirectory(prefix="chaos-") as folder,
-        World(Path(folder), wired=wanted.wired, brokers=wanted.brokers, clocks=wanted.clocks, progress=say) as world,
+        World(
+            Path(folder),
+            wired=wanted.wired,
+            brokers=wanted.brokers,
+            clocks=wanted.clocks,
+            referrals=wanted.referrals,
+            progress=say,
+        ) as world,
     ):
         return _run(world, wanted, faults)
 

@@ -36,9 +36,9 @@ SHARE = 0.1
 class Wiring(AbstractContextManager["Wiring"]):
     """In force while the block lasts; services that start within it are wired."""
 
-    def __init__(self, stack: Stack, *, disks: bool = True, clocks: bool = False) -> None:
-        """`disks`: put the broker's, the store's and the log's folders on small disks, where that is allowed;
-        `clocks`: let the services' clocks be set. Raises NoLibrary."""
+    def __init__(self, stack: Stack, *, disks: bool = True, clocks: bool = False, referrals: int = 0) -> None:
+        """`disks`: put the broker's, the store's and the log's folders on disks that hold so many `referrals` and not
+        much more, where that is allowed; `clocks`: let the services' clocks be set. Raises NoLibrary."""
         self._stack = stack
         self._wants_disks = disks
         self._folder = stack.home.root / "injected"
@@ -47,7 +47,7 @@ class Wiring(AbstractContextManager["Wiring"]):
         self._ports = stack.access().ports
         self.proxies = Proxies()
         self._to: dict[str, int] = {}
-        self.disks = Disks(stack.home)
+        self.disks = Disks(stack.home, referrals)
         self.has_disks = False
 
     def __enter__(self) -> Wiring:

@@ -49,15 +49,17 @@ class World(AbstractContextManager["World"]):
         wired: bool = False,
         brokers: int = 1,
         clocks: bool = False,
+        referrals: int = 0,
         progress: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`wired`: its links can be broken, its disks filled, and its services' points can fail; `clocks`: they can
-        also be set. Raises NoLibrary."""
+        """`wired`: its links can be broken, its disks, with room for so many `referrals`, filled, and its services'
+        points can fail; `clocks`: they can also be set. Raises NoLibrary."""
         kafka_headers.tolerate()  # what is written to harm the services must not harm who looks on
         self._clocks = clocks
         self.stack = Stack(root, ends_with=os.getpid())
         is_wired = wired or clocks or brokers == 3
-        self._wiring = Wiring(self.stack, disks=brokers == 1 and not clocks, clocks=clocks) if is_wired else None
+        disks = brokers == 1 and not clocks
+        self._wiring = Wiring(self.stack, disks=disks, clocks=clocks, referrals=referrals) if is_wired else None
         self.brokers = ThreeBrokers(self.stack) if brokers == 3 else None
         self._progress = progress
         self._stopping = threading.Event()

@@ -4,11 +4,13 @@ import io
 import time
 from collections.abc import Generator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2 as details
+from grpc._server import _RPCState
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from prometheus_client import CollectorRegistry
 
@@ -139,14 +141,12 @@ def test_a_call_whose_caller_has_gone_before_its_turn_reaches_no_handler(tmp_pat
     assert reached == []
 
 
-def test_calls_that_cannot_even_be_refused_leave_the_server_its_threads(
+def test_calls_that_cannot_even_be_refused_end_all_the_same_and_leave_the_server_its_threads(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, logged: io.StringIO
 ) -> None:
     """A bug in what tells callers of others: nobody would be served once each thread had met it."""
-    lost: list[tuple[Served, Any]] = []
 
     def loses(served: Served, status: Any) -> None:
-        lost.append((served, status))
         raise LookupError
 
     rig.handler.answers = answers_well
@@ -154,12 +154,45 @@ def test_calls_that_cannot_even_be_refused_leave_the_server_its_threads(
     with monkeypatch.context() as broken:
         broken.setattr(Served, "refuse", loses)
         asked = [stub.GetReferral.future(intake.GetReferralRequest(), timeout=60) for _ in range(THREADS + 1)]
-        happens("each was lost", lambda: logged.getvalue().count("call_lost") == len(asked))
+        assert {call.code() for call in asked} == {grpc.StatusCode.INTERNAL}, "and not once their time is over"
 
+    assert logged.getvalue().count("call_lost") == len(asked)
     assert stub.GetReferral(ASK, timeout=60).referral_id == REFERRAL
-    for served, status in lost:
-        served.refuse(status)
-    assert {call.code() for call in asked} == {grpc.StatusCode.INVALID_ARGUMENT}
+
+
+class Breaks:
+    """A call of gRPC's that gives a request, and breaks where it is to be ended."""
+
+    def __init__(self) -> None:
+        self.begun: list[Any] = []
+
+    def start_server_batch(self, operations: Any, come: Any) -> None:
+        """See cygrpc."""
+        self.begun.append(come)
+        if len(self.begun) > 1:
+            raise LookupError
+
+
+@pytest.mark.parametrize("refused", [True, False], ids=["while refusing", "before that"])
+def test_a_call_that_cannot_be_ended_is_not_ended_twice_and_ends_no_thread(refused: bool, logged: io.StringIO) -> None:
+    call = Breaks()
+    guarded: Any = SimpleNamespace(
+        house=SimpleNamespace(room=SimpleNamespace(waited=lambda _: None)), method=SimpleNamespace(short="M")
+    )
+
+    def take(served: Served, _guarded: Any, _raw: bytes) -> None:
+        if refused:
+            served.refuse(None)
+        raise LookupError
+
+    state: Any = _RPCState()  # type: ignore[no-untyped-call]  # see arrivals.py
+    Served(SimpleNamespace(call=call), state, None).read(guarded, take)
+    came = SimpleNamespace(batch_operations=[SimpleNamespace(message=lambda: b"")])
+
+    assert call.begun[0](came) == (None, ())
+    assert len(call.begun) == 2
+    assert logged.getvalue().count("call_lost") == 1
+    assert logged.getvalue().count("call_unended") == (0 if refused else 1)
 
 
 def ended(rig: Rig) -> float:
