@@ -52,10 +52,17 @@ def area_files(service_id: str, folder: Path, load: Callable[[Path], T]) -> Live
 
 
 def connect_store(settings: ServiceSettings) -> MongoClient[dict[str, Any]]:
-    """A client of the store; connects when first used. The engine repeats writes, since it knows what they mean."""
+    """A client of the store; connects when first used. The engine repeats writes, since it knows what they mean.
+
+    Whatever the address says: a write counts once a majority of the store's members have it on disk, and nothing is
+    read that a failing member could take back. Who was shown something must find it again.
+    """
     return MongoClient(
         settings.mongo_url.get_secret_value(),
         retryWrites=False,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
         tz_aware=True,
         serverSelectionTimeoutMS=STORE_TIMEOUT_MS,
         connectTimeoutMS=STORE_TIMEOUT_MS,

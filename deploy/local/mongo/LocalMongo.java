@@ -24,9 +24,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.stream.Stream;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
@@ -40,11 +37,8 @@ public final class LocalMongo extends H2Backend {
             Set.of("insert", "update", "delete", "findAndModify", "findandmodify", "createIndexes",
                     "dropIndexes", "create", "drop", "dropDatabase", "renameCollection");
 
-    /** The exit status of a process that its supervisor must start anew. */
-    private static final int UNMENDABLE = 70;
-    private static final long TIDY_EVERY = 1_000_000_000L;
-    private static final int FILL_PERCENT = 50;
-    private static final int TIDY_BYTES = 4 << 20;
+    private static final Set<String> READS = Set.of("find", "getMore", "aggregate", "count", "distinct");
+
     private static final int PAGE_BYTES = 4 << 10;
     private static final int CACHE_MEGABYTES = 128;
     private static final int OTHER_FORM = 78;
@@ -64,17 +58,11 @@ public final class LocalMongo extends H2Backend {
         }
     }
 
-    /** Shared by writes, alone for a commit: a document and its index entries go to disk together, or kill -9 parts them. */
-    private final ReadWriteLock whole = new ReentrantReadWriteLock(true);
-
-    private final AtomicLong written = new AtomicLong();
-    private long committed;
-    private long tidied = System.nanoTime();
-    private final MVStore store;
+    private final Commits commits;
 
     private LocalMongo(MVStore store) {
         super(store);
-        this.store = store;
+        commits = new Commits(store, this::commit);
         version(Current.FIVE);
     }
 
@@ -263,55 +251,10 @@ public final class LocalMongo extends H2Backend {
         if (command.equals("find")) {
             message.getDocument().putIfAbsent("batchSize", Integer.MAX_VALUE); // as many as fit into one message
         }
-        if (!WRITES.contains(command)) {
-            return super.handleMessage(message);
+        if (WRITES.contains(command)) {
+            return commits.written(() -> super.handleMessage(message));
         }
-        long mine;
-        whole.readLock().lock();
-        try {
-            return super.handleMessage(message);
-        } finally {
-            mine = written.incrementAndGet();
-            whole.readLock().unlock();
-            commitUpTo(mine);
-        }
-    }
-
-    /** Return when this write is on disk; one commit serves all that have ended before it. */
-    private void commitUpTo(long mine) {
-        whole.writeLock().lock();
-        try {
-            if (committed < mine) {
-                long all = written.get();
-                committing();
-                committed = all;
-            }
-        } finally {
-            whole.writeLock().unlock();
-        }
-    }
-
-    /**
-     * Commit, or end. After a failed commit, as on a full disk, H2's store is closed for good, and what it holds in
-     * memory is more than what is on disk: only a new process can go on, from the last commit.
-     */
-    private void committing() {
-        try {
-            commit();
-            tidy();
-        } catch (RuntimeException failed) {
-            System.err.println("cannot commit, so this ends: " + failed.getClass().getSimpleName());
-            Runtime.getRuntime().halt(UNMENDABLE);
-        }
-    }
-
-    /** Give back the space of what was overwritten: as shipped, the same thread does it that commits by itself. */
-    private void tidy() {
-        long now = System.nanoTime();
-        if (now - tidied > TIDY_EVERY) {
-            store.compact(FILL_PERCENT, TIDY_BYTES);
-            tidied = System.nanoTime();
-        }
+        return READS.contains(command) ? commits.read(() -> super.handleMessage(message)) : super.handleMessage(message);
     }
 
     /** A store that was written in another form would be misread. */

@@ -48,6 +48,23 @@ def test_a_kill_parts_no_document_from_its_index_entries_and_loses_no_acknowledg
     assert lost == []
 
 
+def test_nobody_is_shown_what_a_kill_takes_back(stack: Stack) -> None:
+    """Readers ask for what is being written; whatever they were shown is there after the kill."""
+    shown: dict[tuple[str, str], int] = {}
+    taken_back: list[str] = []
+    for kill in range(KILLS):
+        _write_until_killed(stack, 100 + kill, {}, shown)
+        with MongoClient[dict[str, object]](stack.mongo_url) as client:
+            for writer in range(WRITERS):
+                names = {name: revision for (place, name), revision in shown.items() if place == f"whole{writer}"}
+                found = client.tests[f"whole{writer}"].find({"_id": {"$in": list(names)}})
+                held = {str(document["_id"]): document["revision"] for document in found}
+                taken_back += [name for name, revision in names.items() if held.get(name) not in range(revision, 2)]
+
+    assert len(shown) > KILLS * AT_ONCE, "readers saw what was being written"
+    assert taken_back == []
+
+
 def test_a_store_that_cannot_write_ends_and_is_started_again_with_all_that_it_acknowledged(stack: Stack) -> None:
     """As on a full disk: its file may not grow. Only the process that runs now is held to that."""
     acknowledged: dict[tuple[str, str], int] = {}
@@ -57,7 +74,7 @@ def test_a_store_that_cannot_write_ends_and_is_started_again_with_all_that_it_ac
     size = (stack.home.data / "mongo" / "store.mv").stat().st_size
     resource.prlimit(victim.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-    _writer(stack, "full", "full", acknowledged, threading.Event())()  # until it is refused
+    _writer(stack, "full", "full", acknowledged, threading.Event(), [])()  # until it is refused
 
     assert not processes.wait_for_end([victim], ENDS_SECONDS), "a process that cannot commit must not stay"
     stack.wait_ready(["mongo"])
@@ -78,25 +95,59 @@ def _parted(collection: Documents, held: dict[str, object]) -> list[str]:
     return unfound if by_both == len(held) else [*unfound, f"{len(held) - by_both} by id and revision"]
 
 
-def _write_until_killed(stack: Stack, kill: int, acknowledged: dict[tuple[str, str], int]) -> None:
+def _write_until_killed(
+    stack: Stack,
+    kill: int,
+    acknowledged: dict[tuple[str, str], int],
+    shown: dict[tuple[str, str], int] | None = None,
+) -> None:
+    """`shown` takes what readers beside the writers were shown; where there is none, nobody reads."""
     ended = threading.Event()
-    writers = [
-        threading.Thread(target=_writer(stack, f"whole{number}", f"{kill}-{number}", acknowledged, ended))
-        for number in range(WRITERS)
-    ]
-    for writer in writers:
-        writer.start()
+    tasks = []
+    for number in range(WRITERS):
+        name, prefix = f"whole{number}", f"{kill}-{number}"
+        written: list[str] = []
+        tasks.append(_writer(stack, name, prefix, acknowledged, ended, written))
+        if shown is not None:
+            tasks.append(_reader(stack, name, written, shown, ended))
+    threads = [threading.Thread(target=task) for task in tasks]
+    for thread in threads:
+        thread.start()
     time.sleep(WRITE_SECONDS)  # the load itself
     stack.kill("mongo")
     ended.set()
-    for writer in writers:
-        writer.join()
+    for thread in threads:
+        thread.join()
     stack.wait_ready(["mongo"])
 
 
-def _writer(
-    stack: Stack, name: str, prefix: str, acknowledged: dict[tuple[str, str], int], ended: threading.Event
+def _reader(
+    stack: Stack, name: str, written: list[str], shown: dict[tuple[str, str], int], ended: threading.Event
 ) -> Callable[[], None]:
+    """Asks for the last of each batch while that is on its way."""
+
+    def read() -> None:
+        with MongoClient[dict[str, object]](stack.mongo_url, retryReads=False) as client:
+            while not ended.is_set():
+                try:
+                    for found in client.tests[name].find({"_id": {"$in": written[-1:]}}):
+                        shown[name, str(found["_id"])] = int(str(found["revision"]))
+                except PyMongoError:  # the kill
+                    return
+
+    return read
+
+
+def _writer(
+    stack: Stack,
+    name: str,
+    prefix: str,
+    acknowledged: dict[tuple[str, str], int],
+    ended: threading.Event,
+    written: list[str],
+) -> Callable[[], None]:
+    """`written` takes a name of each batch before it is sent."""
+
     def write() -> None:
         with MongoClient[dict[str, object]](stack.mongo_url, retryWrites=False) as client:
             collection = client.tests[name]
@@ -105,6 +156,7 @@ def _writer(
             while not ended.is_set():
                 names = [f"{prefix}-{batch}-{number}" for number in range(AT_ONCE)]
                 batch += 1
+                written.append(names[-1])
                 try:
                     collection.insert_many(
                         [{"_id": name, "revision": 0, "raw": b"x" * 1_500} for name in names], ordered=False

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from kafka.errors import KafkaConnectionError
+from pydantic import SecretStr
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from services.chassis import starting
 from services.chassis.engine.away import Away
-from services.chassis.starting import wait_for
+from services.chassis.starting import connect_store, wait_for
 
 
 class Answers:
@@ -28,6 +31,15 @@ class Answers:
 @pytest.fixture(autouse=True)
 def _waits_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starting, "CONNECT_EVERY", 0.0)
+
+
+@pytest.mark.parametrize("address", ["mongodb://store.invalid", "mongodb://store.invalid/?w=1&readConcernLevel=local"])
+def test_nothing_counts_or_is_shown_that_a_failing_member_of_the_store_could_take_back(address: str) -> None:
+    settings: Any = SimpleNamespace(mongo_url=SecretStr(address))
+
+    with connect_store(settings) as store:
+        assert store.write_concern.document == {"w": "majority", "j": True}
+        assert store.read_concern.level == "majority"
 
 
 def test_what_does_not_answer_is_waited_for() -> None:
