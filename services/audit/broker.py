@@ -12,17 +12,15 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from services.chassis.kafka_in.chunk import Record, record_of
+from services.chassis.spans import Span, spans_of
 
 INTERNAL = "__"
 """Topics of Kafka's own begin with this."""
 POLL_MS = 500
-ASK_MS = 10_000
 PATIENCE_SECONDS = 30.0
 """The longest silence of a broker that has more to give."""
 LEADERS_KNOW_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Pauses between asking again for partitions that their leader does not know yet."""
-Span = tuple[int, int]
-"""Offsets [first, end)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +42,14 @@ def topics_of(admin: KafkaAdminClient) -> dict[str, Described]:
     }
 
 
-def kept(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, Span]:
-    """The offsets that the broker keeps of each partition now. Raises KafkaError."""
-    if not places:
-        return {}
-    try:
-        firsts = consumer.beginning_offsets(places, timeout_ms=ASK_MS)
-        ends = consumer.end_offsets(places, timeout_ms=ASK_MS)
-    except KeyError as error:  # the client leaves out a partition of which its leader does not know yet
-        raise UnknownTopicOrPartitionError(f"{error.args[0]}") from error
-    return {place: (firsts[place], ends[place]) for place in places}
-
-
-def _kept_soon(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, Span]:
-    """The same from a broker that has just started, whose leaders may need a moment to know their partitions."""
+def _spans_soon(consumer: KafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, Span]:
+    """`spans_of` a broker that has just started, whose leaders may need a moment to know their partitions."""
     for pause in LEADERS_KNOW_SECONDS:
         try:
-            return kept(consumer, places)
+            return spans_of(consumer, places)
         except UnknownTopicOrPartitionError:
             time.sleep(pause)
-    return kept(consumer, places)
+    return spans_of(consumer, places)
 
 
 def records_between(consumer: KafkaConsumer, spans: Mapping[TopicPartition, Span]) -> Iterator[Record]:
@@ -71,7 +57,7 @@ def records_between(consumer: KafkaConsumer, spans: Mapping[TopicPartition, Span
 
     Raises KafkaError, KafkaTimeoutError too where the broker gives nothing for long.
     """
-    bounds = _kept_soon(consumer, list(spans))
+    bounds = _spans_soon(consumer, list(spans))
     wanted = {
         place: (max(first, bounds[place][0]), min(end, bounds[place][1])) for place, (first, end) in spans.items()
     }

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from kafka import KafkaConsumer, TopicPartition
 
-from services.audit.broker import Described, Span, records_between
+from services.audit.broker import Described, records_between
 from services.audit.entries import Entry, entry_of, entry_of_leaf
 from services.audit.index import Index, Placed
 from services.audit.log.leaf import Leaf, decode
 from services.audit.log.reader import LogReader
 from services.chassis import logs
 from services.chassis.kafka_in.chunk import Record
+from services.chassis.spans import Span
 
 log = logs.get(__name__)
 

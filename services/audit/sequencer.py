@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import OffsetOutOfRangeError
 
-from services.audit.broker import Described, kept, topics_of
+from services.audit.broker import Described, topics_of
 from services.audit.entries import Entry, entry_of, leaf_of
 from services.audit.index import Index
 from services.audit.indexer import Indexer
@@ -24,6 +24,7 @@ from services.chassis import logs
 from services.chassis.kafka_in.chunk import record_of
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.metrics import METRICS, Metrics
+from services.chassis.spans import spans_of
 
 T = TypeVar("T")
 log = logs.get(__name__)
@@ -174,7 +175,7 @@ class Sequencer:
 
     def _measure(self, consumer: KafkaConsumer) -> None:
         # Bounded, unlike the request for topics: a broker that hangs is noticed here.
-        ends = {partition: span[1] for partition, span in kept(consumer, sorted(consumer.assignment())).items()}
+        ends = {partition: span[1] for partition, span in spans_of(consumer, sorted(consumer.assignment())).items()}
         for partition, end in ends.items():
             behind = max(0, end - self._next[partition])
             self._metrics.lag.labels(partition.topic, str(partition.partition)).set(behind)
@@ -214,7 +215,7 @@ class Sequencer:
     def _go_on_from_beginning(self, consumer: KafkaConsumer, partition: TopicPartition) -> None:
         """Records of partners' topics expire; what expired before it was read is gone, and is said loudly."""
         wanted = self._next[partition]
-        beginning, end = kept(consumer, [partition])[partition]
+        beginning, end = spans_of(consumer, [partition])[partition]
         if beginning <= wanted:
             raise self._ahead(partition, end)
         log.error(

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
-from services.audit.broker import kept, records_between, topics_of
+from services.audit.broker import records_between, topics_of
 from services.audit.entries import entry_of, leaf_of
 from services.audit.log.comparing import Bounds
 from services.audit.log.leaf import Place
+from services.chassis.spans import spans_of
 
 
 class StoredTopics:
@@ -28,7 +29,7 @@ class StoredTopics:
         places = [TopicPartition(name, number) for name, topic in found.items() for number in topic.partitions]
         return {
             (found[place.topic].id, place.partition): Bounds(place.topic, *span)
-            for place, span in kept(self._consumer, places).items()
+            for place, span in spans_of(self._consumer, places).items()
         }
 
     def leaves(self, place: Place, start: int, until: int) -> Iterator[tuple[int, bytes]]:

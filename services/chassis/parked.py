@@ -16,6 +16,7 @@ from safeguarding.v1 import parked_pb2
 from services.chassis import logs
 from services.chassis.kafka_in.chunk import Position, Record
 from services.chassis.records import OutRecord
+from services.chassis.spans import spans_of
 from services.chassis.times import are_times
 
 log = logs.get(__name__)
@@ -61,8 +62,8 @@ class ParkedRecords:
             partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
-            ends = consumer.end_offsets(partitions)
-            while any(consumer.position(partition) < ends[partition] for partition in partitions):
+            spans = spans_of(consumer, partitions)
+            while any(consumer.position(partition) < end for partition, (_, end) in spans.items()):
                 for records in consumer.poll(timeout_ms=READ_TIMEOUT_MS).values():
                     for record in records:
                         self.restore_one(record)

@@ -29,6 +29,7 @@ from services.chassis.engine.document import state_of, view_of
 from services.chassis.engine.reading import Unreadable, facts_of
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.parked import ParkedRecords
+from services.chassis.spans import spans_of
 from services.chassis.spool import Spool
 from services.topics import Topic, parked_topic
 
@@ -205,7 +206,8 @@ def _read(sources: Sources[S], kafka: KafkaAccess, spool: Spool, progress: Progr
 
 def _ends(sources: Sources[S], consumer: KafkaConsumer) -> dict[tuple[str, int], int]:
     """How far each partition is read: the own topic to its end, upstreams to what the service committed."""
-    ends = {tuple(place): end for place, end in consumer.end_offsets(_partitions(consumer, sources.own)).items()}
+    spans = spans_of(consumer, _partitions(consumer, sources.own))
+    ends = {tuple(place): end for place, (_, end) in spans.items()}
     for topic in sources.upstreams.values():
         for partition in _partitions(consumer, topic):
             ends[tuple(partition)] = consumer.committed(partition) or 0

@@ -10,6 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from services.chassis import logs
 from services.chassis.engine.reading import FactReader, Unreadable
 from services.chassis.engine.store import Store
+from services.chassis.spans import spans_of
 
 log = logs.get(__name__)
 
@@ -50,11 +51,10 @@ def _newest_sequences(topic: str, read: FactReader, connect: Callable[[], KafkaC
     try:
         partitions = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
         consumer.assign(partitions)
-        ends = consumer.end_offsets(partitions)
-        begins = consumer.beginning_offsets(partitions)
-        for partition in partitions:
-            consumer.seek(partition, max(begins[partition], ends[partition] - TAIL))
-        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+        spans = spans_of(consumer, partitions)
+        for partition, (first, end) in spans.items():
+            consumer.seek(partition, max(first, end - TAIL))
+        while any(consumer.position(partition) < end for partition, (_, end) in spans.items()):
             for records in consumer.poll(timeout_ms=1_000).values():
                 for record in records:
                     try:

@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 from services.chassis.kafka_in.offsets import Progress
 from services.chassis.kafka_in.offsets import TopicPartition as Place
 from services.chassis.kafka_settings import KafkaAccess
+from services.chassis.spans import spans_of
 
 log = logging.getLogger(__name__)
 
@@ -149,12 +150,12 @@ class Watchdog:
         if self._consumer is None:
             self._consumer = KafkaConsumer(**self._settings)
         partitions = {place: TopicPartition(*place) for place in sorted(assigned)}
-        ends = self._consumer.end_offsets(list(partitions.values()))
-        starts = self._consumer.beginning_offsets(list(partitions.values()))
+        spans = spans_of(self._consumer, list(partitions.values()))
         readings = {}
         for place, partition in partitions.items():
             committed = self._consumer.committed(partition)
-            from_here = starts[partition] if committed is None else max(committed, starts[partition])
+            start, end = spans[partition]
+            from_here = start if committed is None else max(committed, start)
             known = progress.get(place, Progress(committable=from_here, handled=from_here))
-            readings[place] = Reading(ends[partition], from_here, known.handled, known.committable)
+            readings[place] = Reading(end, from_here, known.handled, known.committable)
         return readings

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
+from kafka.errors import KafkaError
+
 from services.cli.local import broker, credentials, environments, plan, probes
 from services.cli.local.home import Home
 from services.cli.local.plan import Entry
@@ -59,10 +61,18 @@ class ThreeBrokers(AbstractContextManager["ThreeBrokers"]):
     def wait_in_sync(self) -> None:
         """Return when every partition is whole on all three again. Raises TimeoutError."""
         deadline = time.monotonic() + IN_SYNC_SECONDS
-        while behind := self._behind():
+        while behind := self._not_yet():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{behind} partitions are not on all three brokers")
+                raise TimeoutError(f"partitions are not on all three brokers: {behind}")
             time.sleep(0.5)
+
+    def _not_yet(self) -> str:
+        """What is missing; empty where nothing is."""
+        try:
+            behind = self._behind()
+        except KafkaError as error:  # whoever was asked has just gone, or comes back
+            return type(error).__name__
+        return f"{behind} of them" if behind else ""
 
     def _behind(self) -> int:
         with self._stack.admin() as client:

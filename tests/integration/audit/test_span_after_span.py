@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-from services.audit.broker import Span, records_between
+from services.audit.broker import records_between
 from services.chassis.kafka_settings import KafkaAccess
+from services.chassis.spans import Span
 from tests.integration.conftest import MakeTopic
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]

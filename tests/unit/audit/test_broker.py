@@ -22,6 +22,8 @@ RECORD = {"timestamp": 0, "key": b"", "value": b"", "headers": ()}
 class Starting:
     """A consumer of a broker whose leader knows the partition only when asked again."""
 
+    _cluster = SimpleNamespace(request_update=lambda: None)
+
     def __init__(self, asked_in_vain: int) -> None:
         self.in_vain = asked_in_vain
 
@@ -41,6 +43,7 @@ class Reading:
     """A consumer of four records in each partition, whose memory of what is assigned and paused is kafka-python's."""
 
     END = 4
+    _cluster = SimpleNamespace(request_update=lambda: None)
 
     def __init__(self) -> None:
         self._state = SubscriptionState()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -112,6 +113,8 @@ def test_what_is_no_parked_record_does_not_keep_a_service_from_starting(value: b
 class OneRecord:
     """A consumer of a topic that holds one record."""
 
+    _cluster = SimpleNamespace(request_update=lambda: None)
+
     def __init__(self, record: Record) -> None:
         self._record = record
         self._polled = False
@@ -122,10 +125,10 @@ class OneRecord:
     def assign(self, partitions: Any) -> None:
         self._partition = partitions[0]
 
-    def end_offsets(self, partitions: Any) -> dict[Any, int]:
+    def end_offsets(self, partitions: Any, timeout_ms: int) -> dict[Any, int]:
         return dict.fromkeys(partitions, 1)
 
-    def beginning_offsets(self, partitions: Any) -> dict[Any, int]:
+    def beginning_offsets(self, partitions: Any, timeout_ms: int) -> dict[Any, int]:
         return dict.fromkeys(partitions, 0)
 
     def seek(self, _partition: Any, _offset: int) -> None:
