@@ -165,8 +165,10 @@ def _verdict(ratio: Ratio) -> str:
         return ""
     if not ratio.holds:
         return "missed"
-    if not claim.reached or ratio.reaches_goal:
+    if ratio.reaches_goal:
         return "holds"
+    if not claim.reached:
+        return f"not reached; holds {QUICK_SHARE} of it, all that is asked of a quick run"
     return f"goal not reached; keeps {QUICK_SHARE} of the {claim.reached:g} reached before"
 
 

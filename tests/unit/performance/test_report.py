@@ -130,6 +130,16 @@ def test_what_a_row_is_void_by_is_said_in_one_line_without_paths() -> None:
     assert str(Path.cwd()) not in page
 
 
+def test_a_goal_that_only_a_quick_run_is_spared_is_not_said_to_hold() -> None:
+    claims = [Claim("7", "a claim", "one", "other", 1)]
+    measured = Found(Contest("c", "w", {}, claims), {"one": [Sample(per_cpu=9)], "other": [Sample(per_cpu=10)]})
+
+    page = page_of([kept(measured, "7", quick=True)], ["7"])
+
+    assert "| not reached; holds 0.8 of it, all that is asked of a quick run |" in page
+    assert "| holds |" not in page
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
