@@ -81,7 +81,7 @@ def stream(ground: Ground, concerns: int) -> Contest:
                 "intake",
                 PRODUCER,
                 0.25,
-                reached=0.09,
+                reached=0.08,
                 why=STREAM_WHY,
             ),
             Claim("5.limit", "only what a concern cannot do without, to the same producer", LIMIT, PRODUCER, 0),
