@@ -44,8 +44,13 @@ def store(shared_stack: Stack) -> Stack:
 
 @pytest.fixture
 def kafka(broker: Stack) -> KafkaAccess:
+    """See administration."""
+    return administration(broker)
+
+
+def administration(stack: Stack) -> KafkaAccess:
     """The administrator's way in: these tests are about reading, not about permissions."""
-    login = broker.kafka_login()
+    login = stack.kafka_login()
     return KafkaAccess(
         login["bootstrap_servers"], login["sasl_plain_username"], login["sasl_plain_password"], SASL_PLAINTEXT
     )

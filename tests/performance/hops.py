@@ -16,7 +16,7 @@ from tests.performance.choosing import SINKS, chosen
 from tests.performance.delivered import What, as_it_is, forwarded, timeless
 from tests.performance.ground import Ground, Loaded
 from tests.performance.hop import Hop
-from tests.performance.result import Claim, Contest, Sample
+from tests.performance.result import LIMIT, Claim, Contest, Sample
 from tests.performance.work import hop_facts
 
 WHY = (
@@ -64,7 +64,7 @@ def stock(ground: Ground, events: int) -> Contest:
             "engine": lambda: hop.run("hop_engine"),
             "stock faust": lambda: forwarding.run("hop_faust"),
             "floor: kafka-python loop": lambda: forwarding.run("hop_floor"),
-            "limit: nothing but what must be": lambda: hop.run("hop_limit"),
+            LIMIT: lambda: hop.run("hop_limit"),
         },
         [
             Claim(
@@ -80,7 +80,7 @@ def stock(ground: Ground, events: int) -> Contest:
             Claim(
                 "1.limit",
                 "only what an event cannot do without, to stock Faust agent",
-                "limit: nothing but what must be",
+                LIMIT,
                 "stock faust",
                 0,
             ),
@@ -104,7 +104,7 @@ def peers(ground: Ground, events: int) -> Contest:
             "sentry-arroyo": lambda: forwarding.run("hop_arroyo"),
             "quixstreams": lambda: forwarding.run("hop_quix", command=quix.command()),
             "kafka streams": lambda: _streams(warmed),
-            "limit: nothing but what must be": lambda: hop.run("hop_limit"),
+            LIMIT: lambda: hop.run("hop_limit"),
         },
         [
             _of_peer("aiokafka", "bare aiokafka loop", "aiokafka loop", 0.8, 0.08),
@@ -144,7 +144,7 @@ def _of_peer(row: str, name: str, arm: str, goal: float, reached: float) -> Clai
 
 def _of_limit(row: str, name: str, arm: str) -> Claim:
     what = f"only what a decided event cannot do without, to {name}"
-    return Claim(f"2.limit.{row}", what, "limit: nothing but what must be", arm, 0)
+    return Claim(f"2.limit.{row}", what, LIMIT, arm, 0)
 
 
 def _streams(hop: Hop) -> Sample:

@@ -7,7 +7,7 @@ from collections import Counter
 from tests.performance.calling import IN_FLIGHT, TOGETHER, Desk, clear_concern, clear_fact, stated
 from tests.performance.ground import Ground
 from tests.performance.hop import Hop
-from tests.performance.result import Claim, Contest
+from tests.performance.result import LIMIT, Claim, Contest
 from tests.performance.work import raised_facts
 
 EMPTY_STOCK, EMPTY_ASYNCIO = "empty handler, grpc.server", "empty handler, grpc.aio"
@@ -15,7 +15,7 @@ EMPTY_STOCK, EMPTY_ASYNCIO = "empty handler, grpc.server", "empty handler, grpc.
 EMPTY_OWN = "empty handler, our server"
 """On gRPC's first kind as services/chassis/arrivals.py drives it: 110 µs. What makes our calls cheaper makes this floor
 cheaper too, so it says how much of a call is not gRPC, and has no goal."""
-LIMIT, PRODUCER = "limit: nothing but what must be", "floor: bare producer"
+PRODUCER = "floor: bare producer"
 UNARY_WHY = (
     "of some 335 µs a call, the thread on which gRPC serves takes 167 (51 of it sealing and match keys; the rest gRPC,"
     " field rules, the request's HMAC, identity and directory), the engine's 75, the one that answers 34, the publisher"

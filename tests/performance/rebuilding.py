@@ -7,7 +7,7 @@ from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
 from services.triage.domain import TRIAGE
 from tests.performance.ground import PARTITIONS, Ground, Loaded
 from tests.performance.log_rows import measured
-from tests.performance.result import Claim, Contest, Sample
+from tests.performance.result import LIMIT, Claim, Contest, Sample
 from tests.performance.triaging import decided
 from tests.performance.work import raised_facts
 
@@ -43,7 +43,7 @@ def beside_drain(ground: Ground, referrals: int) -> Contest:
         {
             "rebuild": lambda: arm("rebuild"),
             "bare drain": lambda: arm("drain"),
-            "limit: nothing but what must be": lambda: arm("limit"),
+            LIMIT: lambda: arm("limit"),
         },
         [
             Claim("10", "rebuild to a bare drain, by CPU-second", "rebuild", "bare drain", 0.3, reached=0.14, why=WHY),
@@ -51,7 +51,7 @@ def beside_drain(ground: Ground, referrals: int) -> Contest:
             Claim(
                 "10.limit",
                 "only what a rebuild cannot do without, to the same drain",
-                "limit: nothing but what must be",
+                LIMIT,
                 "bare drain",
                 0,
             ),

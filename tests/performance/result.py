@@ -11,6 +11,8 @@ Metric = Literal["per_cpu", "per_second", "memory", "p50", "p99"]
 Direction = Literal["at least", "at most"]
 EVERYWHERE: tuple[Metric, ...] = ("per_cpu", "per_second", "memory")
 """What is compared of any two arms, whatever is claimed of them."""
+LIMIT = "limit: nothing but what must be"
+"""The arm that shows what no code around it can save, in whichever row."""
 QUICK_SHARE = 0.8
 """Of its goal, what a quick run must reach: it is short, and its machine is shared."""
 

@@ -12,10 +12,10 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from services.chassis.kafka_settings import SASL_PLAINTEXT, KafkaAccess
 from services.chassis.spans import spans_of
 from services.cli.local.stack import Stack
 from tests.chaos.brokers import NAMES, ThreeBrokers
+from tests.integration.conftest import administration
 from tests.waiting import happens
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -63,9 +63,7 @@ def test_offsets_are_known_again_soon_after_leaders_moved(brokers: tuple[Stack, 
     stack.kill(NAMES[1])
     stack.wait_ready([NAMES[1]])
     three.wait_in_sync()
-    login = stack.kafka_login()
-    user = login["sasl_plain_username"], login["sasl_plain_password"]
-    consumer = KafkaConsumer(**KafkaAccess(login["bootstrap_servers"], *user, SASL_PLAINTEXT).consumer("test"))
+    consumer = KafkaConsumer(**administration(stack).consumer("test"))
     try:
         consumer.assign(places)
         before = spans_of(consumer, places)
