@@ -38,7 +38,7 @@ def main() -> None:
     http = HttpServer(settings.http_address, health)
     mongo = starting.connect_store(settings)
     database = mongo[settings.mongo_database]
-    publisher = starting.publisher(settings, f"{AUDIT}-access")
+    publisher = starting.shared_publisher(settings, f"{AUDIT}-access")
     access = Access(publisher.publish, AUDIT, partial(datetime.now, UTC))
     index = Index(database)
     memories = [index.memory()]

@@ -42,7 +42,7 @@ from services.chassis.parked_api import ParkedApi
 from services.chassis.replies_in import RepliesIn
 from services.chassis.resting import Resting
 from services.chassis.settings import ServiceSettings
-from services.chassis.starting import connect_store, publisher, wait_for
+from services.chassis.starting import connect_store, own_publisher, shared_publisher, wait_for
 from services.chassis.watchdog import Watchdog
 from services.topics import Topic, parked_topic
 
@@ -103,8 +103,8 @@ class Service(Generic[S]):
         self._http = HttpServer(settings.http_address, self._health)
         self._mongo: MongoClient[dict[str, Any]] = connect_store(settings)
         self._collection = self._mongo[settings.mongo_database]["referrals"]
-        self._publisher = publisher(settings, recipe.id, alone=True)
-        self._access_publisher = publisher(settings, f"{recipe.id}-access")
+        self._publisher = own_publisher(settings, recipe.id)
+        self._access_publisher = shared_publisher(settings, f"{recipe.id}-access")
         self._ended = threading.Event()
 
     def run(self) -> None:

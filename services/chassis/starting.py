@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from services.chassis import kafka_headers, logs, tracing
 from services.chassis.areafile import FileRefused
 from services.chassis.engine.away import Away
-from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.engine.publisher import OwnPublisher, SharedPublisher
 from services.chassis.engine.store import connect_failures
 from services.chassis.live_files import LiveFiles
 from services.chassis.settings import ServiceSettings, WrongSettings, read
@@ -71,9 +71,14 @@ def connect_store(settings: ServiceSettings) -> MongoClient[dict[str, Any]]:
     )
 
 
-def publisher(settings: ServiceSettings, client_id: str, *, alone: bool = False) -> KafkaPublisher:
-    """A publisher of the service's own; `alone` where one thread alone uses it."""
-    return KafkaPublisher(lambda: AIOKafkaProducer(**settings.kafka.batch_producer(client_id)), alone=alone)
+def own_publisher(settings: ServiceSettings, client_id: str) -> OwnPublisher:
+    """The engine's publisher."""
+    return OwnPublisher(lambda: AIOKafkaProducer(**settings.kafka.batch_producer(client_id)))
+
+
+def shared_publisher(settings: ServiceSettings, client_id: str) -> SharedPublisher:
+    """The publisher of whatever else a service's threads send."""
+    return SharedPublisher(lambda: AIOKafkaProducer(**settings.kafka.batch_producer(client_id)))
 
 
 def wait_for(service_id: str, what: str, ready: Callable[[], None], ended: threading.Event) -> None:

@@ -25,6 +25,8 @@ from services.chassis import calls, keys, replies_in, service, starting
 from services.chassis.engine import store
 from services.chassis.engine.away import Away
 from services.chassis.engine.judge import Judge
+from services.chassis.engine.publisher import Sending
+from services.chassis.engine.sessions import Tell
 from services.chassis.errors import Unavailable
 from services.chassis.kafka_in.loop_consumer import LoopConsumer
 from tests.chaos.clocks import CLOCK
@@ -109,16 +111,43 @@ def failing_later(faults: Faults, point: str, error: Failure, real: Any) -> Any:
 
 def serving(faults: Faults) -> None:
     """What every service has: its handlers, and each publisher that it makes."""
-    real = starting.publisher
+    shared, own = starting.shared_publisher, starting.own_publisher
 
-    def made(*arguments: Any, **kind: Any) -> Any:
-        publisher = real(*arguments, **kind)
-        publisher.publish = failing(faults, f"send by {arguments[1]}", _away("broker"), publisher.publish)  # type: ignore[method-assign]
+    def made_shared(settings: Any, client_id: str) -> Any:
+        publisher = shared(settings, client_id)
+        publisher.publish = failing(faults, _send_by(client_id), _away("broker"), publisher.publish)  # type: ignore[method-assign]
         return publisher
 
-    vars(starting)["publisher"] = vars(service)["publisher"] = made
+    def made_own(settings: Any, client_id: str) -> Any:
+        publisher = own(settings, client_id)
+        begin = failing(faults, _send_by(client_id), _away("broker"), publisher.begin, after=False)
+        publisher.begin = lambda *arguments: _FailsAfter(begin(*arguments), faults, client_id)  # type: ignore[method-assign]
+        return publisher
+
+    vars(starting)["shared_publisher"] = vars(service)["shared_publisher"] = made_shared
+    vars(starting)["own_publisher"] = vars(service)["own_publisher"] = made_own
     behave = failing(faults, "handler", lambda: Unavailable("injected"), calls.Call.behave)
     calls.Call.behave = behave  # type: ignore[method-assign]
+
+
+class _FailsAfter:
+    """A sending that may be acknowledged without anybody being told."""
+
+    def __init__(self, sending: Sending, faults: Faults, client_id: str) -> None:
+        self._sending = sending
+        self._faults = faults
+        self._point = f"after {_send_by(client_id)}"
+
+    def wait(self, tell: Tell | None = None) -> bool:
+        """See Sending."""
+        acknowledged = self._sending.wait(tell)
+        if acknowledged and self._faults.strike(self._point):
+            raise _away("broker")()
+        return acknowledged
+
+
+def _send_by(client_id: str) -> str:
+    return f"send by {client_id}"
 
 
 def deciding(faults: Faults) -> None:

@@ -51,6 +51,7 @@ from services.triage.gather import Gatherer as TriageGatherer
 from services.triage.index import Index
 from services.triage.views import Referrals as TriageReferrals
 from tests.fakes.linking import FakeBuckets
+from tests.fakes.publisher import Sent
 from tests.fakes.store import MemoryStore
 
 AREA = AREAS / default_area()
@@ -157,8 +158,13 @@ class Bus:
         self.records: list[Record] = []
         self._offsets: dict[str, Iterator[int]] = {}
 
-    def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
+    def begin(self, records: Sequence[OutRecord], timeout: float) -> Sent:
         """See Publisher."""
+        self.publish(records, timeout)
+        return Sent()
+
+    def publish(self, records: Sequence[OutRecord], timeout: float) -> None:
+        """See SharedPublisher."""
         for record in records:
             self.write(record.topic, record.key, record.value, tuple(record.headers))
 

@@ -18,6 +18,7 @@ from services.chassis.engine.fair_queue import FairQueue
 from services.chassis.engine.forerunners import Forerunners
 from services.chassis.engine.gaps import Gaps
 from services.chassis.engine.items import CLOCK_SIZE, ChunkWork, Item, replay_item
+from services.chassis.engine.publishing import Saved
 from services.chassis.engine.settling import Settling
 from services.chassis.engine.standing import Standing, Stopped
 from services.chassis.engine.turn import Turns
@@ -54,8 +55,9 @@ class Engine(Generic[S]):
         self._gaps = Gaps()
         self._forerunners = Forerunners(wiring.early) if wiring.early else None
         self._standing = Standing(wiring.standing, self.counts)
-        self._turns = Turns(wiring, self._clocks, self._standing, self.counts)
-        self._settling = Settling(wiring, self._gaps, self.counts, self._queue.put)
+        settling = Settling(wiring, self._gaps, self.counts, self._queue.put)
+        self._turns = Turns(wiring, self._clocks, self._standing, self.counts, settling.settle)
+        self._publishing = self._turns.publishing
         self._finished = threading.Event()
         self._scan_due = 0.0
         self._gathers_until = 0.0
@@ -131,7 +133,7 @@ class Engine(Generic[S]):
 
     def _run(self) -> None:
         try:
-            while not (self._standing.stopping and not len(self._queue)):
+            while not (self._standing.stopping and self._idle):
                 self._tick()
                 self._until_done(self._together(self._taken()))
             self._turns.flush()
@@ -146,9 +148,11 @@ class Engine(Generic[S]):
 
     def _taken(self) -> list[Item]:
         """What waits, or comes meanwhile. Where commands come quickly, they first gather for a moment."""
-        gathering = self._gathers_until - time.monotonic()
-        if gathering > 0 and not self._standing.stopping:
-            time.sleep(gathering)
+        if self._gathers_until > time.monotonic():
+            self._publishing.finish()
+            if not self._standing.stopping:
+                time.sleep(max(0.0, self._gathers_until - time.monotonic()))
+        self._publishing.wait(self._queue.tell)
         items = self._queue.take(MOST_INPUTS, MOST_BYTES, self._idle_for())
         if sum(item.answer is not None for item in items) >= GATHERS_FROM:
             self._gathers_until = time.monotonic() + GATHER_SECONDS
@@ -184,13 +188,17 @@ class Engine(Generic[S]):
             log.error("gap_overdue", referral_ids=sorted({item.referral_id for item in overdue})[:20])
             self._until_done(overdue)
         try:
-            if self._w.outbox.raise_due(now) and not len(self._queue):
+            if self._w.outbox.raise_due(now) and self._idle:
                 self._turns.flush()
                 self._standing.found("store")
         except Away as away:
             self._standing.lost(away)
-        if self._w.parked.markers() and not len(self._queue):
-            self._turns.publish()
+        if self._w.parked.markers() and self._idle:
+            self._publishing.begin(Saved())
+
+    @property
+    def _idle(self) -> bool:
+        return not len(self._queue) and not self._publishing.under_way
 
     def _scan_in_time(self, now: float) -> None:
         outran = self._w.clock() >= self._clocks.until  # a system's clock that was put forward leaves clocks unseen
@@ -217,21 +225,20 @@ class Engine(Generic[S]):
         self._queue.put(unsent)
 
     def _until_done(self, items: list[Item]) -> None:
-        """Repeat turns until each item is settled. Who waits at a command is told at once when something is away."""
+        """Repeat turns until each item is saved. Who waits at a command is told at once when something is away."""
         if not items:
             return  # which says nothing of what we stand on
         waits = self._standing.waits()
         asked, conflicts = self._asked_of_store, 0
         while items:
             try:
-                done = self._turns.take(items)
+                items = self._turns.take(items)
             except Away as away:
                 self._standing.lost(away)
                 items = _without_commands(items, away)
+                self._publishing.finish()
                 next(waits)
                 continue
-            self._settling.settle(done)
-            items = done.again
             if items:
                 conflicts += 1
                 self.counts["conflicts"] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
@@ -35,6 +36,7 @@ class FairQueue(Generic[T]):
         self._round: deque[str] = deque()
         self._count = 0
         self._changed = threading.Condition()
+        self._told: Callable[[], object] | None = None
 
     def __len__(self) -> int:
         return self._count
@@ -50,6 +52,14 @@ class FairQueue(Generic[T]):
                 lane.extend(of_sender)
             self._count += len(items)
             self._changed.notify()
+            self._tell()
+
+    def tell(self, told: Callable[[], object] | None) -> None:
+        """Call `told` once, as soon as something waits; at once where something does. None takes it back."""
+        with self._changed:
+            self._told = told
+            if self._count:
+                self._tell()
 
     def wake(self) -> None:
         """Let a waiting `take` return, even with nothing."""
@@ -67,6 +77,11 @@ class FairQueue(Generic[T]):
             if len(self._round) == 1:
                 return self._take_one_lane(most, most_bytes)
             return self._take_round(most, most_bytes)
+
+    def _tell(self) -> None:
+        told, self._told = self._told, None
+        if told is not None:
+            told()
 
     def _take_one_lane(self, most: int, most_bytes: int) -> list[T]:
         """As `_take_round` would, without asking each time who is next."""

@@ -12,7 +12,7 @@ from services.chassis.engine.document import Document
 from services.chassis.engine.gaps import Gaps
 from services.chassis.engine.items import Item, replay_item
 from services.chassis.engine.judge import Kind, Verdict, pseudonymous
-from services.chassis.engine.turn import Done
+from services.chassis.engine.publishing import Saved
 from services.chassis.engine.wiring import Answer, Wiring
 
 S = TypeVar("S")
@@ -29,15 +29,15 @@ class Settling(Generic[S]):
         self._counts = counts
         self._again = again
 
-    def settle(self, done: Done[S]) -> None:
-        """Tell every input of the turn but those that are repeated."""
-        self._counts.update([verdict.kind for _, verdict, _ in done.settled])
-        for item, verdict, document in done.settled:
+    def settle(self, turn: Saved[S]) -> None:
+        """Tell every input of the turn but those that are taken again."""
+        self._counts.update([verdict.kind for _, verdict, _ in turn.settled])
+        for item, verdict, document in turn.settled:
             if item.answer is not None:
                 self._answer(item, verdict, document)
             elif item.record is not None:
                 self._record(item, verdict, document)
-        for parking in done.parked:
+        for parking in turn.parked:
             self._counts["parked"] += 1
             self._finish(parking.item, took_effect=False)
 

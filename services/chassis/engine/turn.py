@@ -1,24 +1,23 @@
-"""One turn: read, load, judge, save, publish; one round trip each, however many inputs."""
+"""One turn: read, load, judge, save, and begin to publish; one round trip each, however many inputs."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from safeguarding.v1.parked_pb2 import ParkedClass
 from services.chassis import logs
 from services.chassis.deciding import Command, Context, Upstream
-from services.chassis.engine.away import Away
 from services.chassis.engine.clockwatch import ClockWatch
 from services.chassis.engine.document import Document, fold, new, view_of
 from services.chassis.engine.gathering import gathered
 from services.chassis.engine.items import Item
 from services.chassis.engine.judge import Judge, Kind, Verdict
+from services.chassis.engine.publishing import Parking, Publishing, Saved
 from services.chassis.engine.reading import Unreadable
-from services.chassis.engine.recent import LARGEST_TURN, Recent
+from services.chassis.engine.recent import Recent
 from services.chassis.engine.standing import Standing
 from services.chassis.engine.wiring import Wiring
 from services.chassis.sealing import forget_ciphers
@@ -29,107 +28,59 @@ log = logs.get(__name__)
 _AS_EVER = frozenset((Kind.APPLIED, Kind.REPEATED, Kind.REFUSED))
 _PARKS = frozenset((Kind.PARKED, Kind.FAILED))
 BEHIND = Verdict(Kind.PARKED, parked=ParkedClass.PARKED_CLASS_BEHIND)
-PUBLISH_TIMEOUT = 5.0
-LONGEST_WAIT_FOR_BROKER = 2.0
-
-
-@dataclass(slots=True)
-class Parking:
-    """A record that this turn parks, and why."""
-
-    item: Item
-    kind: int
-    error: str
-
-
-@dataclass(slots=True)
-class Done(Generic[S]):
-    """What a turn came to."""
-
-    settled: list[tuple[Item, Verdict, Document[S]]] = field(default_factory=list)
-    parked: list[Parking] = field(default_factory=list)
-    again: list[Item] = field(default_factory=list)
-    """Inputs whose documents someone else saved first."""
 
 
 class Turns(Generic[S]):
     """Takes turns, on the engine's thread."""
 
-    def __init__(self, wiring: Wiring[S], clocks: ClockWatch, standing: Standing, counts: Counter[str]) -> None:
+    def __init__(
+        self,
+        wiring: Wiring[S],
+        clocks: ClockWatch,
+        standing: Standing,
+        counts: Counter[str],
+        settle: Callable[[Saved[S]], None],
+    ) -> None:
+        """`settle` gets each turn once what it saved is acknowledged, in their order."""
         self._w = wiring
         self._judge = Judge(wiring.decider, wiring.copier)
         self._recent: Recent[S] = Recent()
+        self.publishing = Publishing(wiring, self._recent, standing, counts, settle)
         self._clocks = clocks
-        self._standing = standing
         self._counts = counts
 
-    def take(self, items: list[Item]) -> Done[S]:
-        """One turn. Raises Away where load, gather or save met something that does not answer.
+    def take(self, items: list[Item]) -> list[Item]:
+        """One turn, until it is saved; what it publishes may still be under way. Returns what is to be taken again,
+        since someone else saved its document first.
 
-        Once the turn is saved a broker that is away is waited for here: its commands are told that the outcome is
-        unknown, its records keep waiting.
+        Raises Away where load, gather or save met something that does not answer.
         """
         self._counts["turns"] += 1
-        began = time.perf_counter()
-        done: Done[S] = Done()
-        readable = [item for item in items if self._read(item, done.parked)]
+        turn: Saved[S] = Saved(items)
+        readable = [item for item in items if self._read(item, turn.parked)]
+        if self.publishing.meets(readable):
+            self.publishing.finish(items)
         documents = self._load(readable)
         found, failed = self._gather(readable, documents)
         context = Context(self._w.clock(), self._w.rules(), found, self._w.actor)
         verdicts = self._judged(readable, documents, context, failed)
-        self._park_behind(readable, verdicts, done.parked)
+        self._park_behind(readable, verdicts, turn.parked)
         lost = self._save(documents)
+        again = []
         for item, verdict in zip(readable, verdicts, strict=True):
             if item.referral_id in lost:
                 item.must_load = True
-                done.again.append(item)
+                again.append(item)
             elif verdict.kind in _PARKS and item.record is not None:
                 error = type(verdict.error).__name__ if verdict.error else ""
-                done.parked.append(Parking(item, verdict.parked, error))
+                turn.parked.append(Parking(item, verdict.parked, error))
             else:
-                done.settled.append((item, verdict, documents[item.referral_id]))
+                turn.settled.append((item, verdict, documents[item.referral_id]))
         for referral_id in lost:
             del documents[referral_id]
-        self.publish(documents.values(), items, done.parked)
-        if len(items) <= LARGEST_TURN and self._w.decider.upstream_types:
-            for document in documents.values():
-                if document.changed:
-                    self._recent.keep(document)
-        self._w.observer.turned(len(items), time.perf_counter() - began)
-        return done
-
-    def publish(
-        self, documents: Collection[Document[S]] = (), items: Sequence[Item] = (), parked: Sequence[Parking] = ()
-    ) -> None:
-        """Publish what is past `published`, what is parked and what was replayed, in order, and wait for all."""
-        now = self._w.clock()
-        fresh = [(parking, parking.item.record) for parking in parked if parking.item.replay is None]
-        markers = self._w.parked.markers()
-        unsent = self._w.outbox.unsent
-        records = [record for document in documents for record in unsent(document)]
-        records += [self._w.parked.parking(record, p.kind, p.error, now) for p, record in fresh if record is not None]
-        records += markers
-        waits = self._standing.waits(LONGEST_WAIT_FOR_BROKER)
-        while records:
-            try:
-                self._counts["publications"] += 1
-                began = time.perf_counter()
-                self._w.publisher.publish(records, PUBLISH_TIMEOUT)
-                self._w.observer.published(len(records), time.perf_counter() - began)
-                break
-            except Away as away:
-                self._standing.lost(away)
-                for item in items:
-                    if item.answer is not None and not item.answer.done():
-                        item.answer.set_exception(away)
-                next(waits)
-        self._standing.found("broker")
-        self._w.parked.published(markers)
-        for document in documents:
-            self._w.outbox.acknowledged(document)
-        for parking, record in fresh:
-            if record is not None:
-                self._w.parked.took(record, parking.kind, parking.error, now)
+        turn.documents = documents
+        self.publishing.begin(turn)
+        return again
 
     def flush(self) -> None:
         """Raise `published` in the store for what Kafka has acknowledged."""

@@ -23,8 +23,9 @@ from services.chassis.deciding import Command
 from services.chassis.engine import Engine, Wiring
 from services.chassis.engine.away import Away
 from services.chassis.engine.outbox import Outbox
-from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.engine.publisher import OwnPublisher, Sending
 from services.chassis.engine.reading import facts_of
+from services.chassis.engine.sessions import Tell
 from services.chassis.engine.store import MongoStore
 from services.chassis.kafka_in.chunk import Record
 from services.chassis.kafka_in.consumer import KafkaIn
@@ -67,12 +68,13 @@ class Faults:
 
     def call(self, point: str, what: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Make the call, or not."""
-        self._meet(point, "before", what)
+        self.meet(point, "before", what)
         result = function(*arguments)
-        self._meet(point, "after", what)
+        self.meet(point, "after", what)
         return result
 
-    def _meet(self, point: str, when: str, what: str) -> None:
+    def meet(self, point: str, when: str, what: str) -> None:
+        """Raise Away where this point is to fail."""
         if self._due.get((point, when)):
             self._due[point, when] -= 1
             self.met[f"{point} {when}"] += 1
@@ -90,18 +92,34 @@ class FaultyStore:
         return lambda *arguments: self._faults.call(name, "store", getattr(self._store, name), *arguments)
 
 
+class FaultySending:
+    """What the real publisher sends, behind faults."""
+
+    def __init__(self, sending: Sending, faults: Faults) -> None:
+        self._sending = sending
+        self._faults = faults
+
+    def wait(self, tell: Tell | None = None) -> bool:
+        """See Sending."""
+        acknowledged = self._sending.wait(tell)
+        if acknowledged:
+            self._faults.meet("publish", "after", "broker")
+        return acknowledged
+
+
 class FaultyPublisher:
     """The real publisher behind faults; counts its waits."""
 
-    def __init__(self, publisher: KafkaPublisher, faults: Faults) -> None:
+    def __init__(self, publisher: OwnPublisher, faults: Faults) -> None:
         self._publisher = publisher
         self._faults = faults
         self.waits = 0
 
-    def publish(self, records: Sequence[Any], timeout: float) -> None:
+    def begin(self, records: Sequence[Any], timeout: float) -> Sending:
         """See Publisher."""
         self.waits += 1
-        self._faults.call("publish", "broker", self._publisher.publish, records, timeout)
+        self._faults.meet("publish", "before", "broker")
+        return FaultySending(self._publisher.begin(records, timeout), self._faults)
 
     def close(self) -> None:
         """See Publisher."""
@@ -142,7 +160,7 @@ class Works:
         self.costs = TurnCosts(self.commands)
         self.faults = Faults()
         self.publisher = FaultyPublisher(
-            KafkaPublisher(lambda: AIOKafkaProducer(**access.batch_producer("engine-test")), alone=True), self.faults
+            OwnPublisher(lambda: AIOKafkaProducer(**access.batch_producer("engine-test"))), self.faults
         )
         self.decider = LinkingDecider()
         self.parked = ParkedRecords(self.parked_topic, "triage", [self.upstream])

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from services.chassis.engine import Away, turn
+from services.chassis.engine import Away, publishing
 from services.chassis.kafka_in.chunk import Chunk
 from tests.integration.engine.conftest import Works, command, upstream_records
 
@@ -52,7 +52,7 @@ def test_a_fault_at_any_point_is_waited_out_and_every_effect_happens_once(
 ) -> None:
     """Lost answers included: what may have happened is looked up, never assumed."""
     if point == "load":
-        monkeypatch.setattr(turn, "LARGEST_TURN", 0)  # nothing is remembered, so each step reads
+        monkeypatch.setattr(publishing, "LARGEST_TURN", 0)  # nothing is remembered, so each step reads
     referrals = ids(50)
     works.write(referrals, [1])
     works.start()

@@ -12,31 +12,34 @@ from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from services.chassis.engine.away import Away
-from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.engine.publisher import OwnPublisher, SharedPublisher
 from services.chassis.kafka_settings import KafkaAccess
 from services.chassis.records import OutRecord
 from services.cli.local.stack import Stack
 from tests.integration.conftest import MakeTopic
+from tests.publishing import publish
+from tests.waiting import happens
 
 pytestmark = pytest.mark.integration
 
 WITHIN = 10.0
+EitherPublisher = OwnPublisher | SharedPublisher
 PARTITIONS = 6
 
 
 @pytest.fixture
-def publisher(request: pytest.FixtureRequest, kafka: KafkaAccess) -> Iterator[KafkaPublisher]:
+def publisher(request: pytest.FixtureRequest, kafka: KafkaAccess) -> Iterator[EitherPublisher]:
     """The engine's, or, where a test says so, that of many threads."""
 
     def make() -> AIOKafkaProducer:
         return AIOKafkaProducer(**kafka.batch_producer("publisher-test"))
 
-    made = KafkaPublisher(make, alone=getattr(request, "param", True))
+    made: EitherPublisher = getattr(request, "param", OwnPublisher)(make)
     yield made
     made.close()
 
 
-OF_MANY_THREADS = pytest.mark.parametrize("publisher", [False], indirect=True, ids=["of many threads"])
+OF_MANY_THREADS = pytest.mark.parametrize("publisher", [SharedPublisher], indirect=True, ids=["of many threads"])
 
 
 def record(topic: str, key: str, value: bytes) -> OutRecord:
@@ -59,11 +62,11 @@ def lying_on(kafka: KafkaAccess, topic: str) -> list[tuple[int, str, bytes, list
 
 
 def test_records_lie_where_kafka_python_puts_them_with_their_headers(
-    publisher: KafkaPublisher, kafka: KafkaAccess, make_topic: MakeTopic
+    publisher: EitherPublisher, kafka: KafkaAccess, make_topic: MakeTopic
 ) -> None:
     ours, theirs = make_topic("ours"), make_topic("theirs")
     keys = [str(uuid.uuid4()) for _ in range(200)] + ["short", "a key that is longer than a referral id is"]
-    publisher.publish([record(ours, key, key.encode()) for key in keys], WITHIN)
+    publish(publisher, [record(ours, key, key.encode()) for key in keys], WITHIN)
     other = KafkaProducer(**kafka.producer("publisher-test-other"))
     for _, key, value, headers in [record(theirs, key, key.encode()) for key in keys]:
         other.send(theirs, key=key, value=value, headers=headers)
@@ -73,14 +76,14 @@ def test_records_lie_where_kafka_python_puts_them_with_their_headers(
 
 
 def test_each_key_keeps_its_order_over_many_batches_and_calls(
-    publisher: KafkaPublisher, kafka: KafkaAccess, make_topic: MakeTopic
+    publisher: EitherPublisher, kafka: KafkaAccess, make_topic: MakeTopic
 ) -> None:
     """Four calls of some 1.6 MB each: every partition's share needs more than one batch."""
     topic = make_topic("order")
     keys = [str(uuid.uuid4()) for _ in range(40)]
     sent = [record(topic, keys[number % 40], b"%06d" % number + bytes(1_000)) for number in range(6_400)]
     for first in range(0, len(sent), 1_600):
-        publisher.publish(sent[first : first + 1_600], WITHIN)
+        publish(publisher, sent[first : first + 1_600], WITHIN)
 
     found: dict[str, list[bytes]] = {}
     for _, key, value, _ in lying_on(kafka, topic):
@@ -89,28 +92,28 @@ def test_each_key_keeps_its_order_over_many_batches_and_calls(
 
 
 def test_a_record_that_fits_no_batch_goes_alone_and_one_that_the_broker_refuses_is_away(
-    publisher: KafkaPublisher, kafka: KafkaAccess, make_topic: MakeTopic
+    publisher: EitherPublisher, kafka: KafkaAccess, make_topic: MakeTopic
 ) -> None:
     topic = make_topic("sizes")
-    publisher.publish([record(topic, "a", b"before"), record(topic, "a", bytes(900_000))], WITHIN)
+    publish(publisher, [record(topic, "a", b"before"), record(topic, "a", bytes(900_000))], WITHIN)
 
     with pytest.raises(Away):
-        publisher.publish([record(topic, "a", bytes(2_000_000))], WITHIN)
-    publisher.publish([record(topic, "a", b"after")], WITHIN)
+        publish(publisher, [record(topic, "a", bytes(2_000_000))], WITHIN)
+    publish(publisher, [record(topic, "a", b"after")], WITHIN)
 
     assert [len(value) for _, _, value, _ in lying_on(kafka, topic)] == [6, 900_000, 5]
 
 
 @OF_MANY_THREADS
 def test_calls_from_many_threads_are_each_acknowledged(
-    publisher: KafkaPublisher, kafka: KafkaAccess, make_topic: MakeTopic
+    publisher: EitherPublisher, kafka: KafkaAccess, make_topic: MakeTopic
 ) -> None:
     """As access facts are, from the threads of gRPC's handlers."""
     topic = make_topic("threads")
 
     def work(name: int) -> None:
         for number in range(20):
-            publisher.publish([record(topic, f"{name}", f"{name}-{number:02d}".encode())], WITHIN)
+            publish(publisher, [record(topic, f"{name}", f"{name}-{number:02d}".encode())], WITHIN)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
     for thread in threads:
@@ -125,41 +128,54 @@ def test_calls_from_many_threads_are_each_acknowledged(
 
 @pytest.mark.parametrize(
     ("publisher", "known"),
-    [(True, True), (True, False), (False, True)],
+    [(OwnPublisher, True), (OwnPublisher, False), (SharedPublisher, True)],
     indirect=["publisher"],
     ids=["connected", "not yet connected", "of many threads"],
 )
 def test_a_broker_that_is_away_is_told_in_time_and_nothing_late_comes_after_what_is_sent_again(
-    publisher: KafkaPublisher, kafka: KafkaAccess, make_topic: MakeTopic, broker: Stack, known: bool
+    publisher: EitherPublisher, kafka: KafkaAccess, make_topic: MakeTopic, broker: Stack, known: bool
 ) -> None:
     """What was under way is cut off: once it is sent anew, no older producer may still send it."""
     topic = make_topic("away")
     sent = [record(topic, "a", b"%03d" % number) for number in range(100)]
     if known:
-        publisher.publish(sent[:10], WITHIN)
+        publish(publisher, sent[:10], WITHIN)
     broker.hold("kafka")
     asked = time.monotonic()
     with pytest.raises(Away):
-        publisher.publish(sent[10:], 2.0)
+        publish(publisher, sent[10:], 2.0)
     waited = time.monotonic() - asked
     broker.start(["kafka"])
-    _until_sent(lambda: publisher.publish(sent[10:] if known else sent, 2.0))
-    publisher.publish([record(topic, "a", b"last")], WITHIN)
+    _until_sent(lambda: publish(publisher, sent[10:] if known else sent, 2.0))
+    publish(publisher, [record(topic, "a", b"last")], WITHIN)
 
     assert waited < 3.0
     assert [value for _, _, value, _ in lying_on(kafka, topic)] == [*(one.value for one in sent), b"last"]
 
 
+def test_what_is_begun_reaches_the_broker_while_nobody_waits_for_it(
+    publisher: OwnPublisher, kafka: KafkaAccess, make_topic: MakeTopic
+) -> None:
+    """As while the next turn is saved."""
+    topic = make_topic("begun")
+    publish(publisher, [record(topic, key, b"before") for key in "abcdef"], WITHIN)
+
+    sending = publisher.begin([record(topic, key, b"begun") for key in "abcdef"], WITHIN)
+
+    happens("it is there", lambda: len(lying_on(kafka, topic)) == 12)
+    assert sending.wait()
+
+
 @OF_MANY_THREADS
 def test_the_threads_of_producers_that_met_an_error_end(
-    publisher: KafkaPublisher, make_topic: MakeTopic, broker: Stack
+    publisher: EitherPublisher, make_topic: MakeTopic, broker: Stack
 ) -> None:
-    publisher.publish([record(make_topic("threads"), "a", b"1")], WITHIN)
+    publish(publisher, [record(make_topic("threads"), "a", b"1")], WITHIN)
     before = _publishing()
     broker.freeze("kafka")
     for _ in range(3):
         with pytest.raises(Away):
-            publisher.publish([record("anything", "a", b"2")], 0.5)
+            publish(publisher, [record("anything", "a", b"2")], 0.5)
     broker.thaw("kafka")
 
     deadline = time.monotonic() + 20

@@ -22,7 +22,7 @@ from services.chassis.engine import Engine
 from services.chassis.engine.document import Document
 from services.chassis.engine.observing import UNOBSERVED, MetricsObserver
 from services.chassis.engine.outbox import Outbox
-from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.engine.publisher import OwnPublisher
 from services.chassis.engine.reading import readers_of
 from services.chassis.engine.store import Published
 from services.chassis.engine.wiring import Wiring
@@ -133,7 +133,7 @@ def main() -> None:
         Wiring(
             decider=decider,
             store=EmptyStore(),
-            publisher=KafkaPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench")), alone=True),
+            publisher=OwnPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench"))),
             outbox=outbox("triage", told()["sinks"][0], "TriageFact"),
             parked=ParkedRecords("bench.parked", "triage", [source]),
             actor=Actor(role=ROLE_SERVICE, id="triage"),

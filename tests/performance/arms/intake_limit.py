@@ -25,7 +25,7 @@ from safeguarding.v1.intake_pb2 import IntakeFact
 from services.chassis.arrivals import Served
 from services.chassis.calls import Guarded
 from services.chassis.engine.document import event_id
-from services.chassis.engine.publisher import KafkaPublisher
+from services.chassis.engine.publisher import SharedPublisher
 from services.chassis.identity import Identity
 from services.chassis.records import OutRecord
 from services.chassis.sealing import KeyWrapper
@@ -58,7 +58,7 @@ class Least:
     def __init__(self) -> None:
         client: MongoClient[dict[str, Any]] = MongoClient(told()["mongo_url"])
         self._concerns = client[told()["environment"]["INTAKE_MONGO_DATABASE"]]["limit"]
-        self._publisher = KafkaPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench")))
+        self._publisher = SharedPublisher(lambda: AIOKafkaProducer(**access().batch_producer("bench")))
         self._sink: str = told()["sink"]
         environment = told()["environment"]
         self._wrapper = KeyWrapper(bytes.fromhex(environment["INTAKE_KEY_ENCRYPTION_KEY"]))

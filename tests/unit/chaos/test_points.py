@@ -33,7 +33,8 @@ def test_what_is_made_to_fail_is_what_the_table_names(
 
     for name in ("failing", "failing_later"):
         monkeypatch.setattr(injected, name, noted)
-    for module, name in ((starting, "publisher"), (service, "publisher"), (replies_in, "AIOKafkaConsumer")):
+    publishers = [(module, f"{kind}_publisher") for module in (starting, service) for kind in ("own", "shared")]
+    for module, name in (*publishers, (replies_in, "AIOKafkaConsumer")):
         monkeypatch.setattr(module, name, vars(module)[name])  # put back at the end
 
     patched(Faults(tmp_path, services[0]))

@@ -44,3 +44,35 @@ def test_a_batch_ends_at_its_bytes_and_an_item_larger_than_that_comes_alone() ->
     queue.put([Waiting("a", 50), Waiting("a", 60), Waiting("a", 500)])
 
     assert [[item.size for item in queue.take(10, 100, 0)] for _ in range(4)] == [[50], [60], [500], []]
+
+
+def test_whoever_asks_to_be_told_is_told_once_when_something_comes() -> None:
+    queue: FairQueue[Waiting] = FairQueue()
+    told: list[str] = []
+    queue.tell(lambda: told.append("told"))
+    assert told == []
+
+    queue.put([Waiting("a")])
+    queue.put([Waiting("a")])
+    assert told == ["told"]
+
+
+def test_whoever_asks_to_be_told_while_something_waits_is_told_at_once() -> None:
+    queue: FairQueue[Waiting] = FairQueue()
+    queue.put([Waiting("a")])
+    told: list[str] = []
+
+    queue.tell(lambda: told.append("told"))
+
+    assert told == ["told"]
+
+
+def test_whoever_takes_back_is_told_nothing() -> None:
+    queue: FairQueue[Waiting] = FairQueue()
+    told: list[str] = []
+    queue.tell(lambda: told.append("told"))
+    queue.tell(None)
+
+    queue.put([Waiting("a")])
+
+    assert told == []

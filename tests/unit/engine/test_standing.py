@@ -13,8 +13,8 @@ from safeguarding.v1.parked_pb2 import ParkedClass
 from services.chassis.engine import outbox
 from services.chassis.engine.away import Away
 from services.chassis.engine.items import Item
+from services.chassis.engine.publishing import Parking, Saved
 from services.chassis.engine.standing import Standing
-from services.chassis.engine.turn import Parking
 from tests.fakes.decider import State
 from tests.unit.engine.conftest import House
 
@@ -96,11 +96,11 @@ def test_a_broker_that_took_something_answers_again_and_says_nothing_of_the_stor
     record = house.record(referral, 1)
     unread = Parking(Item("kafka", 1, record=record), ParkedClass.PARKED_CLASS_UNREADABLE, "DecodeError")
     house.publisher.refuse = 2
-    house.engine._turns.publish(parked=[unread])
+    house.engine._publishing.begin(Saved(parked=[unread]))
     assert house.standing == [("broker", False), ("broker", True)]
 
     house.engine._standing.lost(Away("store"))
-    house.engine._turns.publish(parked=[unread])
+    house.engine._publishing.begin(Saved(parked=[unread]))
     assert house.engine.away == "store"
 
 
