@@ -19,7 +19,7 @@ from tests.chaos.clocks import DAY, is_near, wrong_by
 from tests.chaos.ledger import Submission
 from tests.chaos.load import Work, concerns
 from tests.chaos.poison import DECIDING
-from tests.chaos.recovering import Recovery
+from tests.chaos.recovering import UNMET, Recovery
 from tests.chaos.schedule import (
     BROKEN_SECONDS,
     BROKER,
@@ -138,7 +138,7 @@ def _fill(world: World, fault: Fault, number: int, run: str) -> str:
     with log.open("rb") as file:
         file.seek(said)
         found = file.read()
-    return "" if any(words in found for words in FULL_SAID) else "it met no full disk: its log says nothing of one"
+    return "" if any(words in found for words in FULL_SAID) else UNMET
 
 
 def _set_clock(world: World, fault: Fault) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from tests.chaos.schedule import Fault, Struck
+from tests.chaos.schedule import Fault, Kind, Struck
 
 SHARE = 0.99
 """Of the faults of a kind, that must be recovered from in time."""
+
+UNMET = "it met no full disk: its log says nothing of one"
+"""Nothing was written that did not fit: the store writes into room that its file has had since other things were
+overwritten. That proves nothing, and is none of its faults."""
+MOST_UNMET = 3
+"""So many full disks of one owner, none of which it met, are wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +28,7 @@ class Recovery:
     """From the moment at which the fault was over (a kill: at once) until a concern raised then had reached all of
     its partners and what was struck was healthy again; infinite where that was never seen."""
     trouble: str = ""
-    """Why it never recovered, or why the fault was none: then the run proves nothing of it, and is wrong."""
+    """Why it never recovered, or why the fault was none: then the run proves nothing of it, and is wrong. Or UNMET."""
 
     @property
     def never(self) -> bool:
@@ -49,7 +56,8 @@ def said(recoveries: Sequence[Recovery]) -> list[str]:
 
 def wrong(recoveries: Sequence[Recovery]) -> list[str]:
     """What is wrong: a 99th percentile above its limit, with each that came late; and whatever had trouble."""
-    lines = [str(recovery) for recovery in recoveries if recovery.trouble or recovery.never]
+    lines = [str(each) for each in recoveries if each.trouble not in ("", UNMET) or each.never]
+    lines += [f"{name} met none of {count} full disks" for name, count in _never_met(recoveries) if count >= MOST_UNMET]
     for struck, seconds in _by_struck(recoveries).items():
         reached = percentile(seconds, SHARE)
         if reached > struck.limit:
@@ -62,6 +70,13 @@ def wrong(recoveries: Sequence[Recovery]) -> list[str]:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that `share` of all do not exceed; 0 of none."""
     return sorted(values)[max(0, -int(-share * len(values) // 1) - 1)] if values else 0.0
+
+
+def _never_met(recoveries: Sequence[Recovery]) -> list[tuple[str, int]]:
+    """Whose disk was full without their noticing, each time, and how often."""
+    filled = [each for each in recoveries if each.fault.kind is Kind.FULL]
+    met = {each.fault.target for each in filled if each.trouble != UNMET}
+    return sorted(Counter(each.fault.target for each in filled if each.fault.target not in met).items())
 
 
 def _by_struck(recoveries: Sequence[Recovery]) -> dict[Struck, list[float]]:

@@ -17,7 +17,7 @@ from services.cli.local.stack import Stack
 from tests.chaos import recovering
 from tests.chaos.concluding import Done, Looks, conclude, last_line
 from tests.chaos.ledger import Ledger, Verdict
-from tests.chaos.recovering import Recovery
+from tests.chaos.recovering import UNMET, Recovery
 from tests.chaos.schedule import BROKER, STORE, Fault, Kind
 from tests.chaos.topics import Facts
 
@@ -71,6 +71,18 @@ def test_the_last_line_says_how_many_of_the_planned_faults_were_done() -> None:
     rest = "7 acknowledged, 0 lost, 0 duplicated, 1 repeated, 0 out of order, log complete"
     assert line(1) == f"chaos: seed 5, 1 faults, {rest}"
     assert line(2) == f"chaos: seed 5, 1 of 2 faults, {rest}"
+
+
+def a_full_disk(target: str, trouble: str = "") -> Recovery:
+    return Recovery(Fault(1, Kind.FULL, target), 1.0, trouble)
+
+
+def test_a_full_disk_that_its_owner_did_not_meet_is_wrong_only_where_it_never_met_one() -> None:
+    unmet = [a_full_disk(STORE, UNMET)] * 3
+
+    assert not recovering.wrong(unmet[:2])
+    assert not recovering.wrong([*unmet, a_full_disk(STORE)])
+    assert recovering.wrong([*unmet, a_full_disk(BROKER)]) == [f"{STORE} met none of 3 full disks"]
 
 
 def test_what_cannot_be_looked_at_is_wrong_and_the_next_is_looked_at_all_the_same() -> None:
