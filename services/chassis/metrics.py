@@ -16,7 +16,7 @@ class Metrics:
         self.registry = registry
         self.turn_seconds = Histogram(
             "referrals_engine_turn_seconds",
-            "One turn of the engine, from taking to answering",
+            "One turn of the engine, from taking to answering; one may be taken while another is published",
             buckets=_SECONDS,
             registry=registry,
         )

@@ -220,7 +220,8 @@ class Engine(Generic[S]):
         unsent = []
         for document in waiting:
             self._clocks.watch(document["_id"], document.get("view", {}).get("clocks", ()))
-            if document.get("pending") and not self._w.outbox.is_known(document["_id"]):
+            known = self._w.outbox.is_known(document["_id"]) or self._publishing.has(document["_id"])
+            if document.get("pending") and not known:
                 unsent.append(Item("scan", CLOCK_SIZE, referral_id=document["_id"]))
         self._queue.put(unsent)
 
@@ -234,9 +235,9 @@ class Engine(Generic[S]):
             try:
                 items = self._turns.take(items)
             except Away as away:
-                self._standing.lost(away)
                 items = _without_commands(items, away)
-                self._publishing.finish()
+                self._publishing.finish()  # before the rest: a broker that is away too, and answers, says nothing of it
+                self._standing.lost(away)
                 next(waits)
                 continue
             if items:

@@ -52,7 +52,8 @@ class FairQueue(Generic[T]):
                 lane.extend(of_sender)
             self._count += len(items)
             self._changed.notify()
-            self._tell()
+            if self._count:
+                self._tell()
 
     def tell(self, told: Callable[[], object] | None) -> None:
         """Call `told` once, as soon as something waits; at once where something does. None takes it back."""
@@ -62,7 +63,7 @@ class FairQueue(Generic[T]):
                 self._tell()
 
     def wake(self) -> None:
-        """Let a waiting `take` return, even with nothing."""
+        """Let a waiting `take` return, even with nothing. Who asked to be told is not told by this."""
         with self._changed:
             self._changed.notify_all()
 

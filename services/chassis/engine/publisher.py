@@ -38,7 +38,7 @@ class Publisher(Protocol):
     """What the engine asks of a publisher."""
 
     def begin(self, records: Sequence[OutRecord], timeout: float) -> Sending:
-        """Send all in order. One after the other: the last has ended before the next begins. Raises as `Sending.wait`.
+        """Send all, at least one, in order; only once what was begun before has ended. Raises as `Sending.wait`.
 
         `timeout` is in seconds, spent in waits for it.
         """
@@ -82,7 +82,7 @@ class _Publisher(Generic[Kind]):
         with self._lock:
             if session is self._session:
                 self._session = None
-        session.end()
+            session.end()
 
 
 class SharedPublisher(_Publisher[OfItsOwn]):

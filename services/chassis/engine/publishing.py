@@ -38,7 +38,7 @@ class Parking:
 
 @dataclass(slots=True)
 class Saved(Generic[S]):
-    """A turn that is saved: what it came to."""
+    """A turn, from when it is taken; once it is saved, what it came to."""
 
     items: Sequence[Item] = ()
     documents: Mapping[str, Document[S]] = field(default_factory=dict)
@@ -60,8 +60,9 @@ class _Publication(Generic[S]):
     records: Sequence[OutRecord]
     """All that it publishes."""
     at: datetime
-    began: float
     sending: Sending | None = None
+    waited: float = 0.0
+    """Seconds, for the present attempt."""
 
 
 class Publishing(Generic[S]):
@@ -105,27 +106,22 @@ class Publishing(Generic[S]):
         markers = parked.markers()
         records += [parked.parking(record, parking.kind, parking.error, now) for parking, record in parks]
         records += markers
-        self._under_way = _Publication(turn, parks, markers, records, now, time.perf_counter())
-        self._go_on(_at_once)
-        if turn.parked or markers:
-            self.finish()
+        self._under_way = _Publication(turn, parks, markers, records, now)
+        self._go_on(_at_once)  # which also settles what has nothing to publish
+        if turn.parked or markers or any(item.replay for item in turn.items):
+            self.finish()  # what is parked changes as this turn is settled, and whatever is read next depends on it
 
-    def meets(self, items: Sequence[Item]) -> bool:
-        """True where one of these is of a referral that is under way."""
-        if self._under_way is None:
-            return False
-        documents = self._under_way.turn.documents
-        return any(item.referral_id in documents for item in items)
+    def has(self, referral_id: str) -> bool:
+        """True where a turn that is under way looked at this referral."""
+        return self._under_way is not None and referral_id in self._under_way.turn.documents
 
     def wait(self, tell: Tell) -> None:
         """Wait until what is under way is acknowledged, or `tell` says that something else is to be done."""
-        if self._under_way is not None:
-            self._go_on(tell)
+        self._go_on(tell)
 
     def finish(self, others: Sequence[Item] = ()) -> None:
         """Wait until what is under way is acknowledged; `others` are told too where the broker is away."""
-        if self._under_way is not None:
-            self._go_on(None, others)
+        self._go_on(None, others)
 
     def _go_on(self, tell: Tell | None, others: Sequence[Item] = ()) -> None:
         publication = self._under_way
@@ -134,10 +130,7 @@ class Publishing(Generic[S]):
         waits = self._standing.waits(LONGEST_WAIT_FOR_BROKER)
         while publication.records:
             try:
-                if publication.sending is None:
-                    self._counts["publications"] += 1
-                    publication.sending = self._w.publisher.begin(publication.records, PUBLISH_TIMEOUT)
-                if publication.sending.wait(tell):
+                if self._acknowledges(publication, tell):
                     break
                 return
             except Away as away:
@@ -150,24 +143,36 @@ class Publishing(Generic[S]):
         self._under_way = None
         self._acknowledged(publication)
 
+    def _acknowledges(self, publication: _Publication[S], tell: Tell | None) -> bool:
+        began = time.perf_counter()
+        if publication.sending is None:
+            self._counts["publications"] += 1
+            publication.waited = 0.0
+            publication.sending = self._w.publisher.begin(publication.records, PUBLISH_TIMEOUT)
+        try:
+            return publication.sending.wait(tell)
+        finally:
+            publication.waited += time.perf_counter() - began
+
     def _acknowledged(self, publication: _Publication[S]) -> None:
-        turn, ended = publication.turn, time.perf_counter()
+        turn = publication.turn
         if publication.records:
-            self._w.observer.published(len(publication.records), ended - publication.began)
+            self._w.observer.published(len(publication.records), publication.waited)
         self._standing.found("broker")
         self._w.parked.published(publication.markers)
         for parking, record in publication.parks:
             self._w.parked.took(record, parking.kind, parking.error, publication.at)
-        remembered = len(turn.items) <= LARGEST_TURN and self._w.decider.upstream_types
+        remember = len(turn.items) <= LARGEST_TURN and bool(self._w.decider.upstream_types)
         for document in turn.documents.values():
             self._w.outbox.acknowledged(document)
-            if remembered and document.changed:
+            if remember and document.changed:
                 self._recent.keep(document)
         if turn.items:
-            self._w.observer.turned(len(turn.items), ended - turn.began)
+            self._w.observer.turned(len(turn.items), time.perf_counter() - turn.began)
         self._settle(turn)
 
 
 def _at_once(tell: Callable[[], object] | None) -> None:
+    """A Tell: something else is always to be done."""
     if tell is not None:
         tell()

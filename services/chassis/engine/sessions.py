@@ -238,4 +238,12 @@ class OfCaller(Session):
             return True
         if told.done():
             return False
+        sent.cancel()
+        sent.add_done_callback(_looked_at)
         raise TimeoutError
+
+
+def _looked_at(sent: asyncio.Task[None]) -> None:
+    """Whatever it ended with: its time was over."""
+    if not sent.cancelled():
+        sent.exception()

@@ -58,7 +58,7 @@ class Turns(Generic[S]):
         self._counts["turns"] += 1
         turn: Saved[S] = Saved(items)
         readable = [item for item in items if self._read(item, turn.parked)]
-        if self.publishing.meets(readable):
+        if self.publishing.under_way and any(self.publishing.has(item.referral_id) for item in readable):
             self.publishing.finish(items)
         documents = self._load(readable)
         found, failed = self._gather(readable, documents)

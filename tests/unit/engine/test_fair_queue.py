@@ -76,3 +76,13 @@ def test_whoever_takes_back_is_told_nothing() -> None:
     queue.put([Waiting("a")])
 
     assert told == []
+
+
+def test_nothing_put_tells_nobody() -> None:
+    queue: FairQueue[Waiting] = FairQueue()
+    told: list[str] = []
+    queue.tell(lambda: told.append("told"))
+
+    queue.put([])
+
+    assert told == []

@@ -222,3 +222,53 @@ def test_records_are_committed_once_their_own_turn_is_acknowledged(
     assert first.result(60) == []
     assert not second.done()
     assert UPSTREAM not in {record.topic for record in slow.records}
+
+
+def test_what_follows_a_replayed_record_is_read_once_that_is_no_longer_parked(
+    house: House, slow: SlowPublisher, referral: str
+) -> None:
+    """Else it would be parked behind what is parked no more, and nothing would heal it."""
+    slow.acknowledge(2)
+    house.hear(house.record(referral, 1)).result(60)
+    house.hear(house.record(referral, 1, event="other")).result(60)
+    house.store.documents.clear()  # made again by whoever knows that the other branch is right
+
+    [replayed] = house.engine.replay()
+    happens("it waits for that alone", lambda: slow.undisturbed == 1)
+    following = house.hear(house.record(referral, 2))
+    slow.acknowledge(2)
+
+    assert replayed.result(60)
+    assert following.result(60) == []
+    assert not house.parked
+
+
+def test_a_store_that_is_away_stays_away_though_a_broker_that_was_away_too_answers(
+    house: House, slow: SlowPublisher, referral: str, other: str
+) -> None:
+    house.hear(house.record(referral, 1))
+    begun(slow, 1)
+    house.store.failing |= {"load": 1_000_000, "save": 1_000_000}
+    house.hear(house.record(other, 1))
+    happens("it waits for that alone", lambda: slow.undisturbed == 1)
+    slow.lose()
+    slow.acknowledge()
+    happens("the store is asked again", lambda: house.engine.counts["away_store"] > 2)
+
+    assert house.standing == [("broker", False), ("broker", True), ("store", False)]
+    house.store.failing.clear()
+
+
+def test_a_scan_leaves_alone_what_is_under_way(house: House, slow: SlowPublisher, referral: str, other: str) -> None:
+    house.hear(house.record(referral, 1))
+    begun(slow, 1)
+    house.engine.rescan()
+    beside = house.hear(house.record(other, 1))  # after which time is looked at, and the scan is due
+    slow.acknowledge()
+    begun(slow, 2)
+    happens("it has scanned", lambda: house.store.calls.count("waiting") > 1)
+    slow.acknowledge(2)
+
+    assert beside.result(60) == []
+    assert house.hear(house.record(str(uuid.uuid4()), 1)).result(60) == []
+    assert "load" not in house.store.calls
