@@ -63,7 +63,8 @@ class Ledger:
     on_asked: Callable[[str, Submission], None] = lambda referral_id, submission: None
     """Called when a referral is acknowledged and a partner has asked its raiser, perhaps more than once."""
     clocks_are_right: bool = True
-    """Whether copies of one referral must come in the order of their times; else only an answer after its offer."""
+    """Whether copies of one referral must come in the order of their times; else only an answer after its offer, and
+    deadlines may run out a day early: partners are reminded, and what they have not answered is offered anew."""
     _keys: dict[str, Acknowledged] = field(default_factory=dict)
     _referrals: dict[str, Acknowledged] = field(default_factory=dict)
     _closed: set[str] = field(default_factory=set)
@@ -126,11 +127,12 @@ class Ledger:
                 self._read_answer(partner, referral_id)
                 return True
             if copy.WhichOneof("content") != "offer":
-                self._said.append(f"{partner} got a {copy.WhichOneof('content')} on referral {referral_id}")
+                if self.clocks_are_right or copy.WhichOneof("content") != "reminder":
+                    self._said.append(f"{partner} got a {copy.WhichOneof('content')} on referral {referral_id}")
                 return True
             legs = self._offers.setdefault((referral_id, partner), {})
             legs[copy.leg_id] = event_id
-            if len(legs) > 1:
+            if len(legs) > 1 and self.clocks_are_right:
                 self._wrong("duplicated", f"referral {referral_id} was offered to {partner} on {len(legs)} legs")
             self._reached.setdefault(referral_id, {})[partner] = time.monotonic()
             self._changed.notify_all()

@@ -33,6 +33,8 @@ POLL_MS = 300
 LOOK_EVERY = 2.0
 DESKS = 4
 """People who work at one inbox at the same time."""
+JOIN_MS = 30_000
+"""How long a group waits for consumers that have not joined anew. By itself kafka-python says five minutes."""
 AGAIN = 0.3
 SEND_SECONDS = 15.0
 ASK_EVERY = 5
@@ -102,6 +104,7 @@ class KafkaPartner:
                     auto_offset_reset="earliest",
                     session_timeout_ms=SESSION_TIMEOUT_MS,  # the group waits so long for a consumer that was replaced
                     heartbeat_interval_ms=HEARTBEAT_INTERVAL_MS,
+                    max_poll_interval_ms=JOIN_MS,
                     reconnect_backoff_max_ms=1_000,
                     bootstrap_timeout_ms=3_000,
                 )
@@ -243,8 +246,10 @@ class InboxPartner:
             self._note(error)
 
     def _note(self, error: grpc.RpcError) -> None:
-        if error.code() not in REPEAT:
-            self._table.ledger.trouble(f"inbox of {self._id}: {error.code().name}")
+        ledger, code = self._table.ledger, error.code()
+        ended_early = code is grpc.StatusCode.FAILED_PRECONDITION and not ledger.clocks_are_right
+        if code not in REPEAT and not ended_early:
+            ledger.trouble(f"inbox of {self._id}: {code.name}")
 
     def _do(self, item: routing_pb2.InboxItem) -> None:
         where = {"referral_id": item.referral_id, "leg_id": item.leg_id}

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from safeguarding.v1.intake_pb2 import RaiseConcernResponse
-from safeguarding.v1.partner_pb2 import AnswerNotice, Copy, Offer, RefusalNotice
+from safeguarding.v1.partner_pb2 import AnswerNotice, Copy, Offer, RefusalNotice, ReminderNotice
 from services.cli.scenario import ScenarioConcern
 from tests.chaos import load
 from tests.chaos.ledger import Ledger, Submission, Verdict
@@ -203,3 +203,18 @@ def test_where_clocks_are_set_an_earlier_time_is_no_disorder_and_an_answer_befor
         found.append(ledger.verdict().out_of_order)
 
     assert found == [0, 1]
+
+
+def test_where_clocks_are_set_a_deadline_may_run_out_early_and_where_they_are_right_it_may_not() -> None:
+    partner = next(iter(a_concern().partners))
+    reminded = Copy(referral_id=REFERRAL, leg_id="first", reminder=ReminderNotice())
+    reminded.occurred_at.FromDatetime(NOON)
+
+    found = []
+    for right in (True, False):
+        ledger = Ledger(clocks_are_right=right)
+        for number, copy in enumerate((an_offer("first"), reminded, an_offer("second"))):
+            ledger.read(partner, f"event-{number}", b"copy", copy)
+        found.append(len(ledger.troubles))
+
+    assert found == [2, 0]
