@@ -130,7 +130,7 @@ class Publishing(Generic[S]):
         waits = self._standing.waits(LONGEST_WAIT_FOR_BROKER)
         while publication.records:
             try:
-                if self._acknowledges(publication, tell):
+                if self._send_or_wait(publication, tell):
                     break
                 return
             except Away as away:
@@ -141,9 +141,9 @@ class Publishing(Generic[S]):
                         item.answer.set_exception(away)
                 next(waits)
         self._under_way = None
-        self._acknowledged(publication)
+        self._conclude(publication)
 
-    def _acknowledges(self, publication: _Publication[S], tell: Tell | None) -> bool:
+    def _send_or_wait(self, publication: _Publication[S], tell: Tell | None) -> bool:
         began = time.perf_counter()
         if publication.sending is None:
             self._counts["publications"] += 1
@@ -154,7 +154,7 @@ class Publishing(Generic[S]):
         finally:
             publication.waited += time.perf_counter() - began
 
-    def _acknowledged(self, publication: _Publication[S]) -> None:
+    def _conclude(self, publication: _Publication[S]) -> None:
         turn = publication.turn
         if publication.records:
             self._w.observer.published(len(publication.records), publication.waited)
