@@ -25,6 +25,7 @@ copies = folder / "copies"
 copies.mkdir(mode=0o700, exist_ok=True)
 reading = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "allow_auto_create_topics": False}
 reading |= {"consumer_timeout_ms": 600_000, "session_timeout_ms": 10_000}  # who was ended reads on in 10 s
+reading |= {"max_poll_interval_ms": 60_000}  # and a group whose broker was away waits no longer for who is gone
 group = settings["group_prefix"] + "subscriber"
 producer = KafkaProducer(acks="all", enable_idempotence=True, **login)
 
