@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
+from services.chassis.engine import sessions
 from services.chassis.engine.away import Away
 from services.chassis.engine.publisher import OwnPublisher, SharedPublisher
 from services.chassis.kafka_settings import KafkaAccess
@@ -133,9 +134,15 @@ def test_calls_from_many_threads_are_each_acknowledged(
     ids=["connected", "not yet connected", "of many threads"],
 )
 def test_a_broker_that_is_away_is_told_in_time_and_nothing_late_comes_after_what_is_sent_again(
-    publisher: EitherPublisher, kafka: KafkaAccess, make_topic: MakeTopic, broker: Stack, known: bool
+    publisher: EitherPublisher,
+    kafka: KafkaAccess,
+    make_topic: MakeTopic,
+    broker: Stack,
+    known: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was under way is cut off: once it is sent anew, no older producer may still send it."""
+    monkeypatch.setattr(sessions, "PATIENCE", 1.0)  # else a broker that is soon back takes it from the older one too
     topic = make_topic("away")
     sent = [record(topic, "a", b"%03d" % number) for number in range(100)]
     if known:
