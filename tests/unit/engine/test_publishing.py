@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -44,13 +45,21 @@ def begun(slow: SlowPublisher, publications: int) -> None:
     happens(f"publication {publications} begins", lambda: slow.waits == publications)
 
 
-def test_the_next_turn_is_saved_while_the_one_before_it_is_published(
+def one_under_way_and_one_saved(
     house: House, slow: SlowPublisher, referral: str, other: str
-) -> None:
+) -> tuple[Future[Any], Future[Any]]:
+    """Two commands, of which the first is being published, and the second is saved behind it."""
     first = house.say(referral, "first")
     begun(slow, 1)
     second = house.say(other, "second")
     happens("the second is saved", lambda: house.stored(other) == ["second"])
+    return first, second
+
+
+def test_the_next_turn_is_saved_while_the_one_before_it_is_published(
+    house: House, slow: SlowPublisher, referral: str, other: str
+) -> None:
+    first, second = one_under_way_and_one_saved(house, slow, referral, other)
 
     assert not first.done()
     slow.acknowledge()
@@ -64,10 +73,7 @@ def test_one_turn_is_published_at_a_time_and_in_order(
     house: House, slow: SlowPublisher, referral: str, other: str
 ) -> None:
     """So that whatever is sent anew comes before what was saved after it."""
-    first = house.say(referral, "first")
-    begun(slow, 1)
-    second = house.say(other, "second")
-    happens("the second is saved", lambda: house.stored(other) == ["second"])
+    first, second = one_under_way_and_one_saved(house, slow, referral, other)
 
     assert slow.waits == 1
     assert house.published(other) == []
@@ -139,10 +145,7 @@ def test_where_the_broker_loses_a_publication_whoever_was_saved_meanwhile_is_tol
     house: House, slow: SlowPublisher, referral: str, other: str
 ) -> None:
     """The first is sent again before the second goes."""
-    first = house.say(referral, "first")
-    begun(slow, 1)
-    second = house.say(other, "second")
-    happens("the second is saved", lambda: house.stored(other) == ["second"])
+    first, second = one_under_way_and_one_saved(house, slow, referral, other)
     slow.lose()
 
     for answer in (first, second):
