@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 from aiokafka import AIOKafkaProducer
@@ -84,6 +85,15 @@ class _Publisher(Generic[Kind]):
                 self._session = None
             session.end()
 
+    @contextmanager
+    def ended_by_errors(self, session: Kind) -> Iterator[None]:
+        """Whatever the client raises ends the session, and is Away to who asked."""
+        try:
+            yield
+        except _ENDS as error:
+            self.discard(session)
+            raise Away("broker", type(error).__name__) from error
+
 
 class SharedPublisher(_Publisher[OfItsOwn]):
     """For many threads, on a thread of its own.
@@ -102,13 +112,11 @@ class SharedPublisher(_Publisher[OfItsOwn]):
         if not records:
             return
         session = self.current()
-        try:
-            session.publish(records, timeout)
-        except GaveUp:
-            raise Away("broker", "TimeoutError") from None
-        except _ENDS as error:
-            self.discard(session)
-            raise Away("broker", type(error).__name__) from error
+        with self.ended_by_errors(session):
+            try:
+                session.publish(records, timeout)
+            except GaveUp:
+                raise Away("broker", "TimeoutError") from None
 
 
 class OwnPublisher(_Publisher[OfCaller]):
@@ -120,11 +128,8 @@ class OwnPublisher(_Publisher[OfCaller]):
     def begin(self, records: Sequence[OutRecord], timeout: float) -> Sending:
         """See Publisher."""
         session = self.current()
-        try:
+        with self.ended_by_errors(session):
             sent = session.begin(records)
-        except _ENDS as error:
-            self.discard(session)
-            raise Away("broker", type(error).__name__) from error
         return _OwnSending(self, session, sent, timeout)
 
 
@@ -141,9 +146,7 @@ class _OwnSending:
         """See Sending."""
         began = time.monotonic()
         try:
-            return self._session.wait(self._sent, self._left, tell)
-        except _ENDS as error:
-            self._publisher.discard(self._session)
-            raise Away("broker", type(error).__name__) from error
+            with self._publisher.ended_by_errors(self._session):
+                return self._session.wait(self._sent, self._left, tell)
         finally:
             self._left -= time.monotonic() - began
