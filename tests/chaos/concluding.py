@@ -53,7 +53,8 @@ def conclude(world: World, done: Done, say: Callable[[str], None]) -> int:
     """Say what is wrong, how the stack recovered and the last line; 1 where anything is wrong."""
     looks, ledger = Looks(), world.ledger
     nothing: list[str] = []
-    verdict = ledger.verdict()
+    with_desk = looks.at("the desk", lambda: world.looker.came_back(ledger.ran_out), frozenset[str]())
+    verdict = ledger.verdict(with_desk)
     looks.wrong += verdict.said
     facts = looks.at("the topics", lambda: topics.facts(world.stack, world.poison.places), Facts())
     looks.wrong += [*facts.duplicated[:20], *facts.out_of_order[:20]]
@@ -88,6 +89,11 @@ def conclude(world: World, done: Done, say: Callable[[str], None]) -> int:
         say(f"  points that never failed: {', '.join(points.never_failed(injected)) or 'none'}")
     met = dict(sorted(world.clients.codes.items()))
     say(f"  {ledger.answers} questions of partners were asked and answered: so many had two copies on one referral")
+    if not ledger.clocks_are_right:
+        say(
+            f"  ran out early: {ledger.asked_in_place} partners were never asked, but another in their place;"
+            f" {len(with_desk)} referrals lie with the desk again"
+        )
     say(f"  clients met {met}; {facts.count} facts; {len(looks.wrong)} things are wrong")
     say(last_line(done, verdict, facts, len(unclaimed), complete=complete))
     return 1 if looks.wrong else 0

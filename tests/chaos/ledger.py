@@ -6,14 +6,14 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from safeguarding.v1.intake_pb2 import RaiseConcernResponse
 from safeguarding.v1.partner_pb2 import Copy
 from services.cli.scenario import ScenarioConcern
-from tests.chaos.questions import Questions
+from tests.chaos.questions import Asked, Questions
 
 MOST_SAID = 20
 """Troubles named one by one; the rest is counted."""
@@ -64,7 +64,8 @@ class Ledger:
     """Called when a referral is acknowledged and a partner has asked its raiser, perhaps more than once."""
     clocks_are_right: bool = True
     """Whether copies of one referral must come in the order of their times; else only an answer after its offer, and
-    deadlines may run out a day early: partners are reminded, and what they have not answered is offered anew."""
+    deadlines may run out a day early: partners are reminded, what they have not answered is over, and whoever leads is
+    asked in their place. Where that one is silent too it comes back to the desk, which decides nothing here."""
     _keys: dict[str, Acknowledged] = field(default_factory=dict)
     _referrals: dict[str, Acknowledged] = field(default_factory=dict)
     _closed: set[str] = field(default_factory=set)
@@ -73,6 +74,8 @@ class Ledger:
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """The digest of each copy, since there may be hundreds of thousands."""
     _offers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    _ran_out: set[tuple[str, str]] = field(default_factory=set)
+    """Referral and partner of each notice that the partner's answer came too late."""
     _questions: Questions = field(default_factory=Questions)
     _reached: dict[str, dict[str, float]] = field(default_factory=dict)
     _answered: dict[str, set[str]] = field(default_factory=dict)
@@ -124,11 +127,10 @@ class Ledger:
                 self._refused[partner] += 1
                 return True
             if copy.WhichOneof("content") == "answer":
-                self._read_answer(partner, referral_id)
+                self._read_answer(Asked(partner, copy.leg_id), referral_id)
                 return True
             if copy.WhichOneof("content") != "offer":
-                if self.clocks_are_right or copy.WhichOneof("content") != "reminder":
-                    self._said.append(f"{partner} got a {copy.WhichOneof('content')} on referral {referral_id}")
+                self._read_notice(partner, referral_id, copy.WhichOneof("content") or "notice")
                 return True
             legs = self._offers.setdefault((referral_id, partner), {})
             legs[copy.leg_id] = event_id
@@ -144,19 +146,29 @@ class Ledger:
             self._answered.setdefault(referral_id, set()).add(partner)
         self._look_answered(referral_id)
 
-    def asked(self, partner: str, referral_id: str) -> None:
+    def asked(self, partner: str, referral_id: str, leg_id: str) -> None:
         """The partner is about to ask the raiser: a copy with the answer must reach it, after its offer."""
         with self._changed:
-            self._questions.ask(partner, referral_id)
+            self._questions.ask(Asked(partner, leg_id), referral_id)
         self._look_asked(referral_id)
 
-    def _read_answer(self, partner: str, referral_id: str) -> None:
+    def _read_notice(self, partner: str, referral_id: str, kind: str) -> None:
+        """What no partner is to get, but where a clock is a day ahead."""
+        if not self.clocks_are_right:
+            if kind == "expiry":
+                self._ran_out.add((referral_id, partner))
+            if kind in ("expiry", "reminder") or (kind == "refusal" and (referral_id, partner) in self._ran_out):
+                return
+        self._said.append(f"{partner} got a {kind} on referral {referral_id}")
+
+    def _read_answer(self, asked: Asked, referral_id: str) -> None:
         """A second copy on one referral: where the order of a partner's copies can be seen."""
+        partner = asked.partner
         if (referral_id, partner) not in self._offers:
             self._wrong("out_of_order", f"the answer on referral {referral_id} reached {partner} before its offer")
-        if self._questions.is_answered(partner, referral_id):
+        if self._questions.is_answered(asked, referral_id):
             self._wrong("duplicated", f"{partner} got two answers on referral {referral_id} to one question")
-        elif not self._questions.answer(partner, referral_id):
+        elif not self._questions.answer(asked, referral_id):
             self._said.append(f"{partner} got an answer on referral {referral_id} and had not asked")
 
     def closed(self, referral_id: str) -> None:
@@ -273,17 +285,42 @@ class Ledger:
             return False
         return set(self._reached.get(self._id_of(key), ())) >= set(self._keys[key].submission.stated.partners)
 
-    def verdict(self) -> Verdict:
-        """Compare the two sides, as they are now."""
+    @property
+    def ran_out(self) -> frozenset[str]:
+        """Referrals that are not told closed, of which a partner was told that its answer came too late."""
+        with self._changed:
+            return frozenset(referral_id for referral_id, _ in self._ran_out) & frozenset(self._still_open)
+
+    @property
+    def asked_in_place(self) -> int:
+        """How many partners never read a concern since somebody else was asked in their place."""
+        with self._changed:
+            return sum(
+                min(
+                    len(set(told.submission.stated.partners) - set(self._reached.get(referral_id, ()))),
+                    self._stood_in(referral_id),
+                )
+                for referral_id, told in self._referrals.items()
+            )
+
+    def _stood_in(self, referral_id: str) -> int:
+        """For how many partners somebody else was asked, on a leg more than its own; none where clocks are right."""
+        if self.clocks_are_right:
+            return 0
+        reached = self._reached.get(referral_id, ())
+        return sum(len(self._offers[referral_id, partner]) - 1 for partner in reached)
+
+    def verdict(self, with_desk: Collection[str] = ()) -> Verdict:
+        """Compare the two sides, as they are now. `with_desk` are referrals that came back to the desk."""
         with self._changed:
             said = list(self._said)
             lost = duplicated = 0
             for referral_id, told in self._referrals.items():
                 demanded, reached = set(told.submission.stated.partners), set(self._reached.get(referral_id, ()))
-                if referral_id not in self._closed:
+                if referral_id not in self._closed and referral_id not in with_desk:
                     lost += 1
                     said.append(f"referral {referral_id} ({told.submission.stated.name}) was never told closed")
-                for partner in sorted(demanded - reached):
+                for partner in sorted(demanded - reached)[self._stood_in(referral_id) :]:
                     lost += 1
                     said.append(f"referral {referral_id} never reached {partner}")
                 for partner in sorted(reached - demanded):

@@ -126,7 +126,7 @@ class KafkaPartner:
             self._table.ledger.read(self._id, record.event_id, raw.value, copy)
             if copy.HasField("offer") and asks(copy):
                 self._asked[copy.leg_id] = copy
-                self._table.ledger.asked(self._id, copy.referral_id)
+                self._table.ledger.asked(self._id, copy.referral_id, copy.leg_id)
                 replies += question(copy, self._id, self._routing_key)
                 continue
             offer = copy if copy.HasField("offer") else self._asked.get(copy.leg_id)

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class Asked(NamedTuple):
+    """Who asked, and on which leg: whoever is asked in another's place has two on one referral."""
+
+    partner: str
+    leg_id: str
+
 
 class Questions:
-    """By referral and partner. Guarded by whoever keeps it."""
+    """By referral. Guarded by whoever keeps it."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, set[str]] = {}
-        self._answered: set[tuple[str, str]] = set()
+        self._waiting: dict[str, set[Asked]] = {}
+        self._answered: set[tuple[str, Asked]] = set()
 
-    def ask(self, partner: str, referral_id: str) -> None:
+    def ask(self, asked: Asked, referral_id: str) -> None:
         """The partner asks, perhaps again what it asked already."""
-        if (referral_id, partner) not in self._answered:
-            self._waiting.setdefault(referral_id, set()).add(partner)
+        if (referral_id, asked) not in self._answered:
+            self._waiting.setdefault(referral_id, set()).add(asked)
 
-    def answer(self, partner: str, referral_id: str) -> bool:
+    def answer(self, asked: Asked, referral_id: str) -> bool:
         """An answer reached it; False where it waits for none."""
         waiting = self._waiting.get(referral_id, set())
-        if partner not in waiting:
+        if asked not in waiting:
             return False
-        waiting.remove(partner)
-        self._answered.add((referral_id, partner))
+        waiting.remove(asked)
+        self._answered.add((referral_id, asked))
         return True
 
-    def is_answered(self, partner: str, referral_id: str) -> bool:
+    def is_answered(self, asked: Asked, referral_id: str) -> bool:
         """Whether an answer has reached it."""
-        return (referral_id, partner) in self._answered
+        return (referral_id, asked) in self._answered
 
     def waits(self, referral_id: str) -> bool:
         """Whether anybody waits for an answer on the referral."""
@@ -40,4 +49,4 @@ class Questions:
     @property
     def unanswered(self) -> list[tuple[str, str]]:
         """Referral and partner of each that waits."""
-        return sorted((referral, partner) for referral, partners in self._waiting.items() for partner in partners)
+        return sorted((referral, asked.partner) for referral, waiting in self._waiting.items() for asked in waiting)

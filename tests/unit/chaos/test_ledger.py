@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 from safeguarding.v1.intake_pb2 import RaiseConcernResponse
-from safeguarding.v1.partner_pb2 import AnswerNotice, Copy, Offer, RefusalNotice, ReminderNotice
+from safeguarding.v1.partner_pb2 import AnswerNotice, Copy, ExpiryNotice, Offer, RefusalNotice, ReminderNotice
 from services.cli.scenario import ScenarioConcern
 from tests.chaos import load
 from tests.chaos.ledger import Ledger, Submission, Verdict
@@ -135,7 +135,7 @@ def test_an_answer_after_its_offer_is_a_second_copy_in_order() -> None:
     ledger = a_run()
     partner = next(iter(a_concern().partners))
 
-    ledger.asked(partner, REFERRAL)
+    ledger.asked(partner, REFERRAL, f"leg-{partner}")
     assert ledger.is_asked(REFERRAL)
     ledger.read(partner, "event-6", b"copy 6", an_answer_of_the_raiser(partner, NOON + timedelta(seconds=1)))
 
@@ -148,7 +148,7 @@ def test_an_answer_before_its_offer_is_out_of_order_though_their_times_are_not()
     ledger = a_run(reads=False)
     partner = next(iter(a_concern().partners))
 
-    ledger.asked(partner, REFERRAL)
+    ledger.asked(partner, REFERRAL, f"leg-{partner}")
     ledger.read(partner, "event-6", b"copy 6", an_answer_of_the_raiser(partner))
     ledger.read(partner, "event-7", b"copy 7", an_offer(f"leg-{partner}"))
 
@@ -159,7 +159,7 @@ def test_a_question_without_an_answer_is_a_loss_and_one_with_two_a_duplicate() -
     ledger = a_run()
     partner, other = a_concern().partners
     for each in (partner, other):
-        ledger.asked(each, REFERRAL)
+        ledger.asked(each, REFERRAL, f"leg-{each}")
 
     for event in ("event-6", "event-7"):
         ledger.read(partner, event, b"copy", an_answer_of_the_raiser(partner))
@@ -182,7 +182,7 @@ def test_the_raiser_hears_of_a_question_in_whatever_order_it_is_learned() -> Non
     told: list[str] = []
     ledger = Ledger(on_asked=lambda referral_id, _: told.append(referral_id))
 
-    ledger.asked("turning-tide", REFERRAL)
+    ledger.asked("turning-tide", REFERRAL, "leg")
     assert told == []
     ledger.acknowledged(Submission("key-1", a_concern()), an_answer())
 
@@ -197,7 +197,7 @@ def test_where_clocks_are_set_an_earlier_time_is_no_disorder_and_an_answer_befor
     found = []
     for copies in orders:
         ledger = Ledger(clocks_are_right=False)
-        ledger.asked(partner, REFERRAL)
+        ledger.asked(partner, REFERRAL, f"leg-{partner}")
         for number, copy in enumerate(copies):
             ledger.read(partner, f"event-{number}", b"copy", copy)
         found.append(ledger.verdict().out_of_order)
@@ -218,3 +218,78 @@ def test_where_clocks_are_set_a_deadline_may_run_out_early_and_where_they_are_ri
         found.append(len(ledger.troubles))
 
     assert found == [2, 0]
+
+
+def in_place(*, right: bool, legs: int) -> Ledger:
+    """One of two partners never reads the concern; the other is offered it on so many legs."""
+    ledger = Ledger(clocks_are_right=right)
+    ledger.acknowledged(Submission("key-1", a_concern()), an_answer())
+    partner = next(iter(a_concern().partners))
+    for number in range(legs):
+        ledger.read(partner, f"event-{number}", b"copy", an_offer(f"leg-{number}"))
+    ledger.closed(REFERRAL)
+    return ledger
+
+
+def test_where_clocks_are_set_whoever_never_read_a_concern_is_no_loss_only_where_another_was_asked_in_their_place() -> (
+    None
+):
+    assert in_place(right=False, legs=2).verdict().clean
+    assert in_place(right=False, legs=2).asked_in_place == 1
+    assert in_place(right=False, legs=1).verdict().lost == 1
+    assert in_place(right=True, legs=2).verdict().lost == 1
+
+
+def test_each_leg_of_a_partner_has_its_own_question_and_needs_its_own_answer() -> None:
+    partner = next(iter(a_concern().partners))
+    ledger = Ledger(clocks_are_right=False)
+    for number, leg in enumerate(("first", "second")):
+        ledger.read(partner, f"offer-{number}", b"copy", an_offer(leg))
+        ledger.asked(partner, REFERRAL, leg)
+    answer = Copy(referral_id=REFERRAL, leg_id="first", answer=AnswerNotice())
+    ledger.read(partner, "answer-0", b"copy", answer)
+
+    assert ledger.is_asked(REFERRAL)
+
+    answer.leg_id = "second"
+    ledger.read(partner, "answer-1", b"copy", answer)
+
+    assert not ledger.is_asked(REFERRAL)
+    assert (ledger.answers, ledger.verdict().duplicated) == (2, 1)  # the one: nobody was told of the referral
+
+
+def a_silent_lead(*, right: bool) -> Ledger:
+    """A partner is told that its answer came too late, and then that its reply was refused."""
+    ledger = a_run(closes=False)
+    ledger.clocks_are_right = right
+    partner = next(iter(a_concern().partners))
+    for kind, copy in {
+        "expiry": Copy(referral_id=REFERRAL, expiry=ExpiryNotice()),
+        "refusal": Copy(referral_id=REFERRAL, refusal=RefusalNotice()),
+    }.items():
+        copy.occurred_at.FromDatetime(NOON)
+        ledger.read(partner, f"event-{kind}", b"copy", copy)
+    return ledger
+
+
+def test_what_ran_out_early_is_no_loss_while_it_lies_with_the_desk_and_is_one_where_it_does_not() -> None:
+    ledger = a_silent_lead(right=False)
+
+    assert ledger.ran_out == {REFERRAL}
+    assert ledger.verdict(with_desk=ledger.ran_out).clean
+    assert ledger.verdict().lost == 1
+
+
+def test_where_clocks_are_right_nobody_is_told_that_their_answer_came_too_late() -> None:
+    verdict = a_silent_lead(right=True).verdict()
+
+    assert (verdict.lost, len(verdict.said)) == (1, 3)
+
+
+def test_a_refusal_before_anything_ran_out_is_wrong_also_where_clocks_are_set() -> None:
+    ledger = a_run()
+    ledger.clocks_are_right = False
+    partner = next(iter(a_concern().partners))
+    ledger.read(partner, "event-refusal", b"copy", Copy(referral_id=REFERRAL, refusal=RefusalNotice()))
+
+    assert len(ledger.verdict().said) == 1
