@@ -74,8 +74,8 @@ class Ledger:
     _contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """The digest of each copy, since there may be hundreds of thousands."""
     _offers: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-    _ran_out: set[tuple[str, str]] = field(default_factory=set)
-    """Referral and partner of each notice that the partner's answer came too late."""
+    _ran_out: dict[str, set[str]] = field(default_factory=dict)
+    """By referral, the partners that were told that their answer came too late."""
     _questions: Questions = field(default_factory=Questions)
     _reached: dict[str, dict[str, float]] = field(default_factory=dict)
     _answered: dict[str, set[str]] = field(default_factory=dict)
@@ -156,8 +156,8 @@ class Ledger:
         """What no partner is to get, but where a clock is a day ahead."""
         if not self.clocks_are_right:
             if kind == "expiry":
-                self._ran_out.add((referral_id, partner))
-            if kind in ("expiry", "reminder") or (kind == "refusal" and (referral_id, partner) in self._ran_out):
+                self._ran_out.setdefault(referral_id, set()).add(partner)
+            if kind in ("expiry", "reminder") or (kind == "refusal" and partner in self._ran_out.get(referral_id, ())):
                 return
         self._said.append(f"{partner} got a {kind} on referral {referral_id}")
 
@@ -170,6 +170,11 @@ class Ledger:
             self._wrong("duplicated", f"{partner} got two answers on referral {referral_id} to one question")
         elif not self._questions.answer(asked, referral_id):
             self._said.append(f"{partner} got an answer on referral {referral_id} and had not asked")
+
+    def too_late(self, partner: str, referral_id: str) -> None:
+        """The inbox took no answer any more, since the leg was over."""
+        with self._changed:
+            self._read_notice(partner, referral_id, "expiry")
 
     def closed(self, referral_id: str) -> None:
         """The raiser was told, under their own identity, that the referral is closed."""
@@ -289,7 +294,7 @@ class Ledger:
     def ran_out(self) -> frozenset[str]:
         """Referrals that are not told closed, of which a partner was told that its answer came too late."""
         with self._changed:
-            return frozenset(referral_id for referral_id, _ in self._ran_out) & frozenset(self._still_open)
+            return frozenset(self._ran_out) & frozenset(self._still_open)
 
     @property
     def asked_in_place(self) -> int:
@@ -297,18 +302,22 @@ class Ledger:
         with self._changed:
             return sum(
                 min(
-                    len(set(told.submission.stated.partners) - set(self._reached.get(referral_id, ()))),
-                    self._stood_in(referral_id),
+                    len(set(told.submission.stated.partners) - set(self._reached.get(id, ()))), self._stood_in(id, told)
                 )
-                for referral_id, told in self._referrals.items()
+                for id, told in self._referrals.items()
             )
 
-    def _stood_in(self, referral_id: str) -> int:
-        """For how many partners somebody else was asked, on a leg more than its own; none where clocks are right."""
+    def _stood_in(self, referral_id: str, told: Acknowledged) -> int:
+        """On how many legs somebody was asked whom nobody demanded, or once more; none where clocks are right."""
         if self.clocks_are_right:
             return 0
+        demanded = told.submission.stated.partners
         reached = self._reached.get(referral_id, ())
-        return sum(len(self._offers[referral_id, partner]) - 1 for partner in reached)
+        return sum(len(self._offers[referral_id, partner]) - (partner in demanded) for partner in reached)
+
+    def _out_of_time(self, referral_id: str, missing: Collection[str]) -> int:
+        """How many partners did not answer in time, so that another may be asked; none where clocks are right."""
+        return 0 if self.clocks_are_right else len(self._ran_out.get(referral_id, set()).union(missing))
 
     def verdict(self, with_desk: Collection[str] = ()) -> Verdict:
         """Compare the two sides, as they are now. `with_desk` are referrals that came back to the desk."""
@@ -320,10 +329,11 @@ class Ledger:
                 if referral_id not in self._closed and referral_id not in with_desk:
                     lost += 1
                     said.append(f"referral {referral_id} ({told.submission.stated.name}) was never told closed")
-                for partner in sorted(demanded - reached)[self._stood_in(referral_id) :]:
+                missing = sorted(demanded - reached)
+                for partner in missing[self._stood_in(referral_id, told) :]:
                     lost += 1
                     said.append(f"referral {referral_id} never reached {partner}")
-                for partner in sorted(reached - demanded):
+                for partner in sorted(reached - demanded)[self._out_of_time(referral_id, missing) :]:
                     duplicated += 1
                     said.append(f"referral {referral_id} reached {partner}, which nobody demanded")
             for referral_id, partner in self._questions.unanswered:

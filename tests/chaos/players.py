@@ -243,13 +243,14 @@ class InboxPartner:
         try:
             self._do(item)
         except grpc.RpcError as error:
-            self._note(error)
+            if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
+                self._table.ledger.too_late(self._id, item.referral_id)
+            else:
+                self._note(error)
 
     def _note(self, error: grpc.RpcError) -> None:
-        ledger, code = self._table.ledger, error.code()
-        ended_early = code is grpc.StatusCode.FAILED_PRECONDITION and not ledger.clocks_are_right
-        if code not in REPEAT and not ended_early:
-            ledger.trouble(f"inbox of {self._id}: {code.name}")
+        if error.code() not in REPEAT:
+            self._table.ledger.trouble(f"inbox of {self._id}: {error.code().name}")
 
     def _do(self, item: routing_pb2.InboxItem) -> None:
         where = {"referral_id": item.referral_id, "leg_id": item.leg_id}

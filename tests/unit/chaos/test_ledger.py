@@ -293,3 +293,41 @@ def test_a_refusal_before_anything_ran_out_is_wrong_also_where_clocks_are_set() 
     ledger.read(partner, "event-refusal", b"copy", Copy(referral_id=REFERRAL, refusal=RefusalNotice()))
 
     assert len(ledger.verdict().said) == 1
+
+
+def lead_in_place(*, right: bool, late: bool) -> Verdict:
+    """A partner whom nobody demanded is asked, where one of two did not answer in time, or for no reason at all."""
+    ledger = a_run()
+    ledger.clocks_are_right = right
+    partner = next(iter(a_concern().partners))
+    if late and not right:
+        ledger.too_late(partner, REFERRAL)
+    ledger.read("the-lead", "event-lead", b"copy", an_offer("leg-lead"))
+    return ledger.verdict()
+
+
+def test_where_clocks_are_set_whoever_nobody_demanded_is_no_duplicate_only_where_they_are_asked_in_anothers_place() -> (
+    None
+):
+    assert lead_in_place(right=False, late=True).clean
+    assert lead_in_place(right=False, late=False).duplicated == 1
+    assert lead_in_place(right=True, late=True).duplicated == 1
+
+
+def test_one_who_stands_in_for_a_partner_that_never_read_it_is_neither_loss_nor_duplicate() -> None:
+    ledger = Ledger(clocks_are_right=False)
+    first, _ = a_concern().partners
+    ledger.acknowledged(Submission("key-1", a_concern()), an_answer())
+    ledger.read(first, "event-first", b"copy", an_offer("leg-first"))
+    ledger.read("the-lead", "event-lead", b"copy", an_offer("leg-lead"))
+    ledger.closed(REFERRAL)
+
+    assert ledger.verdict().clean
+    assert ledger.asked_in_place == 1
+
+
+def test_where_clocks_are_right_an_inbox_that_takes_no_answer_any_more_is_wrong() -> None:
+    ledger = a_run()
+    ledger.too_late("an-inbox", REFERRAL)
+
+    assert not ledger.verdict().clean
