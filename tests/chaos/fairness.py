@@ -26,7 +26,7 @@ from tests.chaos.clients import request_of
 from tests.chaos.fair import GOAL, TIMES, Round, said, verdict
 from tests.chaos.ledger import Submission
 from tests.chaos.load import concerns
-from tests.performance.crowd import Driver, Outcome
+from tests.performance.crowd import Driver, Outcome, independently
 
 OTHERS = 8
 WARM_SECONDS = 3.0
@@ -36,7 +36,7 @@ BEGINS_SECONDS = 60.0
 
 
 class Side:
-    """Callers at a steady rate."""
+    """Callers at a steady rate, each when they will."""
 
     def __init__(self, stack: Stack, names: Sequence[str], rate: float, run: str) -> None:
         """`run` keeps the keys of runs apart."""
@@ -53,7 +53,8 @@ class Side:
         warm = int(self._rate * WARM_SECONDS)
         keys = (f"fair-{self._run}-{self._rounds}-{n:07d}" for n in range(warm + int(self._rate * seconds)))
         requests = [request_of(Submission(key, self._stated)).SerializeToString() for key in keys]
-        return self._driver.paced(requests, warm, self._rate, self.counts.set)[warm:]
+        due = independently(self._rate, len(requests), f"fair-{self._run}-{self._rounds}")
+        return self._driver.paced(requests, warm, due, self.counts.set)[warm:]
 
 
 def main() -> int:

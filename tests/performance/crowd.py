@@ -6,7 +6,9 @@ What is sent is made here, before anything is measured, and what became of it is
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 import subprocess
 import tempfile
 from base64 import b64decode
@@ -54,16 +56,19 @@ class Driver:
     address: str
     callers: Sequence[TlsFiles]
 
-    def paced(self, requests: Sequence[bytes], warm: int, rate: float, counts: Callable[[], None]) -> list[Outcome]:
-        """Send each when it is due; `counts` is called when so many were sent to warm up. What became of all."""
-        return self._driven(requests, warm, counts, {"rate": rate})
+    def paced(
+        self, requests: Sequence[bytes], warm: int, due: Sequence[float], counts: Callable[[], None]
+    ) -> list[Outcome]:
+        """Send each when it is due, in seconds; `counts` is called when so many were sent to warm up. What became of
+        all."""
+        return self._driven(requests, warm, counts, {"due": due})
 
     def flight(self, requests: Sequence[bytes], warm: int, most: int, counts: Callable[[], None]) -> list[Outcome]:
         """Have so many under way at any time."""
         return self._driven(requests, warm, counts, {"in_flight": most})
 
     def _driven(
-        self, requests: Sequence[bytes], warm: int, counts: Callable[[], None], how: dict[str, float]
+        self, requests: Sequence[bytes], warm: int, counts: Callable[[], None], how: dict[str, Any]
     ) -> list[Outcome]:
         with tempfile.TemporaryDirectory(dir=CHECKOUT / "build", prefix="bench-callers-") as folder:
             sent, became = Path(folder) / "requests", Path(folder) / "outcomes"
@@ -82,6 +87,22 @@ class Driver:
             _run(json.dumps(told), counts)
             with became.open() as lines:
                 return [_read(line) for line in lines]
+
+
+def evenly(rate: float, count: int) -> list[float]:
+    """When calls are due that come so many a second, one like the other; seconds."""
+    return [number / rate for number in range(count)]
+
+
+def independently(rate: float, count: int, seed: str) -> list[float]:
+    """When calls are due of people who know nothing of each other, so many a second in the long run; seconds.
+
+    Two sides at even rates would meet at the same distance again and again, for as long as they last: whether they are
+    in each other's way would be an accident of when they began. The same seed gives the same times.
+    """
+    dice = random.Random(seed)
+    gaps = (dice.expovariate(rate) for _ in range(count - 1))
+    return list(itertools.accumulate(gaps, initial=0.0))
 
 
 def why_failed(outcomes: Iterable[Outcome]) -> str:

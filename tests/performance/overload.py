@@ -13,7 +13,7 @@ from safeguarding.v1 import intake_pb2
 from services.chassis.grpc_client import TlsFiles
 from services.cli.local import authority, directory
 from tests.performance.calling import Desk
-from tests.performance.crowd import DANGER_EVERY, Driver, Outcome, latencies, per_second, why_failed, why_void
+from tests.performance.crowd import DANGER_EVERY, Driver, Outcome, evenly, latencies, per_second, why_failed, why_void
 from tests.performance.ground import Ground
 from tests.performance.hop import LATE
 from tests.performance.process import Arm, ArmEnded, Usage
@@ -78,7 +78,7 @@ class Crowd(Desk):
         rate = share * self._capacity
 
         def drive(driver: Driver, requests: list[bytes], warm: int, counts: Callable[[], None]) -> list[Outcome]:
-            return driver.paced(requests, warm, rate, counts)
+            return driver.paced(requests, warm, evenly(rate, len(requests)), counts)
 
         most_refused = MOST_REFUSED if share < 1 else 1.0
         return self._run(rate, drive, partial(why_void, rate, most_refused))

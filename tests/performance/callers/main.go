@@ -44,10 +44,10 @@ type settings struct {
 	Outcomes string `json:"outcomes"`
 	// Warm is how many of the requests come before it counts.
 	Warm int `json:"warm"`
-	// Rate is how many are due a second; 0 where InFlight are under way at any time instead.
-	Rate        float64 `json:"rate"`
-	InFlight    int     `json:"in_flight"`
-	CallSeconds float64 `json:"call_seconds"`
+	// Due is when each is due, in seconds from when it begins; empty where InFlight are under way at any time instead.
+	Due         []float64 `json:"due"`
+	InFlight    int       `json:"in_flight"`
+	CallSeconds float64   `json:"call_seconds"`
 }
 
 type caller struct {
@@ -127,8 +127,8 @@ func (wanted settings) check(requests int) error {
 	if requests == 0 || requests > mostCalls || wanted.Warm < 0 || wanted.Warm >= requests {
 		return fmt.Errorf("%d requests, %d of them to warm up: send fewer than %d", requests, wanted.Warm, mostCalls)
 	}
-	if wanted.Rate <= 0 && wanted.InFlight <= 0 {
-		return errors.New("say a rate, or how many are in flight")
+	if wanted.InFlight <= 0 && len(wanted.Due) != requests {
+		return fmt.Errorf("%d times for %d requests: say when each is due, or how many are in flight", len(wanted.Due), requests)
 	}
 	return nil
 }
@@ -206,7 +206,7 @@ type play struct {
 func (p *play) all(ctx context.Context) []call {
 	p.calls = make([]call, len(p.requests))
 	p.began = time.Now()
-	if p.wanted.Rate > 0 {
+	if len(p.wanted.Due) > 0 {
 		p.paced(ctx)
 	} else {
 		p.flight(ctx)
@@ -218,7 +218,7 @@ func (p *play) all(ctx context.Context) []call {
 func (p *play) paced(ctx context.Context) {
 	var left sync.WaitGroup
 	for number := range p.requests {
-		due := time.Duration(float64(number) / p.wanted.Rate * float64(time.Second))
+		due := time.Duration(p.wanted.Due[number] * float64(time.Second))
 		time.Sleep(due - time.Since(p.began))
 		p.mark(number)
 		left.Go(func() { p.one(ctx, number, due) })

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import pytest
 
-from tests.performance.crowd import DANGER_EVERY, Outcome, latencies, per_second, why_failed, why_void
+from tests.performance.crowd import (
+    DANGER_EVERY,
+    Outcome,
+    evenly,
+    independently,
+    latencies,
+    per_second,
+    why_failed,
+    why_void,
+)
 
 RATE = 100.0
 COUNT = 200
@@ -67,3 +79,23 @@ def test_what_is_answered_late_counts_for_less() -> None:
     assert per_second(outcomes) == pytest.approx(75.0, rel=0.01)
     assert per_second(late) == pytest.approx(37.5, rel=0.01)
     assert per_second([outcome._replace(code="ResourceExhausted") for outcome in outcomes]) == 0.0
+
+
+def test_calls_that_come_evenly_are_equally_far_apart() -> None:
+    assert evenly(4.0, 3) == [0.0, 0.25, 0.5]
+
+
+def test_people_who_know_nothing_of_each_other_come_at_any_distance_and_as_many_in_the_long_run() -> None:
+    due = independently(100.0, 10_000, "one")
+    gaps = [later - earlier for earlier, later in pairwise(due)]
+
+    assert due[0] == 0.0
+    assert due[-1] == pytest.approx(100.0, rel=0.05)
+    assert min(gaps) >= 0.0
+    # Of gaps that know nothing of each other one in e is longer than the mean; of even ones none.
+    assert sum(gap > 0.01 for gap in gaps) / len(gaps) == pytest.approx(1 / math.e, abs=0.02)
+
+
+def test_the_same_seed_gives_the_same_times_and_another_gives_others() -> None:
+    assert independently(100.0, 50, "one") == independently(100.0, 50, "one")
+    assert independently(100.0, 50, "one") != independently(100.0, 50, "two")
