@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import grpc
 
-from safeguarding.v1 import intake_pb2, intake_pb2_grpc, routing_pb2, routing_pb2_grpc
+from safeguarding.v1 import intake_pb2, intake_pb2_grpc, routing_pb2, routing_pb2_grpc, triage_pb2, triage_pb2_grpc
 from safeguarding.v1.concern_pb2 import Narrative
 from safeguarding.v1.intake_pb2 import RaiseConcernRequest, RaiseConcernResponse, ReferralState
 from safeguarding.v1.partner_pb2 import AUDIENCE_VICTIM, ToldReply
@@ -189,6 +189,17 @@ class Clients:
         if code not in (grpc.StatusCode.OK, grpc.StatusCode.FAILED_PRECONDITION):
             self._ledger.trouble(f"telling the victim of {referral_id}: {code.name}")
         return code is grpc.StatusCode.OK
+
+    def came_back(self, referral_ids: Iterable[str]) -> frozenset[str]:
+        """Those of which the desk is shown that a leg came back to it."""
+        stub = triage_pb2_grpc.TriageStub(self._channels.to("triage", DESK))
+
+        def shown(referral_id: str) -> bool:
+            request = triage_pb2.GetAssessmentRequest(referral_id=referral_id, reason="triage")
+            found = self.insist(referral_id, lambda: stub.GetAssessment(request, timeout=CALL_SECONDS))
+            return bool(found.item.came_back)
+
+        return frozenset(filter(shown, referral_ids))
 
     def answer_question(self, referral_id: str, submission: Submission) -> None:
         """One look at whether a partner asked, and the raiser's answer where one did."""

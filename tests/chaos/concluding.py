@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from services.chassis.kafka_in.chunk import Position
 from tests.chaos import points, rebuilding, recovering, topics
-from tests.chaos.ledger import Ledger, Verdict
+from tests.chaos.judging import Verdict
+from tests.chaos.ledger import Ledger
 from tests.chaos.poison import Poison
 from tests.chaos.recovering import Recovery
 from tests.chaos.schedule import Kind
@@ -53,7 +54,7 @@ def conclude(world: World, done: Done, say: Callable[[str], None]) -> int:
     """Say what is wrong, how the stack recovered and the last line; 1 where anything is wrong."""
     looks, ledger = Looks(), world.ledger
     nothing: list[str] = []
-    with_desk = looks.at("the desk", lambda: world.looker.came_back(ledger.ran_out), frozenset[str]())
+    with_desk = looks.at("the desk", lambda: world.clients.came_back(ledger.ran_out), frozenset[str]())
     verdict = ledger.verdict(with_desk)
     looks.wrong += verdict.said
     facts = looks.at("the topics", lambda: topics.facts(world.stack, world.poison.places), Facts())
@@ -91,7 +92,7 @@ def conclude(world: World, done: Done, say: Callable[[str], None]) -> int:
     say(f"  {ledger.answers} questions of partners were asked and answered: so many had two copies on one referral")
     if not ledger.clocks_are_right:
         say(
-            f"  ran out early: {ledger.asked_in_place} partners were never asked, but another in their place;"
+            f"  ran out early: {verdict.in_place} partners were never asked, but another in their place;"
             f" {len(with_desk)} referrals lie with the desk again"
         )
     say(f"  clients met {met}; {facts.count} facts; {len(looks.wrong)} things are wrong")

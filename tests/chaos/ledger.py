@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from safeguarding.v1.intake_pb2 import RaiseConcernResponse
 from safeguarding.v1.partner_pb2 import Copy
 from services.cli.scenario import ScenarioConcern
+from tests.chaos.judging import Asking, Verdict, asking, asking_by_wrong_clocks
 from tests.chaos.questions import Asked, Questions
 
 MOST_SAID = 20
@@ -35,23 +36,6 @@ class Acknowledged:
     answer: bytes
     at: float
     """Monotonic."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The counts; `said` names what is wrong, by ids alone."""
-
-    acknowledged: int
-    lost: int
-    duplicated: int
-    repeated: int
-    out_of_order: int
-    said: tuple[str, ...]
-
-    @property
-    def clean(self) -> bool:
-        """True where nothing is wrong. Repeats are no fault."""
-        return not (self.lost or self.duplicated or self.out_of_order or self.said)
 
 
 @dataclass
@@ -174,7 +158,10 @@ class Ledger:
     def too_late(self, partner: str, referral_id: str) -> None:
         """The inbox took no answer any more, since the leg was over."""
         with self._changed:
-            self._read_notice(partner, referral_id, "expiry")
+            if self.clocks_are_right:
+                self._said.append(f"the inbox of {partner} took no answer any more on referral {referral_id}")
+                return
+            self._ran_out.setdefault(referral_id, set()).add(partner)
 
     def closed(self, referral_id: str) -> None:
         """The raiser was told, under their own identity, that the referral is closed."""
@@ -296,44 +283,28 @@ class Ledger:
         with self._changed:
             return frozenset(self._ran_out) & frozenset(self._still_open)
 
-    @property
-    def asked_in_place(self) -> int:
-        """How many partners never read a concern since somebody else was asked in their place."""
-        with self._changed:
-            return sum(
-                min(
-                    len(set(told.submission.stated.partners) - set(self._reached.get(id, ()))), self._stood_in(id, told)
-                )
-                for id, told in self._referrals.items()
-            )
-
-    def _stood_in(self, referral_id: str, told: Acknowledged) -> int:
-        """On how many legs somebody was asked whom nobody demanded, or once more; none where clocks are right."""
-        if self.clocks_are_right:
-            return 0
+    def _asking(self, referral_id: str, told: Acknowledged) -> Asking:
         demanded = told.submission.stated.partners
-        reached = self._reached.get(referral_id, ())
-        return sum(len(self._offers[referral_id, partner]) - (partner in demanded) for partner in reached)
-
-    def _out_of_time(self, referral_id: str, missing: Collection[str]) -> int:
-        """How many partners did not answer in time, so that another may be asked; none where clocks are right."""
-        return 0 if self.clocks_are_right else len(self._ran_out.get(referral_id, set()).union(missing))
+        legs = {partner: len(self._offers[referral_id, partner]) for partner in self._reached.get(referral_id, ())}
+        if self.clocks_are_right:
+            return asking(demanded, legs)
+        return asking_by_wrong_clocks(demanded, legs, self._ran_out.get(referral_id, ()))
 
     def verdict(self, with_desk: Collection[str] = ()) -> Verdict:
         """Compare the two sides, as they are now. `with_desk` are referrals that came back to the desk."""
         with self._changed:
             said = list(self._said)
-            lost = duplicated = 0
+            lost = duplicated = in_place = 0
             for referral_id, told in self._referrals.items():
-                demanded, reached = set(told.submission.stated.partners), set(self._reached.get(referral_id, ()))
                 if referral_id not in self._closed and referral_id not in with_desk:
                     lost += 1
                     said.append(f"referral {referral_id} ({told.submission.stated.name}) was never told closed")
-                missing = sorted(demanded - reached)
-                for partner in missing[self._stood_in(referral_id, told) :]:
+                asked = self._asking(referral_id, told)
+                in_place += asked.in_place
+                for partner in asked.missing:
                     lost += 1
                     said.append(f"referral {referral_id} never reached {partner}")
-                for partner in sorted(reached - demanded)[self._out_of_time(referral_id, missing) :]:
+                for partner in asked.undemanded:
                     duplicated += 1
                     said.append(f"referral {referral_id} reached {partner}, which nobody demanded")
             for referral_id, partner in self._questions.unanswered:
@@ -350,4 +321,5 @@ class Ledger:
                 repeated=self._counts["repeated"],
                 out_of_order=self._counts["out_of_order"],
                 said=tuple(said[:MOST_SAID] + more),
+                in_place=in_place,
             )

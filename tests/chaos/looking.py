@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 import grpc
 
@@ -47,16 +47,6 @@ class Looker:
         except grpc.RpcError as error:
             if error.code() not in (*REPEAT, TOO_EARLY):
                 self._ledger.trouble(f"a look at {service}: {error.code().name}")
-
-    def came_back(self, referral_ids: Iterable[str]) -> frozenset[str]:
-        """Those of which the desk is shown that a leg came back to it."""
-        stub = triage_pb2_grpc.TriageStub(self._channels.to("triage", DESK))
-        found = set()
-        for referral_id in referral_ids:
-            request = triage_pb2.GetAssessmentRequest(referral_id=referral_id, reason="triage")
-            if stub.GetAssessment(request, timeout=CALL_SECONDS).item.came_back:
-                found.add(referral_id)
-        return frozenset(found)
 
     def _at_intake(self, referral_id: str, submission: Submission) -> object:
         stub = intake_pb2_grpc.IntakeStub(self._channels.to("intake", who_raises(submission)))

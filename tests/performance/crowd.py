@@ -59,8 +59,7 @@ class Driver:
     def paced(
         self, requests: Sequence[bytes], warm: int, due: Sequence[float], counts: Callable[[], None]
     ) -> list[Outcome]:
-        """Send each when it is due, in seconds; `counts` is called when so many were sent to warm up. What became of
-        all."""
+        """Send each when it is due (seconds); `counts` is called once `warm` were sent. What became of all."""
         return self._driven(requests, warm, counts, {"due": due})
 
     def flight(self, requests: Sequence[bytes], warm: int, most: int, counts: Callable[[], None]) -> list[Outcome]:

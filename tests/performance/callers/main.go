@@ -127,7 +127,11 @@ func (wanted settings) check(requests int) error {
 	if requests == 0 || requests > mostCalls || wanted.Warm < 0 || wanted.Warm >= requests {
 		return fmt.Errorf("%d requests, %d of them to warm up: send fewer than %d", requests, wanted.Warm, mostCalls)
 	}
-	if wanted.InFlight <= 0 && len(wanted.Due) != requests {
+	times := requests
+	if wanted.InFlight > 0 {
+		times = 0
+	}
+	if len(wanted.Due) != times {
 		return fmt.Errorf("%d times for %d requests: say when each is due, or how many are in flight", len(wanted.Due), requests)
 	}
 	return nil

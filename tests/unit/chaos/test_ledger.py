@@ -9,7 +9,8 @@ from safeguarding.v1.intake_pb2 import RaiseConcernResponse
 from safeguarding.v1.partner_pb2 import AnswerNotice, Copy, ExpiryNotice, Offer, RefusalNotice, ReminderNotice
 from services.cli.scenario import ScenarioConcern
 from tests.chaos import load
-from tests.chaos.ledger import Ledger, Submission, Verdict
+from tests.chaos.judging import Verdict
+from tests.chaos.ledger import Ledger, Submission
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 REFERRAL = str(uuid.uuid4())
@@ -235,7 +236,7 @@ def test_where_clocks_are_set_whoever_never_read_a_concern_is_no_loss_only_where
     None
 ):
     assert in_place(right=False, legs=2).verdict().clean
-    assert in_place(right=False, legs=2).asked_in_place == 1
+    assert in_place(right=False, legs=2).verdict().in_place == 1
     assert in_place(right=False, legs=1).verdict().lost == 1
     assert in_place(right=True, legs=2).verdict().lost == 1
 
@@ -300,7 +301,7 @@ def lead_in_place(*, right: bool, late: bool) -> Verdict:
     ledger = a_run()
     ledger.clocks_are_right = right
     partner = next(iter(a_concern().partners))
-    if late and not right:
+    if late:
         ledger.too_late(partner, REFERRAL)
     ledger.read("the-lead", "event-lead", b"copy", an_offer("leg-lead"))
     return ledger.verdict()
@@ -323,7 +324,7 @@ def test_one_who_stands_in_for_a_partner_that_never_read_it_is_neither_loss_nor_
     ledger.closed(REFERRAL)
 
     assert ledger.verdict().clean
-    assert ledger.asked_in_place == 1
+    assert ledger.verdict().in_place == 1
 
 
 def test_where_clocks_are_right_an_inbox_that_takes_no_answer_any_more_is_wrong() -> None:

@@ -7,14 +7,16 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, cast
 
+import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from kafka.errors import KafkaTimeoutError
 
 from safeguarding.v1.partner_pb2 import Copy, Offer
+from safeguarding.v1.routing_pb2 import InboxItem
 from tests.chaos import players
 from tests.chaos.ledger import Ledger
-from tests.chaos.players import KafkaPartner, Table
+from tests.chaos.players import InboxPartner, KafkaPartner, Table
 
 
 class Topic:
@@ -113,3 +115,32 @@ def test_one_leg_in_five_is_asked_about_and_a_repeated_offer_is_answered_by_the_
     done = players.replies_to(asking[0], "turning-tide", key)
     assert done[0] == accepted, "which is taken once"
     assert done[1].reply_id not in (accepted.reply_id, asked.reply_id)
+
+
+class Over(grpc.RpcError):
+    """What the inbox says of a leg that is over."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.FAILED_PRECONDITION
+
+
+class InboxOfLegsThatAreOver(InboxPartner):
+    """Knows what was listed, and may do nothing of it any more."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._table = Table(cast(Any, None), ledger, cast(Any, None), threading.Event())
+        self._id = "safe-harbour"
+
+    def _do(self, item: InboxItem) -> None:
+        raise Over
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(True, 1), (False, 0)])
+def test_a_leg_that_is_over_before_the_inbox_answers_is_wrong_only_where_clocks_are_right(
+    right: bool, wrong: int
+) -> None:
+    ledger = Ledger(clocks_are_right=right)
+
+    InboxOfLegsThatAreOver(ledger)._try(InboxItem(referral_id="referral", leg_id="leg"))
+
+    assert len(ledger.troubles) == wrong

@@ -16,7 +16,8 @@ from kafka.errors import KafkaConnectionError
 from services.cli.local.stack import Stack
 from tests.chaos import recovering
 from tests.chaos.concluding import Done, Looks, conclude, last_line
-from tests.chaos.ledger import Ledger, Verdict
+from tests.chaos.judging import Verdict
+from tests.chaos.ledger import Ledger
 from tests.chaos.recovering import UNMET, Recovery
 from tests.chaos.schedule import BROKER, STORE, Fault, Kind
 from tests.chaos.topics import Facts
